@@ -1,0 +1,128 @@
+# bud: build, test, install. `make help` lists the targets.
+#
+#   make            build/bud
+#   make SAN=1      the same with AddressSanitizer and UBSan, in build/san
+#   make BUILD=dir  another output directory
+
+BUILD ?= build
+SAN ?=
+ifneq ($(SAN),)
+BUILD := $(BUILD)/san
+endif
+
+CC ?= gcc
+PREFIX ?= /usr/local
+DESTDIR ?=
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+MANDIR = $(DESTDIR)$(PREFIX)/share/man/man1
+
+VERSION := $(shell cat VERSION)
+
+WARNINGS = -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+           -Wundef -Wwrite-strings
+WERROR ?= -Werror
+OPTIMIZE ?= -O2 -g
+CFLAGS ?=
+ALL_CFLAGS = -std=gnu17 $(OPTIMIZE) $(WARNINGS) $(WERROR) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+             -DBUD_VERSION='"$(VERSION)"' -I. -I$(BUILD)/generated -pthread $(CFLAGS)
+ALL_LDFLAGS = -pthread $(LDFLAGS)
+ifneq ($(SAN),)
+OPTIMIZE = -O1 -g -fno-omit-frame-pointer
+ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all
+ALL_LDFLAGS += -fsanitize=address,undefined
+endif
+
+# Everything start-up would have to map is linked statically (docs/architecture.md, "Libraries").
+LIBS = -Wl,-Bstatic -larchive -lcrypto -ljansson -llmdb -lzstd -llzma -lbz2 -lz -lnettle -lacl -llz4 \
+       -Wl,-Bdynamic -lm
+
+# The folders, lowest first. A folder may use those before it, as the architecture's table says.
+FOLDERS = base parser store registry planner executor cli
+
+SOURCES_base := $(wildcard base/*.c)
+SOURCES_parser := $(wildcard parser/*.c)
+SOURCES_store := $(wildcard store/*.c)
+SOURCES_registry := $(wildcard registry/*.c)
+SOURCES_planner := $(wildcard planner/*.c)
+SOURCES_executor := $(wildcard executor/*.c)
+SOURCES_cli := $(filter-out cli/main.c,$(wildcard cli/*.c))
+
+# grammar/NAME.re -> generated/NAME.re.c, grammar/NAME.y -> generated/NAME.tab.[ch]; each is compiled into the
+# folder that owns the result.
+GRAMMARS_parser := dockerfile words pattern
+GRAMMARS_store := toml
+GRAMMARS_registry := reference
+generated_of = $(patsubst grammar/%.re,$(BUILD)/generated/grammar/%.re.c,$(wildcard $(1:%=grammar/%.re))) \
+               $(patsubst grammar/%.y,$(BUILD)/generated/grammar/%.tab.c,$(wildcard $(1:%=grammar/%.y)))
+
+objects_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(SOURCES_$(1))) \
+             $(patsubst $(BUILD)/generated/%.c,$(BUILD)/obj/generated/%.o,$(call generated_of,$(GRAMMARS_$(1))))
+
+ARCHIVES = $(FOLDERS:%=$(BUILD)/lib%.a)
+# An archive and all it may need, for linking tests of one folder.
+link_base = $(BUILD)/libbase.a
+link_parser = $(BUILD)/libparser.a $(link_base)
+link_store = $(BUILD)/libstore.a $(link_base)
+link_registry = $(BUILD)/libregistry.a $(link_store)
+link_planner = $(BUILD)/libplanner.a $(BUILD)/libparser.a $(link_registry)
+link_executor = $(BUILD)/libexecutor.a $(link_planner)
+link_cli = $(BUILD)/libcli.a $(link_executor)
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all demo check lint bench install deps clean help unit fuzz
+.DEFAULT_GOAL := all
+
+all: $(BUILD)/bud
+
+help:
+	@sed -n 's/^#   //p' Makefile; echo 'targets: all demo check lint bench install deps clean'
+
+define folder_rules
+$(BUILD)/lib$(1).a: $(call objects_of,$(1))
+	@rm -f $$@
+	$(AR) rcsD $$@ $$^
+-include $(patsubst %.o,%.d,$(call objects_of,$(1)))
+# Sources include the generated headers of their own folder's grammars.
+$(call objects_of,$(1)): | $(patsubst grammar/%.y,$(BUILD)/generated/grammar/%.tab.h,$(wildcard $(GRAMMARS_$(1):%=grammar/%.y)))
+endef
+$(foreach folder,$(FOLDERS),$(eval $(call folder_rules,$(folder))))
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Generated code is not ours to make free of the stricter warnings.
+$(BUILD)/obj/generated/%.o: $(BUILD)/generated/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Wno-unused-function -Wno-unused-but-set-variable -MMD -MP -c -o $@ $<
+
+$(BUILD)/generated/grammar/%.re.c: grammar/%.re
+	@mkdir -p $(@D)
+	re2c -W -Werror --no-debug-info -i -o $@ $<
+
+$(BUILD)/generated/grammar/%.tab.c $(BUILD)/generated/grammar/%.tab.h &: grammar/%.y
+	@mkdir -p $(@D)
+	bison -Wall -Werror -Wno-yacc --no-lines --defines=$(BUILD)/generated/grammar/$*.tab.h \
+	    -o $(BUILD)/generated/grammar/$*.tab.c $<
+
+$(BUILD)/bud: $(BUILD)/obj/cli/main.o $(link_cli)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(BUILD)/obj/cli/main.o $(link_cli) $(LIBS)
+-include $(BUILD)/obj/cli/main.d
+
+# tests/unit/FOLDER_NOUN.c is linked with that folder and those below it.
+UNIT_SOURCES := $(wildcard tests/unit/*.c)
+UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%)
+define unit_rule
+$(BUILD)/unit/$(1): $(BUILD)/obj/tests/unit/$(1).o $(link_$(firstword $(subst _, ,$(1))))
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS) -lcmocka
+-include $(BUILD)/obj/tests/unit/$(1).d
+endef
+$(foreach test,$(UNIT_SOURCES:tests/unit/%.c=%),$(eval $(call unit_rule,$(test))))
+
+unit: $(UNIT_TESTS)
+	@for test in $(UNIT_TESTS); do echo "$$test"; "$$test" || exit 1; done
+
+clean:
+	rm -rf $(BUILD)

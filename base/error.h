@@ -1,0 +1,74 @@
+/* error: what failed, where, why, and what to do about it.
+ *
+ * The last parameter of every function that can fail is a `struct error *`; such a function returns 0, or -1
+ * after filling the error. A caller that has nothing to add returns -1 at once; one that knows more wraps the
+ * error with error_wrap(), which keeps the first as the cause. Errors are freed by whoever prints them.
+ * NULL may be passed where only the failure matters. */
+#ifndef BUD_BASE_ERROR_H
+#define BUD_BASE_ERROR_H
+
+#include "base/str.h"
+
+#include <stdarg.h>
+
+/* What kind of failure; decides the exit status (see error_exit_status). */
+enum error_code {
+    ERROR_NONE = 0,
+    ERROR_FAILED,      /* bud or the system failed: 125 */
+    ERROR_SYSTEM,      /* a system call failed; `number` is errno: 125 */
+    ERROR_USAGE,       /* the command line is wrong: 2 */
+    ERROR_INPUT,       /* the Dockerfile, context or archive is wrong: 125 */
+    ERROR_NOT_FOUND,   /* an image, file, stage or record does not exist: 125 */
+    ERROR_CORRUPT,     /* stored data is not what it should be: 125 */
+    ERROR_UNSUPPORTED, /* known, but not done by this version: 125 */
+    ERROR_EXIT,        /* a RUN ended with `number` as its status: that status when 1..125 or 126/127, else 1 */
+    ERROR_INTERRUPTED, /* by signal `number`: 128 + number */
+    ERROR_CHANGED,     /* somebody else changed what we were working on; trying again may help: 125 */
+};
+
+/* A range of a source file. Offsets count bytes from the start of the file, lines and columns count from 1,
+ * columns in bytes. */
+struct span {
+    uint32_t start;
+    uint32_t end; /* one past the last byte */
+};
+
+/* Where in which file; all borrowed pointers live as long as the error (source text outlives its errors). */
+struct error_place {
+    const char *file;  /* as the user named it; NULL: no place */
+    struct str source; /* the whole text, for quoting the line */
+    struct span span;
+};
+
+struct error {
+    enum error_code code;
+    int number; /* errno, exit status or signal, by code */
+    char *message;
+    char *hint; /* what to do, or NULL */
+    struct error_place place;
+    struct error *cause; /* owned; why it happened, or NULL */
+};
+
+#define ERROR_INIT { ERROR_NONE, 0, NULL, NULL, { NULL, { NULL, 0 }, { 0, 0 } }, NULL }
+
+/* All of these return -1, so that `return error_set(...)` reads well. An error that was already set is replaced. */
+int error_set(struct error *error, enum error_code code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Like error_set with ERROR_SYSTEM and `: strerror(errno)` appended. */
+int error_system(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The present content becomes the cause of a new error; code, number and place stay those of the cause. */
+int error_wrap(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int error_hint(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Sets the place unless one is set. */
+int error_at(struct error *error, const char *file, struct str source, struct span span);
+void error_clear(struct error *error);
+#define _cleanup_error_ _cleanup_(error_clear)
+
+/* The whole story as text: `error: message`, the place with the line quoted and a caret line, `because: cause`
+ * for every cause, `hint: ...`. IS_COLOURED adds ANSI colours. */
+void error_print(struct buf *out, const struct error *error, bool is_coloured);
+/* Line and column (from 1) of OFFSET in SOURCE. */
+void error_line_of(struct str source, uint32_t offset, unsigned *line, unsigned *column);
+int error_exit_status(const struct error *error);
+
+#endif

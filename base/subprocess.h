@@ -1,0 +1,37 @@
+/* subprocess: start a program, feed and read it, wait for it.
+ *
+ * Only the descriptors named are inherited; everything else the program opens is close-on-exec. The child is in
+ * its own process group, so that the terminal's Ctrl-C does not reach it directly, and dies with its parent
+ * thread's process (PR_SET_PDEATHSIG). Any thread may start and wait for its own children. */
+#ifndef BUD_BASE_SUBPROCESS_H
+#define BUD_BASE_SUBPROCESS_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct subprocess_options {
+    const char *const *argv; /* argv[0] is looked up in PATH unless it has a slash */
+    const char *const *envp; /* NULL: inherit */
+    int stdin_fd;            /* -1: /dev/null */
+    int stdout_fd;           /* -1: /dev/null */
+    int stderr_fd;           /* -1: /dev/null */
+    const char *directory;   /* NULL: unchanged */
+    /* Runs the program in a PID namespace (and private mount namespace with a fresh /proc) whose init dies with
+     * the caller: whatever the program leaves behind, daemons included, is gone when the caller is. Ignored where
+     * the kernel refuses. */
+    bool is_contained;
+};
+
+/* Starts it; *pid is the child to wait for. ERROR_NOT_FOUND when the program does not exist. */
+int subprocess_start(const struct subprocess_options *options, pid_t *pid, struct error *error);
+/* Waits; *status is the exit status, or 128 + signal. */
+int subprocess_wait(pid_t pid, int *status, struct error *error);
+/* Runs to the end with both outputs captured (each up to LIMIT bytes, the rest is read and dropped). */
+int subprocess_run(const struct subprocess_options *options, struct buf *out, struct buf *err, size_t limit,
+                   int *status, struct error *error);
+/* Looks NAME up in PATH; a path in ARENA, or NULL. */
+const char *subprocess_find(struct arena *arena, const char *name);
+
+#endif
