@@ -1,0 +1,25 @@
+/* build: one running bud that may write, known to others by a locked file ROOT/bud/builds/ID.
+ *
+ * The lock dies with the process: whatever carries the ID of a build whose file nobody locks is debris. */
+#ifndef BUD_STORE_BUILD_H
+#define BUD_STORE_BUILD_H
+
+#include "store/lock.h"
+#include "store/store.h"
+
+#define BUILD_ID_LEN 16
+
+struct build {
+    char id[BUILD_ID_LEN + 1];
+    struct lock lock;
+    char *run_directory; /* RUNROOT/bud/ID, 0700: bundles, mount points, runtime state */
+};
+
+/* Registers a build and sweeps what dead ones left: snapshots in the making, run directories, containers in
+ * runc's state, protection rows. The caller ends it. */
+int build_begin(const struct store *store, struct build **out, struct error *error);
+void build_end(const struct store *store, struct build *build);
+/* Is the build with this ID alive? */
+bool build_is_alive(const struct store *store, const char *id);
+
+#endif

@@ -1,0 +1,91 @@
+/* cache: what is known from earlier builds, in one LMDB file, ROOT/bud/cache.mdb.
+ *
+ * It may be deleted at any time at the cost of a cold cache. A file that is corrupt, truncated or of another version
+ * is set aside with a warning and a new one begun. Reading takes no lock that excludes anybody; writing happens in
+ * short transactions, several processes and threads at once.
+ *
+ * A record is a claim about data on disk. Until that data is known to be on disk (cache_settle) the record names
+ * the boot it was written in and is not believed after another boot. */
+#ifndef BUD_STORE_CACHE_H
+#define BUD_STORE_CACHE_H
+
+#include "base/digest.h"
+#include "store/store.h"
+
+struct cache;
+
+enum cache_access { CACHE_READ, CACHE_WRITE };
+
+/* CACHE_READ of a missing file gives a cache that finds nothing. A directory that cannot be written gives a working
+ * cache that stores nothing, with a warning. */
+int cache_open(const struct store *store, enum cache_access access, struct cache **out, struct error *error);
+void cache_close(struct cache *cache);
+
+struct ingredient {
+    struct str name;  /* "env PATH", "file src/a.c", "parent" */
+    struct str value; /* readable where short, a hex digest where not */
+};
+
+enum cache_result { CACHE_SNAPSHOT, CACHE_IMAGE };
+
+struct cache_record {
+    struct digest key;
+    enum cache_result kind;
+    struct str result;     /* snapshot ID or image ID */
+    int64_t created;       /* wall clock when the step ended, ns: `created` of its history entry */
+    uint64_t duration;     /* ns the step took */
+    uint64_t size;         /* bytes on disk of the snapshot */
+    struct str text;       /* the step as printed */
+    struct str stage;
+    const struct ingredient *ingredients;
+    size_t ingredient_count;
+};
+
+/* True and *out (in ARENA) when there is a believable record. Says nothing about the result still being there. */
+bool cache_lookup(struct cache *cache, const struct digest *key, struct arena *arena,
+                  struct cache_record *out);
+/* Adds or replaces the record, and makes it the last one of PLACE (NULL: none). */
+int cache_store(struct cache *cache, const struct cache_record *record, const struct digest *place,
+                struct error *error);
+/* The last key recorded at PLACE (a hash of context, Dockerfile, stage and ordinal). */
+bool cache_last_at(struct cache *cache, const struct digest *place, struct digest *key);
+int cache_remove(struct cache *cache, const struct digest *key, struct error *error);
+/* All records written so far are on disk (the caller has synced the file system): believe them after a reboot. */
+int cache_settle(struct cache *cache, const struct digest *keys, size_t count, struct error *error);
+/* Calls VISIT for every believable record until it returns false. */
+int cache_each(struct cache *cache, bool (*visit)(void *context, const struct cache_record *record),
+               void *context, struct error *error);
+/* Is snapshot ID the result of any record? */
+bool cache_has_result(struct cache *cache, struct str result);
+
+/* What is known of a snapshot as a layer (computed once): diff ID, tar size, owners. */
+struct cache_layer {
+    struct digest diff_id;
+    uint64_t diff_size;
+    uint32_t *uids, *gids; /* sorted, in the caller's arena */
+    size_t uid_count, gid_count;
+};
+bool cache_layer_get(struct cache *cache, const char *snapshot, struct arena *arena, struct cache_layer *out);
+int cache_layer_put(struct cache *cache, const char *snapshot, const struct cache_layer *layer,
+                    struct error *error);
+/* The layer ID a snapshot was (or is about to be) published as. Written before the rename. */
+bool cache_published_get(struct cache *cache, const char *snapshot, struct digest_hex *layer);
+int cache_published_put(struct cache *cache, const char *const *snapshots, const struct digest_hex *layers,
+                        size_t count, struct error *error);
+
+/* Content digest of a selection of paths in a result (COPY --from, bind mounts): SELECTION is a digest of the
+ * result's identity and the patterns. */
+bool cache_content_get(struct cache *cache, const struct digest *selection, struct digest *content);
+int cache_content_put(struct cache *cache, const struct digest *selection, const struct digest *content,
+                      struct error *error);
+
+/* Context index: one opaque node a directory, by the digest of (context, directory path). The node's bytes are
+ * borrowed from the read transaction and copied into ARENA. See planner/context.h for what is in it. */
+bool cache_node_get(struct cache *cache, const struct digest *directory, struct arena *arena, struct str *node);
+struct cache_node {
+    struct digest directory;
+    struct str node; /* empty: delete */
+};
+int cache_nodes_put(struct cache *cache, const struct cache_node *nodes, size_t count, struct error *error);
+
+#endif

@@ -1,0 +1,32 @@
+/* snapshot: the directory a step wrote, private to bud until it is published as a layer.
+ *
+ * ROOT/bud/snapshots/ID/{diff,work}: DIFF is an overlay upper directory (whiteouts are 0/0 devices, opaque
+ * directories carry the overlay xattr). While in the making its ID begins with its build's ID and nothing refers to
+ * it; a cache record makes it permanent. Snapshots that neither a record nor a live build knows are swept. */
+#ifndef BUD_STORE_SNAPSHOT_H
+#define BUD_STORE_SNAPSHOT_H
+
+#include "store/build.h"
+#include "store/cache.h"
+
+#define SNAPSHOT_ID_LEN 32
+
+struct snapshot {
+    char id[SNAPSHOT_ID_LEN + 1];
+    char *directory; /* absolute, holds diff/ and work/ */
+};
+
+/* A new empty snapshot; diff's mode and owner are those of PARENT_DIFF (NULL: 0555 root:root, as
+ * containers-storage makes base layers). */
+int snapshot_new(const struct store *store, const struct build *build, const char *parent_diff,
+                 struct snapshot *out, struct error *error);
+void snapshot_free(struct snapshot *snapshot); /* the memory, not the directory */
+int snapshot_remove(const struct store *store, const char *id, struct error *error);
+/* Where the contents of snapshot ID are now: its own diff, or, once published, the layer's directory. Absolute path
+ * in ARENA; ERROR_CHANGED when neither exists any more. *layer gets the layer ID when published, else NULL. */
+int snapshot_locate(const struct store *store, struct cache *cache, const char *id, struct arena *arena,
+                    const char **path, const char **layer, struct error *error);
+/* Removes snapshots that belong to no record and no live build. */
+int snapshot_sweep(const struct store *store, struct cache *cache, struct error *error);
+
+#endif

@@ -1,0 +1,49 @@
+/* store: one containers-storage root, as Podman, Buildah and CRI-O share it, plus bud's private part of it.
+ *
+ * Configuration comes from options, environment and storage.conf as for Podman (containers-storage.conf(5)).
+ * Opening a store makes missing directories only when asked; reading an empty root is an empty store. The handle
+ * is immutable after opening and may be used by any thread; every operation takes the locks it needs itself.
+ *
+ * Layout: ROOT/overlay*, as the format says, and ROOT/bud/{snapshots,cache.mdb,builds}, RUNROOT/bud. */
+#ifndef BUD_STORE_STORE_H
+#define BUD_STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/error.h"
+
+enum store_driver { STORE_OVERLAY, STORE_VFS };
+
+struct store_options {     /* NULL members: not given on the command line */
+    const char *root;
+    const char *run_root;
+    const char *driver;
+    const char *const *driver_options; /* NULL-terminated KEY=VALUE list of --storage-opt, or NULL */
+};
+
+enum store_access {
+    STORE_READ,  /* creates nothing */
+    STORE_WRITE, /* creates the directories of the format where they are missing */
+};
+
+struct store {
+    struct arena arena;
+    const char *root;     /* absolute */
+    const char *run_root; /* absolute */
+    enum store_driver driver;
+    const char *driver_name; /* "overlay", "vfs": prefix of the store's directories */
+    const char *mount_options; /* storage.conf mountopt, or "" */
+    const char **additional_roots; /* read-only image stores, NULL-terminated */
+    const char *configuration;  /* the storage.conf that was read, or NULL: defaults */
+    bool is_rootless;  /* owner is not root, or we are in a user namespace: xattrs are user.overlay.* */
+    int root_fd;       /* -1 when the root does not exist (STORE_READ only) */
+};
+
+/* The caller owns *out and closes it. A configuration bud does not support (another driver, mount_program,
+ * force_mask, imagestore, composefs, transient_store, fuse-overlayfs whiteouts) is ERROR_UNSUPPORTED and named. */
+int store_open(const struct store_options *options, enum store_access access, struct store **out,
+               struct error *error);
+void store_close(struct store *store);
+/* ROOT/overlay-layers and so on: PART is "", "layers", "images" or "containers". In ARENA. */
+const char *store_path(const struct store *store, const char *part, struct arena *arena);
+
+#endif
