@@ -1,0 +1,173 @@
+/* plan: what has to be done, as an immutable DAG of steps in topological order.
+ *
+ * Made by planner.h, printed by print.h, run by executor/. Everything is fully resolved: nobody needs the Dockerfile
+ * any more. All memory belongs to the plan's arena. */
+#ifndef BUD_PLANNER_PLAN_H
+#define BUD_PLANNER_PLAN_H
+
+#include "parser/ast.h"
+#include "planner/image_config.h"
+#include "planner/selection.h"
+#include "store/cache.h"
+
+enum step_kind {
+    STEP_SOURCE, /* an image of the store; scratch has no step */
+    STEP_EXEC,   /* RUN */
+    STEP_FILE,   /* COPY, ADD, the directory of WORKDIR */
+    STEP_IMAGE,  /* the output's config */
+};
+
+enum step_state {
+    STEP_HIT,      /* the result is there */
+    STEP_MISS,     /* has to run (if needed) */
+    STEP_DEFERRED, /* the key is known only after an input has run */
+};
+
+struct stage {
+    unsigned index;   /* position in the Dockerfile */
+    struct str name;  /* lower-cased; "" when unnamed */
+    struct str label; /* what is printed: its name or "stage-0" */
+    const struct step
+        *last; /* the step whose file system the stage ends with; NULL: empty (scratch) */
+    struct image_config config; /* at the stage's end */
+    unsigned step_count;        /* numbered steps, for "[build 2/5]" */
+    struct span span;           /* of its FROM */
+    unsigned line;
+};
+
+/* An extra file system read by a step: a stage, an image, or the build context. */
+struct step_input {
+    const struct step *step; /* whose file system; NULL with is_context false: empty (scratch) */
+    bool is_context;
+    struct str label; /* "context", "stage build", "image alpine" */
+};
+
+struct mount_plan { /* RUN --mount, and --volume of the command line */
+    enum mount_type type;
+    struct str target; /* absolute */
+    struct str source; /* bind: path inside the input; volume: absolute host path */
+    size_t input;      /* index into step->inputs; SIZE_MAX: none */
+    bool is_host;      /* --volume */
+    bool is_readonly;
+    struct str id;
+    uint64_t size; /* tmpfs, bytes; 0: kernel default */
+    unsigned mode;
+    unsigned uid, gid;
+    struct digest content; /* bind: what is mounted */
+};
+
+enum network_mode { NETWORK_NONE, NETWORK_HOST };
+
+/* What the build as a whole gives every RUN. */
+struct run_options {
+    enum network_mode network;
+    const char *runtime;               /* program name or path; NULL: first of runc, crun found */
+    struct str_list cap_add, cap_drop; /* "CAP_X", upper case; "CAP_ALL" or "ALL" possible */
+    struct str_list
+        security_options; /* as given: seccomp=FILE|unconfined, no-new-privileges, apparmor=…, label=… */
+    struct str_list ulimits;   /* name=soft[:hard] */
+    struct str_list add_hosts; /* host:ip */
+    struct str hostname;       /* default "buildsandbox" */
+};
+
+struct step_exec {
+    struct str_list argv;
+    struct str_list env; /* "K=V", as the process sees it */
+    struct str cwd;      /* absolute */
+    struct str user;     /* as in the config; "" is root */
+    enum network_mode network;
+    bool is_insecure; /* --security=insecure, granted */
+    struct mount_plan *mounts;
+    size_t mount_count;
+    struct str script; /* heredoc with #!: written to /dev/pipes/SCRIPT_NAME, else len 0 */
+    struct str script_name;
+    struct str command; /* the command as written, for messages */
+};
+
+enum file_kind { FILE_COPY, FILE_ADD, FILE_DIRECTORY };
+
+struct inline_file { /* heredoc of COPY and ADD, body ready */
+    struct str name;
+    struct str data;
+};
+
+struct step_file {
+    enum file_kind kind;
+    struct selection selection; /* COPY, ADD: from inputs[0] */
+    struct inline_file *inline_files;
+    size_t inline_file_count;
+    struct str destination; /* absolute, cleaned, with its trailing '/' kept when it had one */
+    struct str chown;       /* expanded, "" none; for FILE_DIRECTORY the USER */
+    struct str chmod;       /* expanded, "" none */
+    bool is_link;
+    bool is_unpack; /* ADD: archives are unpacked */
+};
+
+struct step_source {
+    const char *image; /* image ID */
+    const char *layer; /* top layer ID, or NULL: no layers */
+    struct str name;   /* as the Dockerfile names it */
+};
+
+struct step_image {
+    struct image_config config; /* history and diff IDs are completed by the commit */
+    struct name_values annotations;
+    bool is_docker; /* manifest format docker instead of OCI */
+    bool is_squashed;
+};
+
+struct step {
+    enum step_kind kind;
+    unsigned id; /* index in plan->steps; inputs and parent have smaller ones */
+    const struct stage *stage;
+    unsigned number;                       /* 1-based within the stage; 0: not numbered (image) */
+    const struct instruction *instruction; /* NULL for the image step */
+    struct str text;                       /* what a user sees: "RUN make -j4" */
+    const struct step *parent;             /* the file system below; NULL: empty */
+    struct step_input *inputs;
+    size_t input_count;
+    union {
+        struct step_source source;
+        struct step_exec exec;
+        struct step_file file;
+        struct step_image image;
+    };
+
+    /* Filled by the lookup (planner/lookup.h), completed by the executor for deferred steps. */
+    enum step_state state;
+    bool is_needed; /* must run, or its result must be mounted, for the target */
+    bool has_key;
+    struct digest key;
+    struct digest place; /* where its last record is looked for, to explain a miss */
+    struct ingredient *ingredients;
+    size_t ingredient_count;
+    struct cache_record record; /* when HIT */
+    struct str reason;          /* when MISS or DEFERRED: why */
+};
+
+struct stage_skip {
+    struct str label;
+    unsigned line;
+};
+
+struct plan {
+    struct arena arena;
+    struct step **steps; /* topological order; the image step is last */
+    size_t step_count;
+    struct stage **stages; /* those that are built, Dockerfile order */
+    size_t stage_count;
+    struct stage_skip *skipped; /* stages nothing needs */
+    size_t skipped_count;
+    const struct stage *target;
+    struct step *image; /* = steps[step_count - 1] */
+    const struct dockerfile *dockerfile;
+    struct tree context; /* fd -1 when no step reads the context */
+    struct run_options run;
+    bool has_timestamp;
+    int64_t timestamp;        /* ns; clamps `created`, history and made directories */
+    struct str_list warnings; /* for the user, complete sentences */
+};
+
+void plan_free(struct plan *plan);
+
+#endif

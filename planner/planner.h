@@ -1,0 +1,34 @@
+/* planner: AST to plan. Starts no process, changes no image; writes only what it learned of the context. */
+#ifndef BUD_PLANNER_PLANNER_H
+#define BUD_PLANNER_PLANNER_H
+
+#include "planner/plan.h"
+#include "store/store.h"
+
+struct plan_request {
+    const struct dockerfile *dockerfile; /* must outlive the plan */
+    const char *context;                 /* directory, or NULL: none (COPY from it is an error) */
+    const char *dockerfile_path; /* for DOCKERFILE.dockerignore and places; NULL: standard input */
+    const char *ignore_file;     /* --ignorefile, or NULL */
+    const char *target;          /* --target, or NULL */
+    struct name_values
+        build_args; /* value.data NULL: taken from the environment, unset if absent */
+    struct name_values labels;
+    struct name_values annotations;
+    struct name_values envs; /* --env */
+    struct str_list volumes; /* --volume HOST:CONTAINER[:ro] */
+    struct run_options run;
+    bool is_docker; /* --format docker */
+    bool is_squashed;
+    bool has_timestamp; /* --timestamp or SOURCE_DATE_EPOCH */
+    int64_t timestamp;  /* ns */
+    bool is_no_cache;   /* --no-cache: nothing is looked up */
+    bool is_layers;     /* --layers (default true): false behaves as no_cache without records */
+};
+
+/* The plan with every key that can be known looked up: a step is HIT only if its result is there. Errors carry the place in
+ * the Dockerfile. The caller frees the plan; STORE and CACHE must outlive it. */
+int planner_plan(const struct plan_request *request, const struct store *store, struct cache *cache,
+                 struct plan **out, struct error *error);
+
+#endif

@@ -1,0 +1,70 @@
+/* selection: which entries of a tree a COPY or ADD takes, in a fixed order.
+ *
+ * One walk serves both the content digest (planner) and the copying (executor), so that what is hashed is exactly
+ * what is copied. Paths are resolved inside the tree's root, links never lead out of it. */
+#ifndef BUD_PLANNER_SELECTION_H
+#define BUD_PLANNER_SELECTION_H
+
+#include "base/digest.h"
+#include "base/fs.h"
+#include "parser/pattern.h"
+#include "store/cache.h"
+
+/* Where files are taken from: the build context, another stage's or an image's root file system. */
+struct tree {
+    int fd;                      /* its root directory */
+    const char *name;            /* for messages: the context's path, "stage build" */
+    const struct ignore *ignore; /* .dockerignore, or NULL */
+    const char *ignore_name;     /* its path, for messages */
+    bool is_context;             /* owners count as 0:0 (host ownership is irrelevant) */
+    struct cache *cache;    /* keeps the index of a context; NULL: digests are computed each time */
+    struct digest identity; /* names the tree in the index */
+};
+
+struct selection {
+    const struct str *sources; /* expanded, as written otherwise */
+    size_t source_count;
+    const struct ignore *excludes; /* --exclude, or NULL */
+    bool is_parents;               /* --parents */
+};
+
+/* One matched source, announced before its entries. */
+struct selection_result {
+    struct str path;   /* inside the tree, no leading '/', links resolved; "" is the root */
+    struct str base;   /* last component as written or matched, for DEST/BASE */
+    struct str source; /* the source argument it came from */
+    bool is_directory; /* its contents are copied, not itself */
+    bool is_wildcard;  /* matched by a pattern */
+    struct stat stat;
+};
+
+struct selection_entry {
+    struct str path;      /* relative to the result directory; for a file result its base */
+    int directory;        /* descriptor of the directory that holds it (borrowed during the call) */
+    const char *name;     /* its name there, NUL-terminated */
+    struct stat stat;     /* not following links */
+    struct str tree_path; /* from the tree's root, for messages and the index */
+};
+
+struct selection_visitor {
+    int (*result)(void *context, const struct selection_result *result, struct error *error);
+    int (*entry)(void *context, const struct selection_entry *entry,
+                 struct error *error); /* parents first */
+    void *context;
+};
+
+/* Walks the selected entries: sources in order, results and entries in bytewise lexical order of paths. A literal
+ * source that does not exist is ERROR_NOT_FOUND (`"/x": not found`, with the deciding .dockerignore rule or the nearest
+ * name as hint); a pattern that matches nothing gives no result. Sockets and devices in a context that are selected
+ * are refused by name. *result_count (may be NULL) gets the number of results. */
+int selection_walk(const struct tree *tree, const struct selection *selection,
+                   const struct selection_visitor *visitor, size_t *result_count,
+                   struct error *error);
+
+/* The content digest of everything selected: path, type, mode, owner, link target, xattrs, data; never mtime. For a
+ * context, file digests come from the index where the file's stat is unchanged and not racy, and what was learned is
+ * written back (only if something was). FILES and BYTES (may be NULL) count regular files. */
+int selection_digest(const struct tree *tree, const struct selection *selection, struct digest *out,
+                     uint64_t *files, uint64_t *bytes, struct error *error);
+
+#endif
