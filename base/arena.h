@@ -16,14 +16,16 @@ struct arena {
     size_t allocated;           /* bytes handed out, for statistics */
 };
 
-#define ARENA_INIT { NULL, 0 }
+#define ARENA_INIT                                                                                 \
+    { NULL, 0 }
 
 /* Zeroed memory, aligned for any type. SIZE 0 gives a unique valid pointer. */
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((malloc, returns_nonnull));
 /* COUNT zeroed elements of SIZE bytes; the multiplication is checked. */
 void *arena_array(struct arena *arena, size_t count, size_t size) __attribute__((returns_nonnull));
 /* A NUL-terminated copy of LEN bytes. */
-char *arena_memdup(struct arena *arena, const void *data, size_t len) __attribute__((returns_nonnull));
+char *arena_memdup(struct arena *arena, const void *data, size_t len)
+    __attribute__((returns_nonnull));
 char *arena_strdup(struct arena *arena, const char *text) __attribute__((returns_nonnull));
 char *arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3), returns_nonnull));
@@ -40,6 +42,9 @@ void *xcalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull)
 void *xrealloc(void *old, size_t size) __attribute__((returns_nonnull));
 char *xstrdup(const char *text) __attribute__((malloc, returns_nonnull));
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
+
+/* What those do then: `bud: out of memory` on standard error and _exit(125). Async-signal-safe. */
+void out_of_memory(void) __attribute__((noreturn));
 
 #define _cleanup_(function) __attribute__((cleanup(function)))
 void cleanup_free(void *pointer_to_pointer); /* frees *(void **)p */

@@ -8,6 +8,9 @@
 #include "base/error.h"
 #include "base/str.h"
 
+#ifndef OPENSSL_SUPPRESS_DEPRECATED
+#define OPENSSL_SUPPRESS_DEPRECATED
+#endif
 #include <openssl/sha.h>
 
 #define DIGEST_HEX_LEN 64

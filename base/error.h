@@ -21,9 +21,9 @@ enum error_code {
     ERROR_NOT_FOUND,   /* an image, file, stage or record does not exist: 125 */
     ERROR_CORRUPT,     /* stored data is not what it should be: 125 */
     ERROR_UNSUPPORTED, /* known, but not done by this version: 125 */
-    ERROR_EXIT,        /* a RUN ended with `number` as its status: that status when 1..125 or 126/127, else 1 */
+    ERROR_EXIT, /* a RUN ended with `number` as its status: that status when 1..125 or 126/127, else 1 */
     ERROR_INTERRUPTED, /* by signal `number`: 128 + number */
-    ERROR_CHANGED,     /* somebody else changed what we were working on; trying again may help: 125 */
+    ERROR_CHANGED, /* somebody else changed what we were working on; trying again may help: 125 */
 };
 
 /* A range of a source file. Offsets count bytes from the start of the file, lines and columns count from 1,
@@ -49,13 +49,15 @@ struct error {
     struct error *cause; /* owned; why it happened, or NULL */
 };
 
-#define ERROR_INIT { ERROR_NONE, 0, NULL, NULL, { NULL, { NULL, 0 }, { 0, 0 } }, NULL }
+#define ERROR_INIT                                                                                 \
+    { ERROR_NONE, 0, NULL, NULL, { NULL, { NULL, 0 }, { 0, 0 } }, NULL }
 
 /* All of these return -1, so that `return error_set(...)` reads well. An error that was already set is replaced. */
 int error_set(struct error *error, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Like error_set with ERROR_SYSTEM and `: strerror(errno)` appended. */
-int error_system(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int error_system(struct error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* The present content becomes the cause of a new error; code, number and place stay those of the cause. */
 int error_wrap(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int error_hint(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -25,10 +25,11 @@ int fs_open_at(int directory, const char *path, int flags, mode_t mode, struct e
 
 /* The whole file appended to OUT; more than LIMIT bytes is ERROR_INPUT. */
 int fs_read_fd(int fd, const char *name, size_t limit, struct buf *out, struct error *error);
-int fs_read_file(int directory, const char *path, size_t limit, struct buf *out, struct error *error);
+int fs_read_file(int directory, const char *path, size_t limit, struct buf *out,
+                 struct error *error);
 /* True when the file exists; *out filled. A missing file is not an error here: returns 0 and *exists false. */
-int fs_read_file_if_exists(int directory, const char *path, size_t limit, struct buf *out, bool *exists,
-                           struct error *error);
+int fs_read_file_if_exists(int directory, const char *path, size_t limit, struct buf *out,
+                           bool *exists, struct error *error);
 int fs_write_all(int fd, const char *name, const void *data, size_t len, struct error *error);
 int fs_read_exactly(int fd, const char *name, void *data, size_t len, struct error *error);
 
@@ -60,12 +61,14 @@ struct fs_xattrs {
  * xattrs gives none. */
 int fs_read_xattrs(int directory, const char *name, struct arena *arena, struct fs_xattrs *out,
                    struct error *error);
-int fs_set_xattr(int directory, const char *name, struct str key, struct str value, struct error *error);
+int fs_set_xattr(int directory, const char *name, struct str key, struct str value,
+                 struct error *error);
 
 /* Random lower-case base32-like id text of LEN characters plus NUL into OUT. */
 void fs_random_name(char *out, size_t len);
 /* A directory's entry names without . and .., sorted bytewise, in ARENA. */
-int fs_list(int directory, struct arena *arena, struct str **names, size_t *count, struct error *error);
+int fs_list(int directory, struct arena *arena, struct str **names, size_t *count,
+            struct error *error);
 
 /* Lexical cleaning as Go's path.Clean: no `//`, `.`, inner `..`; rooted paths stay rooted; "" becomes ".". */
 struct str path_clean(struct arena *arena, struct str path);

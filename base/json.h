@@ -16,8 +16,10 @@ json_t *json_parse(struct str text, const char *name, struct error *error);
 int json_read_string(const json_t *object, const char *key, const char **out, struct error *error);
 int json_read_integer(const json_t *object, const char *key, int64_t *out, struct error *error);
 int json_read_bool(const json_t *object, const char *key, bool *out, struct error *error);
-int json_read_array(const json_t *object, const char *key, json_t **out, struct error *error);  /* borrowed */
-int json_read_object(const json_t *object, const char *key, json_t **out, struct error *error); /* borrowed */
+int json_read_array(const json_t *object, const char *key, json_t **out,
+                    struct error *error); /* borrowed */
+int json_read_object(const json_t *object, const char *key, json_t **out,
+                     struct error *error); /* borrowed */
 /* Compact, members in insertion order, as UTF-8; the caller frees the text through the buf. */
 void json_write(struct buf *out, const json_t *value);
 void json_write_indented(struct buf *out, const json_t *value, unsigned spaces);

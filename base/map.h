@@ -24,7 +24,8 @@ struct map {
     size_t slot_count;
 };
 
-#define MAP_INIT { NULL, 0, 0, NULL, 0 }
+#define MAP_INIT                                                                                   \
+    { NULL, 0, 0, NULL, 0 }
 
 /* The value, or NULL when KEY is absent. */
 void *map_get(const struct map *map, struct str key);

@@ -60,10 +60,14 @@ bool str_split(struct str *s, char byte, struct str *before);
 /* NUL-terminated copy in ARENA. */
 char *str_dup(struct arena *arena, struct str s);
 struct str str_copy(struct arena *arena, struct str s);
-struct str str_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct str str_printf(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 struct str str_lower(struct arena *arena, struct str s); /* ASCII */
 /* Decimal (base 10) or other base digits only, whole slice; false when empty, malformed or above LIMIT. */
 bool str_parse_uint(struct str s, unsigned base, uint64_t limit, uint64_t *value);
+/* Length in bytes of the UTF-8 character (RFC 3629: no surrogates, nothing overlong) S begins with and its
+ * code point in *CODE; 0 when S is empty or begins with anything else. */
+size_t str_decode_utf8(struct str s, uint32_t *code);
 /* Levenshtein distance, ASCII case ignored, at most LIMIT + 1. */
 size_t str_distance(struct str a, struct str b, size_t limit);
 /* The candidate nearest to WORD within distance 2 (strictly nearest first, then first listed), or NULL. */
@@ -75,7 +79,8 @@ struct buf {
     size_t capacity;
 };
 
-#define BUF_INIT { NULL, 0, 0 }
+#define BUF_INIT                                                                                   \
+    { NULL, 0, 0 }
 
 void buf_free(struct buf *buf);
 void buf_reset(struct buf *buf); /* length 0, memory kept */
@@ -85,7 +90,8 @@ void buf_append_str(struct buf *buf, struct str s);
 void buf_append_c(struct buf *buf, const char *text);
 void buf_append_byte(struct buf *buf, char byte);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void buf_vprintf(struct buf *buf, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
+void buf_vprintf(struct buf *buf, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 static inline struct str buf_str(const struct buf *buf) {
     return (struct str){ buf->data ? buf->data : "", buf->len };
 }

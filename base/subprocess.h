@@ -29,8 +29,8 @@ int subprocess_start(const struct subprocess_options *options, pid_t *pid, struc
 /* Waits; *status is the exit status, or 128 + signal. */
 int subprocess_wait(pid_t pid, int *status, struct error *error);
 /* Runs to the end with both outputs captured (each up to LIMIT bytes, the rest is read and dropped). */
-int subprocess_run(const struct subprocess_options *options, struct buf *out, struct buf *err, size_t limit,
-                   int *status, struct error *error);
+int subprocess_run(const struct subprocess_options *options, struct buf *out, struct buf *err,
+                   size_t limit, int *status, struct error *error);
 /* Looks NAME up in PATH; a path in ARENA, or NULL. */
 const char *subprocess_find(struct arena *arena, const char *name);
 

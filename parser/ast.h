@@ -54,10 +54,10 @@ struct ast_flag {
 };
 
 struct ast_heredoc {
-    struct str name;    /* the delimiter, unquoted */
-    struct str body;    /* raw lines with their line ends; chomp not applied */
-    bool is_chomped;    /* <<- */
-    bool is_expanded;   /* the delimiter was not quoted */
+    struct str name;  /* the delimiter, unquoted */
+    struct str body;  /* raw lines with their line ends; chomp not applied */
+    bool is_chomped;  /* <<- */
+    bool is_expanded; /* the delimiter was not quoted */
     unsigned descriptor;
     struct span span;      /* the `<<EOF` word */
     struct span body_span; /* the body in the file, without the terminator */
@@ -117,7 +117,7 @@ struct instruction {
             struct ast_word *devices;
             size_t device_count;
         } run;
-        struct { /* ADD and COPY */
+        struct {                      /* ADD and COPY */
             struct ast_word *sources; /* a heredoc source is in `inline_files` instead */
             size_t source_count;
             struct ast_heredoc **inline_files;
@@ -130,8 +130,8 @@ struct instruction {
             size_t exclude_count;
         } copy;
         struct {
-            bool is_none;       /* HEALTHCHECK NONE */
-            int64_t interval;   /* nanoseconds, 0: not given */
+            bool is_none;     /* HEALTHCHECK NONE */
+            int64_t interval; /* nanoseconds, 0: not given */
             int64_t timeout, start_period, start_interval;
             int64_t retries;
             struct ast_word *command; /* words after CMD */

@@ -15,7 +15,7 @@ int parser_parse(struct str source, const char *name, struct arena *arena, struc
                  struct error *error);
 /* Parses one ONBUILD trigger as stored in an image config: exactly one instruction, default escape, not FROM,
  * MAINTAINER or ONBUILD (Dockerfile reference, ONBUILD). */
-int parser_parse_trigger(struct str source, const char *name, struct arena *arena, struct dockerfile **out,
-                         struct error *error);
+int parser_parse_trigger(struct str source, const char *name, struct arena *arena,
+                         struct dockerfile **out, struct error *error);
 
 #endif

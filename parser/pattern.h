@@ -31,8 +31,8 @@ struct ignore_state {
 int ignore_parse(struct str text, const char *name, struct arena *arena, struct ignore **out,
                  struct error *error);
 /* Compiles given patterns (--exclude); COUNT 0 gives a list that matches nothing. */
-int ignore_from_patterns(const struct str *patterns, size_t count, struct arena *arena, struct ignore **out,
-                         struct error *error);
+int ignore_from_patterns(const struct str *patterns, size_t count, struct arena *arena,
+                         struct ignore **out, struct error *error);
 bool ignore_is_empty(const struct ignore *ignore);
 bool ignore_has_negation(const struct ignore *ignore);
 
@@ -43,10 +43,12 @@ void ignore_root(const struct ignore *ignore, struct arena *arena, struct ignore
 void ignore_enter(const struct ignore *ignore, const struct ignore_state *parent, struct str path,
                   struct arena *arena, struct ignore_state *state);
 /* The answer for one path when only the answer is needed; allocates nothing. */
-bool ignore_matches(const struct ignore *ignore, const struct ignore_state *parent, struct str path);
+bool ignore_matches(const struct ignore *ignore, const struct ignore_state *parent,
+                    struct str path);
 /* False only when it is certain that everything below the ignored directory PATH is ignored too, so that it need
  * not be opened. */
-bool ignore_may_keep_below(const struct ignore *ignore, const struct ignore_state *state, struct str path);
+bool ignore_may_keep_below(const struct ignore *ignore, const struct ignore_state *state,
+                           struct str path);
 /* Single-path form, without a walk: any ancestor counts. *rule gets the index of the deciding pattern, or SIZE_MAX. */
 bool ignore_decides(const struct ignore *ignore, struct str path, size_t *rule);
 /* Text and line (1-based, 0 for --exclude) of pattern RULE, for explanations. */

@@ -7,14 +7,16 @@
 #include "base/str.h"
 
 struct reference {
-    struct str registry;   /* "docker.io", "localhost:5000", "localhost"; empty when the text names none */
+    struct str
+        registry; /* "docker.io", "localhost:5000", "localhost"; empty when the text names none */
     struct str repository; /* "library/debian" */
     struct str tag;        /* empty: none */
     struct str digest;     /* "sha256:…"; empty: none */
 };
 
 /* Parses TEXT without adding defaults; `invalid reference format` and the like are ERROR_INPUT with a hint. */
-int reference_parse(struct str text, struct arena *arena, struct reference *out, struct error *error);
+int reference_parse(struct str text, struct arena *arena, struct reference *out,
+                    struct error *error);
 /* The full form: REGISTRY/REPOSITORY:TAG[@DIGEST], NUL-terminated in ARENA; without a registry and a tag they
  * are left out. */
 const char *reference_format(const struct reference *reference, struct arena *arena);

@@ -12,11 +12,12 @@
 #include <sys/types.h>
 
 struct archive_options {
-    bool has_owner;       /* every entry gets this owner (ADD --chown) */
+    bool has_owner; /* every entry gets this owner (ADD --chown) */
     uid_t uid;
     gid_t gid;
-    bool is_rootless;     /* device nodes are skipped with a warning */
-    bool is_root_entry_kept; /* an entry `.` sets the target's own mode and owner (import), else it is ignored (ADD) */
+    bool is_rootless; /* device nodes are skipped with a warning */
+    bool
+        is_root_entry_kept; /* an entry `.` sets the target's own mode and owner (import), else it is ignored (ADD) */
 };
 
 /* Is the file at FD (rewound afterwards) an archive ADD unpacks: after removing a known compression, does it begin with

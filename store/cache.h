@@ -18,7 +18,8 @@ enum cache_access { CACHE_READ, CACHE_WRITE };
 
 /* CACHE_READ of a missing file gives a cache that finds nothing. A directory that cannot be written gives a working
  * cache that stores nothing, with a warning. */
-int cache_open(const struct store *store, enum cache_access access, struct cache **out, struct error *error);
+int cache_open(const struct store *store, enum cache_access access, struct cache **out,
+               struct error *error);
 void cache_close(struct cache *cache);
 
 struct ingredient {
@@ -31,11 +32,11 @@ enum cache_result { CACHE_SNAPSHOT, CACHE_IMAGE };
 struct cache_record {
     struct digest key;
     enum cache_result kind;
-    struct str result;     /* snapshot ID or image ID */
-    int64_t created;       /* wall clock when the step ended, ns: `created` of its history entry */
-    uint64_t duration;     /* ns the step took */
-    uint64_t size;         /* bytes on disk of the snapshot */
-    struct str text;       /* the step as printed */
+    struct str result; /* snapshot ID or image ID */
+    int64_t created;   /* wall clock when the step ended, ns: `created` of its history entry */
+    uint64_t duration; /* ns the step took */
+    uint64_t size;     /* bytes on disk of the snapshot */
+    struct str text;   /* the step as printed */
     struct str stage;
     const struct ingredient *ingredients;
     size_t ingredient_count;
@@ -65,27 +66,30 @@ struct cache_layer {
     uint32_t *uids, *gids; /* sorted, in the caller's arena */
     size_t uid_count, gid_count;
 };
-bool cache_layer_get(struct cache *cache, const char *snapshot, struct arena *arena, struct cache_layer *out);
+bool cache_layer_get(struct cache *cache, const char *snapshot, struct arena *arena,
+                     struct cache_layer *out);
 int cache_layer_put(struct cache *cache, const char *snapshot, const struct cache_layer *layer,
                     struct error *error);
 /* The layer ID a snapshot was (or is about to be) published as. Written before the rename. */
 bool cache_published_get(struct cache *cache, const char *snapshot, struct digest_hex *layer);
-int cache_published_put(struct cache *cache, const char *const *snapshots, const struct digest_hex *layers,
-                        size_t count, struct error *error);
+int cache_published_put(struct cache *cache, const char *const *snapshots,
+                        const struct digest_hex *layers, size_t count, struct error *error);
 
 /* Content digest of a selection of paths in a result (COPY --from, bind mounts): SELECTION is a digest of the
  * result's identity and the patterns. */
 bool cache_content_get(struct cache *cache, const struct digest *selection, struct digest *content);
-int cache_content_put(struct cache *cache, const struct digest *selection, const struct digest *content,
-                      struct error *error);
+int cache_content_put(struct cache *cache, const struct digest *selection,
+                      const struct digest *content, struct error *error);
 
 /* Context index: one opaque node a directory, by the digest of (context, directory path). The node's bytes are
  * borrowed from the read transaction and copied into ARENA. See planner/context.h for what is in it. */
-bool cache_node_get(struct cache *cache, const struct digest *directory, struct arena *arena, struct str *node);
+bool cache_node_get(struct cache *cache, const struct digest *directory, struct arena *arena,
+                    struct str *node);
 struct cache_node {
     struct digest directory;
     struct str node; /* empty: delete */
 };
-int cache_nodes_put(struct cache *cache, const struct cache_node *nodes, size_t count, struct error *error);
+int cache_nodes_put(struct cache *cache, const struct cache_node *nodes, size_t count,
+                    struct error *error);
 
 #endif

@@ -9,8 +9,9 @@
 
 /* Protects the COUNT layers (IDs) of images IMAGES (IDs, or "" when unknown) for BUILD: one transaction.
  * ERROR_CHANGED when a layer is gone. */
-int container_protect(const struct store *store, const struct build *build, const char *const *layers,
-                      const char *const *images, size_t count, struct error *error);
+int container_protect(const struct store *store, const struct build *build,
+                      const char *const *layers, const char *const *images, size_t count,
+                      struct error *error);
 /* Removes BUILD's rows and working layers; fine when there are none. */
 int container_release(const struct store *store, const struct build *build, struct error *error);
 /* Removes the rows of builds that are no longer alive. */

@@ -6,12 +6,12 @@
 #include "store/store.h"
 
 struct image {
-    struct str id;        /* 64 hex: digest of the config */
-    struct str digest;    /* of the manifest, "sha256:…" */
-    struct str layer;     /* top layer; empty: none */
-    struct str *names;    /* full references */
+    struct str id;     /* 64 hex: digest of the config */
+    struct str digest; /* of the manifest, "sha256:…" */
+    struct str layer;  /* top layer; empty: none */
+    struct str *names; /* full references */
     size_t name_count;
-    int64_t created;      /* ns */
+    int64_t created;       /* ns */
     const char *directory; /* absolute path of its blobs */
 };
 
@@ -32,18 +32,20 @@ int image_find(const struct image_list *list, const char *const *names, const st
 int image_read_config(const struct image *image, struct buf *out, struct error *error);
 int image_read_manifest(const struct image *image, struct buf *out, struct error *error);
 /* The same verified config by image ID without reading the table; ERROR_NOT_FOUND when it is not there. */
-int image_read_config_by_id(const struct store *store, const char *id, struct buf *out, struct error *error);
+int image_read_config_by_id(const struct store *store, const char *id, struct buf *out,
+                            struct error *error);
 
 /* NAME is moved to image ID (names and names-history). Writes nothing when it is there already. */
-int image_add_name(const struct store *store, const char *id, const char *name, struct error *error);
+int image_add_name(const struct store *store, const char *id, const char *name,
+                   struct error *error);
 
 struct image_removal {
-    bool is_forced;        /* more than one name, or used by a container (the container stays an error) */
-    struct buf untagged;   /* one name a line */
-    struct buf deleted;    /* one ID a line: image, then layers nobody else uses */
+    bool is_forced; /* more than one name, or used by a container (the container stays an error) */
+    struct buf untagged; /* one name a line */
+    struct buf deleted;  /* one ID a line: image, then layers nobody else uses */
 };
 /* Removes NAME from the image, and with its last name (or by ID) the image and the layers only it used. */
-int image_remove(const struct store *store, const char *id, const char *name, struct image_removal *removal,
-                 struct error *error);
+int image_remove(const struct store *store, const char *id, const char *name,
+                 struct image_removal *removal, struct error *error);
 
 #endif

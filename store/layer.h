@@ -6,12 +6,12 @@
 #include "store/store.h"
 
 struct layer {
-    struct str id;        /* 64 hex */
-    struct str parent;    /* empty: a base */
-    struct str diff_id;   /* "sha256:…"; empty when unknown (partial pulls) */
-    int64_t diff_size;    /* bytes of the uncompressed tar; -1 unknown */
-    int64_t created;      /* ns */
-    const char *path;     /* absolute path of its directory: overlay/ID/diff or vfs/dir/ID */
+    struct str id;      /* 64 hex */
+    struct str parent;  /* empty: a base */
+    struct str diff_id; /* "sha256:…"; empty when unknown (partial pulls) */
+    int64_t diff_size;  /* bytes of the uncompressed tar; -1 unknown */
+    int64_t created;    /* ns */
+    const char *path;   /* absolute path of its directory: overlay/ID/diff or vfs/dir/ID */
 };
 
 /* All layers of the store and its additional stores, read under the shared lock. In ARENA; valid as a picture of

@@ -13,15 +13,17 @@
 #include "store/store.h"
 
 struct layer_stream_options {
-    const char *tar_split;  /* path of the gzip'ed log to write, or NULL */
-    int tar;                /* descriptor that receives the tar itself, or -1 */
-    bool is_rootless;       /* opaque marker is user.overlay.opaque */
-    int64_t max_mtime;      /* seconds; later times are clamped to it (SOURCE_DATE_EPOCH), INT64_MAX: none */
+    const char *tar_split; /* path of the gzip'ed log to write, or NULL */
+    int tar;               /* descriptor that receives the tar itself, or -1 */
+    bool is_rootless;      /* opaque marker is user.overlay.opaque */
+    int64_t
+        max_mtime; /* seconds; later times are clamped to it (SOURCE_DATE_EPOCH), INT64_MAX: none */
 };
 
 /* Walks the directory behind DIFF once. uids/gids of *out live in ARENA. ERROR_CHANGED when a file changes
  * while being read; ERROR_INPUT for what a tar cannot hold. Interrupted by *IS_CANCELLED (may be NULL). */
 int layer_stream_digest(int diff, const struct layer_stream_options *options, struct arena *arena,
-                        const volatile bool *is_cancelled, struct cache_layer *out, struct error *error);
+                        const volatile bool *is_cancelled, struct cache_layer *out,
+                        struct error *error);
 
 #endif

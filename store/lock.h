@@ -16,14 +16,16 @@ struct lock {
     enum lock_mode mode;
 };
 
-#define LOCK_INIT { -1, LOCK_SHARED }
+#define LOCK_INIT                                                                                  \
+    { -1, LOCK_SHARED }
 
 /* Waits until the lock is ours. A shared lock in a store that does not exist (or whose lock file does not, on a
  * read-only file system) succeeds with fd -1. */
-int lock_take(const struct store *store, enum store_lock_name name, enum lock_mode mode, struct lock *out,
-              struct error *error);
+int lock_take(const struct store *store, enum store_lock_name name, enum lock_mode mode,
+              struct lock *out, struct error *error);
 /* The same for any path; TRY: returns 0 with fd -1 instead of waiting. */
-int lock_take_path(const char *path, enum lock_mode mode, bool is_try, struct lock *out, struct error *error);
+int lock_take_path(const char *path, enum lock_mode mode, bool is_try, struct lock *out,
+                   struct error *error);
 /* Writes 64 fresh bytes: readers that saw the old ones reload. Before the new table is renamed into place. */
 int lock_touch(const struct lock *lock, struct error *error);
 void lock_release(struct lock *lock); /* fine when not held */

@@ -12,20 +12,20 @@
 
 /* A layer that may not exist yet. */
 struct layer_draft {
-    const char *snapshot;     /* snapshot ID whose diff becomes the layer */
+    const char *snapshot; /* snapshot ID whose diff becomes the layer */
     struct digest diff_id;
-    uint64_t diff_size;       /* bytes of the canonical tar */
-    const uint32_t *uids;     /* sorted distinct owners */
+    uint64_t diff_size;   /* bytes of the canonical tar */
+    const uint32_t *uids; /* sorted distinct owners */
     size_t uid_count;
     const uint32_t *gids;
     size_t gid_count;
 };
 
 struct image_draft {
-    const char *base_layer;   /* existing layer the drafts stand on; NULL: none */
+    const char *base_layer;           /* existing layer the drafts stand on; NULL: none */
     const struct layer_draft *layers; /* lowest first */
     size_t layer_count;
-    struct str config;        /* the blob; its digest is the image ID */
+    struct str config; /* the blob; its digest is the image ID */
     struct str manifest;
     const char *const *names; /* full references, NULL-terminated; may be empty */
     int64_t created;

@@ -24,8 +24,9 @@ void snapshot_free(struct snapshot *snapshot); /* the memory, not the directory 
 int snapshot_remove(const struct store *store, const char *id, struct error *error);
 /* Where the contents of snapshot ID are now: its own diff, or, once published, the layer's directory. Absolute path
  * in ARENA; ERROR_CHANGED when neither exists any more. *layer gets the layer ID when published, else NULL. */
-int snapshot_locate(const struct store *store, struct cache *cache, const char *id, struct arena *arena,
-                    const char **path, const char **layer, struct error *error);
+int snapshot_locate(const struct store *store, struct cache *cache, const char *id,
+                    struct arena *arena, const char **path, const char **layer,
+                    struct error *error);
 /* Removes snapshots that belong to no record and no live build. */
 int snapshot_sweep(const struct store *store, struct cache *cache, struct error *error);
 

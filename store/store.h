@@ -13,11 +13,12 @@
 
 enum store_driver { STORE_OVERLAY, STORE_VFS };
 
-struct store_options {     /* NULL members: not given on the command line */
+struct store_options { /* NULL members: not given on the command line */
     const char *root;
     const char *run_root;
     const char *driver;
-    const char *const *driver_options; /* NULL-terminated KEY=VALUE list of --storage-opt, or NULL */
+    const char *const
+        *driver_options; /* NULL-terminated KEY=VALUE list of --storage-opt, or NULL */
 };
 
 enum store_access {
@@ -30,12 +31,13 @@ struct store {
     const char *root;     /* absolute */
     const char *run_root; /* absolute */
     enum store_driver driver;
-    const char *driver_name; /* "overlay", "vfs": prefix of the store's directories */
-    const char *mount_options; /* storage.conf mountopt, or "" */
+    const char *driver_name;       /* "overlay", "vfs": prefix of the store's directories */
+    const char *mount_options;     /* storage.conf mountopt, or "" */
     const char **additional_roots; /* read-only image stores, NULL-terminated */
-    const char *configuration;  /* the storage.conf that was read, or NULL: defaults */
-    bool is_rootless;  /* owner is not root, or we are in a user namespace: xattrs are user.overlay.* */
-    int root_fd;       /* -1 when the root does not exist (STORE_READ only) */
+    const char *configuration;     /* the storage.conf that was read, or NULL: defaults */
+    bool
+        is_rootless; /* owner is not root, or we are in a user namespace: xattrs are user.overlay.* */
+    int root_fd;     /* -1 when the root does not exist (STORE_READ only) */
 };
 
 /* The caller owns *out and closes it. A configuration bud does not support (another driver, mount_program,
