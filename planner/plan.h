@@ -40,6 +40,10 @@ struct step_input {
     const struct step *step; /* whose file system; NULL with is_context false: empty (scratch) */
     bool is_context;
     struct str label; /* "context", "stage build", "image alpine" */
+    /* Of what the step reads from it; filled by lookup_step(), so that the executor can tell after copying
+     * whether the context changed meanwhile. */
+    bool has_content;
+    struct digest content;
 };
 
 struct mount_plan { /* RUN --mount, and --volume of the command line */

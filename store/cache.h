@@ -33,6 +33,8 @@ struct cache_record {
     struct digest key;
     enum cache_result kind;
     struct str result; /* snapshot ID or image ID */
+    struct str parent; /* result the step was built upon (snapshot or image ID), "" for none: the record
+                        * holds only while the parent step still has this result */
     int64_t created;   /* wall clock when the step ended, ns: `created` of its history entry */
     uint64_t duration; /* ns the step took */
     uint64_t size;     /* bytes on disk of the snapshot */
