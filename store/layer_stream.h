@@ -12,6 +12,8 @@
 #include "store/cache.h"
 #include "store/store.h"
 
+#include <stdatomic.h>
+
 struct layer_stream_options {
     const char *tar_split; /* path of the gzip'ed log to write, or NULL */
     int tar;               /* descriptor that receives the tar itself, or -1 */
@@ -23,7 +25,7 @@ struct layer_stream_options {
 /* Walks the directory behind DIFF once. uids/gids of *out live in ARENA. ERROR_CHANGED when a file changes
  * while being read; ERROR_INPUT for what a tar cannot hold. Interrupted by *IS_CANCELLED (may be NULL). */
 int layer_stream_digest(int diff, const struct layer_stream_options *options, struct arena *arena,
-                        const volatile bool *is_cancelled, struct cache_layer *out,
+                        const atomic_bool *is_cancelled, struct cache_layer *out,
                         struct error *error);
 
 #endif
