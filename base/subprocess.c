@@ -136,7 +136,7 @@ int subprocess_wait(pid_t pid, int *status, struct error *error) {
 struct capture {
     int fds[2]; /* read ends; -1: ended, or not captured */
     struct buf *bufs[2];
-    size_t limit;
+    size_t limits[2]; /* of the buffers' lengths */
 };
 
 /* Reads what is there, without blocking. */
@@ -155,7 +155,7 @@ static int drain(struct capture *capture, int i, struct error *error) {
             capture->fds[i] = -1;
             return 0;
         }
-        size_t room = capture->limit - capture->bufs[i]->len;
+        size_t room = capture->limits[i] - capture->bufs[i]->len;
         buf_append(capture->bufs[i], chunk, (size_t)got < room ? (size_t)got : room);
     }
 }
@@ -184,32 +184,46 @@ static int collect(struct capture *capture, pid_t pid, struct error *error) {
     return 0;
 }
 
-int subprocess_run(const struct subprocess_options *options, struct buf *out, struct buf *err,
-                   size_t limit, int *status, struct error *error) {
-    struct capture capture = { .fds = { -1, -1 }, .bufs = { out, err }, .limit = limit };
-    struct subprocess_options with_pipes = *options;
-    int *const targets[] = { &with_pipes.stdout_fd, &with_pipes.stderr_fd };
-    int write_ends[2] = { -1, -1 };
-    int result = 0;
-    for (int i = 0; i < 2 && result == 0; i++) {
+/* A pipe for each output that is wanted; its write end replaces the descriptor in OPTIONS. */
+static int open_pipes(struct capture *capture, struct subprocess_options *options, int writers[2],
+                      struct error *error) {
+    int *const targets[] = { &options->stdout_fd, &options->stderr_fd };
+    for (int i = 0; i < 2; i++) {
         int ends[2];
-        if (!capture.bufs[i]) {
+        if (!capture->bufs[i]) {
             continue;
         }
         if (pipe2(ends, O_CLOEXEC) < 0) {
-            result = error_system(error, "cannot run %s", options->argv[0]);
-            break;
+            return error_system(error, "cannot run %s", options->argv[0]);
         }
-        capture.fds[i] = ends[0];
-        *targets[i] = write_ends[i] = ends[1];
+        capture->fds[i] = ends[0];
+        *targets[i] = writers[i] = ends[1];
         fcntl(ends[0], F_SETFL, O_NONBLOCK);
     }
+    return 0;
+}
+
+static size_t limit_of(const struct buf *buf, size_t limit) {
+    size_t sum;
+    return !buf || __builtin_add_overflow(buf->len, limit, &sum) ? SIZE_MAX : sum;
+}
+
+int subprocess_run(const struct subprocess_options *options, struct buf *out, struct buf *err,
+                   size_t limit, int *status, struct error *error) {
+    struct capture capture = {
+        .fds = { -1, -1 },
+        .bufs = { out, err },
+        .limits = { limit_of(out, limit), limit_of(err, limit) },
+    };
+    struct subprocess_options with_pipes = *options;
+    int writers[2] = { -1, -1 };
     pid_t pid = -1;
+    int result = open_pipes(&capture, &with_pipes, writers, error);
     if (result == 0) {
         result = subprocess_start(&with_pipes, &pid, error);
     }
-    cleanup_fd(&write_ends[0]);
-    cleanup_fd(&write_ends[1]);
+    cleanup_fd(&writers[0]);
+    cleanup_fd(&writers[1]);
     if (result == 0) {
         result = collect(&capture, pid, error);
         if (result < 0) {

@@ -24,11 +24,18 @@ struct subprocess_options {
     bool is_contained;
 };
 
-/* Starts it; *pid is the child to wait for. ERROR_NOT_FOUND when the program does not exist. */
+/* Starts it; *pid is the child to wait for. ERROR_NOT_FOUND when the program does not exist.
+ *
+ * The child is killed when the calling *thread* ends (prctl(2), PR_SET_PDEATHSIG): call it from threads that live
+ * as long as the child may. With is_contained, *pid is the namespace's init: signals sent to it reach the program,
+ * SIGKILL ends everything in the namespace, and the numbers the program knows its processes by mean nothing
+ * outside. */
 int subprocess_start(const struct subprocess_options *options, pid_t *pid, struct error *error);
 /* Waits; *status is the exit status, or 128 + signal. */
 int subprocess_wait(pid_t pid, int *status, struct error *error);
-/* Runs to the end with both outputs captured (each up to LIMIT bytes, the rest is read and dropped). */
+/* Runs to the end with both outputs captured (each up to LIMIT bytes, the rest is read and dropped).
+ * Without OUT or ERR (NULL) that output goes where the options say. Processes the program leaves behind are not
+ * waited for. */
 int subprocess_run(const struct subprocess_options *options, struct buf *out, struct buf *err,
                    size_t limit, int *status, struct error *error);
 /* Looks NAME up in PATH; a path in ARENA, or NULL. */
