@@ -18,8 +18,6 @@ struct layer_stream_options {
     const char *tar_split; /* path of the gzip'ed log to write, or NULL */
     int tar;               /* descriptor that receives the tar itself, or -1 */
     bool is_rootless;      /* opaque marker is user.overlay.opaque */
-    int64_t
-        max_mtime; /* seconds; later times are clamped to it (SOURCE_DATE_EPOCH), INT64_MAX: none */
 };
 
 /* Walks the directory behind DIFF once. uids/gids of *out live in ARENA. ERROR_CHANGED when a file changes

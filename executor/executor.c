@@ -1,0 +1,201 @@
+#include "executor/executor.h"
+
+#include "executor/commit.h"
+#include "executor/scheduler.h"
+#include "executor/signals.h"
+#include "store/container.h"
+#include "store/image.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* One execution: what is set up in order, and taken down in reverse. */
+struct execution {
+    struct plan *plan;
+    const struct store *store;
+    struct cache *cache;
+    const struct executor_options *options;
+    struct arena arena;
+    atomic_bool is_cancelled;
+    struct build *build;
+    struct signals *signals;
+    struct progress *progress;
+    struct hashing *hashing;
+    struct outcomes outcomes;
+    bool is_protected;
+};
+
+static bool has_name(const struct image *image, const char *name) {
+    for (size_t i = 0; i < image->name_count; i++) {
+        if (str_equal_c(image->names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The image is there: add the names it lacks. Reads under a shared lock; writes only when something is missing. */
+static int finish_cached(struct execution *execution, struct executor_result *result,
+                         struct error *error) {
+    struct image_list images = { 0 };
+    const struct image *image = NULL;
+    const char *id = str_dup(&execution->arena, execution->plan->image->record.result);
+    const char *const wanted[] = { id, NULL };
+    if (image_list_read(execution->store, &execution->arena, &images, error) < 0 ||
+        image_find(&images, wanted, &image, error) < 0) {
+        return -1;
+    }
+    if (image == NULL) {
+        return error_set(error, ERROR_CHANGED, "image %.12s was removed while it was being used",
+                         id);
+    }
+    for (const char *const *name = execution->options->names; *name != NULL; name++) {
+        if (!has_name(image, *name) && image_add_name(execution->store, id, *name, error) < 0) {
+            return -1;
+        }
+    }
+    snprintf(result->image.text, sizeof(result->image.text), "%s", id);
+    return 0;
+}
+
+static void report_cached(struct execution *execution, struct executor_result *result) {
+    const struct plan *plan = execution->plan;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        if (plan->steps[i]->kind != STEP_IMAGE) {
+            progress_hit(execution->progress, plan->steps[i]);
+            result->cached += plan->steps[i]->kind != STEP_SOURCE;
+        }
+    }
+}
+
+static bool has_work(const struct plan *plan) {
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct step *step = plan->steps[i];
+        if (step->is_needed && step->state != STEP_HIT && step->kind != STEP_IMAGE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nobody may remove the layers we stand on while steps run. */
+static int protect(struct execution *execution, struct error *error) {
+    const char **layers = NULL;
+    const char **images = NULL;
+    size_t count = outcomes_tops(&execution->outcomes, &execution->arena, &layers, &images);
+    if (count == 0) {
+        return 0;
+    }
+    execution->is_protected = true;
+    return container_protect(execution->store, execution->build, layers, images, count, error);
+}
+
+static int begin(struct execution *execution, struct error *error) {
+    const struct store *store = execution->store;
+    if (rootfs_enter_namespace(store, error) < 0 ||
+        signals_watch(&execution->is_cancelled, &execution->signals, error) < 0 ||
+        build_begin(store, &execution->build, error) < 0 ||
+        snapshot_sweep(store, execution->cache, error) < 0 ||
+        outcomes_new(store, execution->plan, &execution->arena, &execution->outcomes, error) < 0 ||
+        outcomes_locate(&execution->outcomes, execution->cache, error) < 0) {
+        return -1;
+    }
+    if (has_work(execution->plan) && protect(execution, error) < 0) {
+        return -1;
+    }
+    return hashing_new(store, execution->cache, (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
+                       &execution->is_cancelled, &execution->hashing, error);
+}
+
+static int end(struct execution *execution, int status, struct error *error) {
+    hashing_free(execution->hashing);
+    if (execution->build != NULL) {
+        struct error late = ERROR_INIT;
+        if (execution->is_protected &&
+            container_release(execution->store, execution->build, &late) < 0 && status == 0) {
+            *error = late;
+            status = -1;
+        } else {
+            error_clear(&late);
+        }
+        build_end(execution->store, execution->build);
+    }
+    int signal = signals_end(execution->signals);
+    if (signal != 0 && status < 0) {
+        error_clear(error);
+        error_set(error, ERROR_INTERRUPTED, "interrupted; nothing was committed");
+        error->number = signal;
+    }
+    progress_free(execution->progress);
+    arena_free(&execution->arena);
+    return status;
+}
+
+static void drop_unrecorded(const struct execution *execution,
+                            const struct scheduler_result *scheduled) {
+    for (size_t i = 0; i < scheduled->unrecorded_count; i++) {
+        snapshot_remove(execution->store, scheduled->unrecorded[i], NULL);
+    }
+}
+
+static int run(struct execution *execution, struct executor_result *result, struct error *error) {
+    const struct executor_options *options = execution->options;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct work work = {
+        .store = execution->store,
+        .build = execution->build,
+        .cache = execution->cache,
+        .plan = execution->plan,
+        .progress = execution->progress,
+        .is_cancelled = &execution->is_cancelled,
+    };
+    struct lookup lookup = {
+        .store = execution->store,
+        .cache = execution->cache,
+        .layers = execution->outcomes.layers,
+        .arena = &execution->plan->arena,
+        .is_disabled = !options->is_recording,
+    };
+    struct scheduler_options scheduling = {
+        .jobs = options->jobs > 0 ? options->jobs : (unsigned)(cores > 0 ? cores : 1),
+        .is_recording = options->is_recording,
+    };
+    struct scheduler_result scheduled = { 0 };
+    int status =
+        scheduler_run(execution->plan, &work, &execution->is_cancelled, &execution->outcomes,
+                      execution->hashing, &lookup, &scheduling, &scheduled, error);
+    if (status == 0) {
+        status = hashing_wait(execution->hashing, error);
+    }
+    if (status == 0) {
+        status = commit_image(&work, &execution->outcomes, execution->hashing, options->names,
+                              options->is_recording, scheduled.keys, scheduled.key_count,
+                              &result->image, error);
+    }
+    drop_unrecorded(execution, &scheduled);
+    result->run = scheduled.run;
+    result->cached = scheduled.cached;
+    return status;
+}
+
+int executor_run(struct plan *plan, const struct store *store, struct cache *cache,
+                 const struct executor_options *options, struct executor_result *result,
+                 struct error *error) {
+    *result = (struct executor_result){ 0 };
+    struct execution execution = {
+        .plan = plan, .store = store, .cache = cache, .options = options, .arena = ARENA_INIT
+    };
+    execution.progress =
+        progress_new(STDERR_FILENO, plan, options->is_quiet, options->is_explaining);
+    int status;
+    if (plan->image->state == STEP_HIT) {
+        report_cached(&execution, result);
+        status = finish_cached(&execution, result, error);
+    } else {
+        status = begin(&execution, error);
+        if (status == 0) {
+            status = run(&execution, result, error);
+        }
+    }
+    return end(&execution, status, error);
+}

@@ -1,0 +1,26 @@
+/* hashing: digests of layers, computed in the background while later steps run.
+ *
+ * Only steps whose layer ends up in the image are submitted. What is found is kept in the cache, so that no snapshot
+ * is ever read twice for this. */
+#ifndef BUD_EXECUTOR_HASHING_H
+#define BUD_EXECUTOR_HASHING_H
+
+#include "store/cache.h"
+#include "store/store.h"
+
+#include <stdatomic.h>
+
+struct hashing;
+
+int hashing_new(const struct store *store, struct cache *cache, unsigned threads,
+                const atomic_bool *is_cancelled, struct hashing **out, struct error *error);
+/* Snapshot ID, whose diff is at PATH (both borrowed until the end), will be a layer. Known ones cost nothing. */
+void hashing_submit(struct hashing *hashing, const char *snapshot, const char *path);
+/* Waits for all of them; the first failure is the error. */
+int hashing_wait(struct hashing *hashing, struct error *error);
+/* Facts about a submitted snapshot, after hashing_wait(). Borrowed from HASHING. */
+const struct cache_layer *hashing_result(const struct hashing *hashing, const char *snapshot);
+/* Waits for what is running, frees everything. NULL is fine. */
+void hashing_free(struct hashing *hashing);
+
+#endif

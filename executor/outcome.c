@@ -1,0 +1,124 @@
+#include "executor/outcome.h"
+
+#include "base/vec.h"
+
+#include <stdlib.h>
+
+int outcomes_new(const struct store *store, const struct plan *plan, struct arena *arena,
+                 struct outcomes *out, struct error *error) {
+    *out = (struct outcomes){ .arena = arena, .store = store, .plan = plan };
+    out->items = arena_array(arena, plan->step_count, sizeof(struct outcome));
+    return layer_list_read(store, arena, &out->layers, error);
+}
+
+static int locate_source(struct outcomes *outcomes, const struct step *step, struct error *error) {
+    struct outcome *outcome = &outcomes->items[step->id];
+    const char *layer = step->source.layer;
+    if (layer != NULL && layer_find(&outcomes->layers, str_of(layer)) == NULL) {
+        return error_set(error, ERROR_CHANGED, "image %.*s was removed while it was being used",
+                         STR_ARG(step->source.name));
+    }
+    *outcome = (struct outcome){ .is_ready = true, .layer = layer, .result = step->source.image };
+    return 0;
+}
+
+int outcomes_locate(struct outcomes *outcomes, struct cache *cache, struct error *error) {
+    const struct plan *plan = outcomes->plan;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct step *step = plan->steps[i];
+        if (!step->is_needed) {
+            continue;
+        }
+        if (step->kind == STEP_SOURCE) {
+            if (locate_source(outcomes, step, error) < 0) {
+                return -1;
+            }
+        } else if (step->kind != STEP_IMAGE && step->state == STEP_HIT) {
+            struct outcome *outcome = &outcomes->items[i];
+            outcome->snapshot = str_dup(outcomes->arena, step->record.result);
+            outcome->result = outcome->snapshot;
+            outcome->created = step->record.created;
+            if (snapshot_locate(outcomes->store, cache, outcome->snapshot, outcomes->arena,
+                                &outcome->path, &outcome->layer, error) < 0) {
+                return -1;
+            }
+            outcome->is_ready = true;
+        }
+    }
+    return 0;
+}
+
+static int push_source(const struct outcomes *outcomes, const char *top, struct arena *arena,
+                       const char ***items, size_t *count, size_t *capacity, struct error *error) {
+    const struct layer **chain = NULL;
+    size_t chain_count = 0;
+    if (layer_chain(&outcomes->layers, str_of(top), arena, &chain, &chain_count, error) < 0) {
+        return -1;
+    }
+    /* A vfs layer is a whole tree: the top one is all there is to mount. */
+    if (outcomes->store->driver == STORE_VFS && chain_count > 1) {
+        chain_count = 1;
+    }
+    for (size_t i = 0; i < chain_count; i++) {
+        if (*count == *capacity) {
+            *items = vec_grow(arena, *items, *count, capacity, sizeof(**items));
+        }
+        (*items)[(*count)++] = chain[i]->path;
+    }
+    return 0;
+}
+
+int outcomes_stack(const struct outcomes *outcomes, const struct step *step, struct arena *arena,
+                   const char ***directories, size_t *count, struct error *error) {
+    const char **items = NULL;
+    size_t capacity = 0;
+    *count = 0;
+    for (; step != NULL; step = step->parent) {
+        const struct outcome *outcome = &outcomes->items[step->id];
+        if (step->kind == STEP_SOURCE) {
+            if (step->source.layer != NULL && push_source(outcomes, step->source.layer, arena,
+                                                          &items, count, &capacity, error) < 0) {
+                return -1;
+            }
+            break;
+        }
+        if (*count == capacity) {
+            items = vec_grow(arena, items, *count, &capacity, sizeof(*items));
+        }
+        items[(*count)++] = outcome->path;
+        if (outcome->layer != NULL && outcomes->store->driver == STORE_VFS) {
+            break;
+        }
+    }
+    *directories = items;
+    return 0;
+}
+
+size_t outcomes_tops(const struct outcomes *outcomes, struct arena *arena, const char ***layers,
+                     const char ***images) {
+    const struct plan *plan = outcomes->plan;
+    bool *is_below = arena_array(arena, plan->step_count, sizeof(bool));
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct step *step = plan->steps[i];
+        if (outcomes->items[i].layer != NULL && step->parent != NULL) {
+            is_below[step->parent->id] = true;
+        }
+    }
+    *layers = arena_array(arena, plan->step_count, sizeof(char *));
+    *images = arena_array(arena, plan->step_count, sizeof(char *));
+    size_t count = 0;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct outcome *outcome = &outcomes->items[i];
+        if (outcome->layer != NULL && !is_below[i]) {
+            (*layers)[count] = outcome->layer;
+            (*images)[count] =
+                plan->steps[i]->kind == STEP_SOURCE ? plan->steps[i]->source.image : "";
+            count++;
+        }
+    }
+    return count;
+}
+
+struct str outcomes_result(const struct outcomes *outcomes, const struct step *step) {
+    return step == NULL ? STR_EMPTY : str_of(outcomes->items[step->id].result);
+}

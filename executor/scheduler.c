@@ -1,0 +1,449 @@
+#include "executor/scheduler.h"
+
+#include "base/fs.h"
+#include "base/thread_pool.h"
+#include "base/time.h"
+#include "base/vec.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+
+enum task_state { TASK_NOT_NEEDED, TASK_WAITING, TASK_RUNNING, TASK_DONE, TASK_FAILED };
+
+struct task {
+    struct scheduler *scheduler;
+    struct step *step;
+    enum task_state state;
+    bool is_layer; /* of the image: its digest will be wanted */
+};
+
+/* Everything below `lock` is guarded by it. */
+struct scheduler {
+    struct plan *plan;
+    const struct work *work;
+    atomic_bool *is_cancelled;
+    struct hashing *hashing;
+    const struct scheduler_options *options;
+    struct thread_pool *pool;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct outcomes *outcomes;
+    struct lookup *lookup;
+    struct task *tasks;
+    size_t running;
+    struct error error; /* the first failure */
+    struct scheduler_result *result;
+    VEC(struct digest) keys;
+    VEC(const char *) unrecorded;
+};
+
+/* What one running step holds, released together. */
+struct attempt {
+    struct arena arena;
+    struct rootfs root;
+    struct rootfs *inputs;
+    size_t input_count;
+    struct snapshot snapshot;
+    bool has_snapshot;
+};
+
+static void attempt_release(struct attempt *attempt) {
+    rootfs_unmount(&attempt->root);
+    for (size_t i = 0; i < attempt->input_count; i++) {
+        rootfs_unmount(&attempt->inputs[i]);
+    }
+    snapshot_free(&attempt->snapshot);
+    arena_free(&attempt->arena);
+}
+
+/* ---- mounting ---- */
+
+static int stack_of(struct scheduler *scheduler, const struct step *step, struct arena *arena,
+                    const char ***directories, size_t *count, struct error *error) {
+    pthread_mutex_lock(&scheduler->lock);
+    int status = outcomes_stack(scheduler->outcomes, step, arena, directories, count, error);
+    pthread_mutex_unlock(&scheduler->lock);
+    return status;
+}
+
+static int mount_inputs(struct scheduler *scheduler, const struct step *step,
+                        struct attempt *attempt, struct error *error) {
+    attempt->inputs = arena_array(&attempt->arena, step->input_count, sizeof(struct rootfs));
+    for (size_t i = 0; i < step->input_count; i++) {
+        attempt->inputs[i] = (struct rootfs)ROOTFS_INIT;
+    }
+    attempt->input_count = step->input_count;
+    const struct work *work = scheduler->work;
+    for (size_t i = 0; i < step->input_count; i++) {
+        const char **lowers = NULL;
+        size_t count = 0;
+        if (step->inputs[i].is_context) {
+            continue;
+        }
+        if (stack_of(scheduler, step->inputs[i].step, &attempt->arena, &lowers, &count, error) <
+                0 ||
+            rootfs_mount(work->store, work->build, lowers, count, NULL, &attempt->inputs[i],
+                         error) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int mount_root(struct scheduler *scheduler, const struct step *step, struct attempt *attempt,
+                      struct error *error) {
+    const struct work *work = scheduler->work;
+    const char **lowers = NULL;
+    size_t count = 0;
+    if (stack_of(scheduler, step->parent, &attempt->arena, &lowers, &count, error) < 0 ||
+        snapshot_new(work->store, work->build, count > 0 ? lowers[0] : NULL, &attempt->snapshot,
+                     error) < 0) {
+        return -1;
+    }
+    attempt->has_snapshot = true;
+    const char *upper = arena_printf(&attempt->arena, "%s/diff", attempt->snapshot.directory);
+    return rootfs_mount(work->store, work->build, lowers, count, upper, &attempt->root, error);
+}
+
+/* ---- keys known late ---- */
+
+/* The tree a COPY reads: the context, or the mounted file system of its input. */
+static void input_tree(const struct scheduler *scheduler, const struct step *step, size_t input,
+                       const struct attempt *attempt, struct tree *tree) {
+    if (step->inputs[input].is_context) {
+        *tree = scheduler->plan->context;
+        return;
+    }
+    *tree = (struct tree){
+        .fd = attempt->inputs[input].fd,
+        .name = str_dup((struct arena *)&attempt->arena, step->inputs[input].label),
+    };
+}
+
+/* What STEP reads from input INPUT, as content. */
+static int input_content(struct scheduler *scheduler, const struct step *step, size_t input,
+                         struct attempt *attempt, struct digest *content, struct error *error) {
+    struct tree tree;
+    input_tree(scheduler, step, input, attempt, &tree);
+    struct selection selection = { 0 };
+    struct str whole = STR("/");
+    const struct selection *selected = &step->file.selection;
+    if (step->kind == STEP_EXEC) {
+        selection.sources = &whole;
+        selection.source_count = 1;
+        for (size_t i = 0; i < step->exec.mount_count; i++) {
+            if (step->exec.mounts[i].input == input && step->exec.mounts[i].source.len > 0) {
+                selection.sources = &step->exec.mounts[i].source;
+            }
+        }
+        selected = &selection;
+    }
+    if (selection_digest(&tree, selected, content, NULL, NULL, error) < 0) {
+        return error_at(error, scheduler->plan->dockerfile->name,
+                        scheduler->plan->dockerfile->source, step->instruction->span);
+    }
+    if (step->inputs[input].is_context || step->inputs[input].step == NULL) {
+        return 0;
+    }
+    struct digest id =
+        lookup_selection_id(step, outcomes_result(scheduler->outcomes, step->inputs[input].step));
+    return cache_content_put(scheduler->work->cache, &id, content, error);
+}
+
+/* Computes the key of a deferred step and looks it up. */
+static int resolve_deferred(struct scheduler *scheduler, struct step *step, struct attempt *attempt,
+                            struct error *error) {
+    struct digest *contents =
+        arena_array(&attempt->arena, step->input_count, sizeof(struct digest));
+    for (size_t i = 0; i < step->input_count; i++) {
+        if (input_content(scheduler, step, i, attempt, &contents[i], error) < 0) {
+            return -1;
+        }
+    }
+    pthread_mutex_lock(&scheduler->lock);
+    int status = lookup_step(scheduler->lookup, step, contents, error);
+    pthread_mutex_unlock(&scheduler->lock);
+    return status;
+}
+
+/* After copying: is what the context holds still what the key says? */
+static int check_context(struct scheduler *scheduler, const struct step *step,
+                         struct attempt *attempt, struct error *error) {
+    for (size_t i = 0; i < step->input_count; i++) {
+        struct digest now;
+        if (!step->inputs[i].is_context || !step->inputs[i].has_content) {
+            continue;
+        }
+        if (input_content(scheduler, step, i, attempt, &now, error) < 0) {
+            return -1;
+        }
+        if (!digest_equal(&now, &step->inputs[i].content)) {
+            return error_set(error, ERROR_CHANGED,
+                             "files of the build context changed while %.*s was copying them",
+                             STR_ARG(step->text));
+        }
+    }
+    return 0;
+}
+
+/* ---- one step ---- */
+
+static void keep_outcome(struct scheduler *scheduler, struct task *task, const char *snapshot,
+                         const char *path, const char *layer, int64_t created) {
+    struct arena *arena = scheduler->outcomes->arena;
+    struct outcome *outcome = &scheduler->outcomes->items[task->step->id];
+    outcome->snapshot = arena_strdup(arena, snapshot);
+    outcome->result = outcome->snapshot;
+    outcome->path = arena_strdup(arena, path);
+    outcome->layer = layer == NULL ? NULL : arena_strdup(arena, layer);
+    outcome->created = created;
+    outcome->is_ready = true;
+    if (task->is_layer && outcome->layer == NULL) {
+        hashing_submit(scheduler->hashing, outcome->snapshot, outcome->path);
+    }
+}
+
+static int keep_hit(struct scheduler *scheduler, struct task *task, struct attempt *attempt,
+                    struct error *error) {
+    const struct cache_record *record = &task->step->record;
+    const char *id = str_dup(&attempt->arena, record->result);
+    const char *path = NULL;
+    const char *layer = NULL;
+    if (snapshot_locate(scheduler->work->store, scheduler->work->cache, id, &attempt->arena, &path,
+                        &layer, error) < 0) {
+        return -1;
+    }
+    pthread_mutex_lock(&scheduler->lock);
+    keep_outcome(scheduler, task, id, path, layer, record->created);
+    scheduler->result->cached++;
+    pthread_mutex_unlock(&scheduler->lock);
+    progress_hit(scheduler->work->progress, task->step);
+    return 0;
+}
+
+/* Records the finished snapshot; from here on it is permanent. */
+static int keep_result(struct scheduler *scheduler, struct task *task, struct attempt *attempt,
+                       uint64_t duration, struct error *error) {
+    struct step *step = task->step;
+    int64_t created = time_now();
+    if (scheduler->options->is_recording && step->has_key) {
+        struct cache_record record = {
+            .key = step->key,
+            .kind = CACHE_SNAPSHOT,
+            .result = str_of(attempt->snapshot.id),
+            .parent = outcomes_result(scheduler->outcomes, step->parent),
+            .created = created,
+            .duration = duration,
+            .text = step->text,
+            .stage = step->stage->label,
+            .ingredients = step->ingredients,
+            .ingredient_count = step->ingredient_count,
+        };
+        if (cache_store(scheduler->work->cache, &record, &step->place, error) < 0) {
+            return -1;
+        }
+    }
+    const char *path = arena_printf(&attempt->arena, "%s/diff", attempt->snapshot.directory);
+    pthread_mutex_lock(&scheduler->lock);
+    keep_outcome(scheduler, task, attempt->snapshot.id, path, NULL, created);
+    if (scheduler->options->is_recording && step->has_key) {
+        vec_push(&scheduler->keys, step->key);
+    } else {
+        vec_push(&scheduler->unrecorded, scheduler->outcomes->items[step->id].snapshot);
+    }
+    scheduler->result->run++;
+    pthread_mutex_unlock(&scheduler->lock);
+    attempt->has_snapshot = false;
+    return 0;
+}
+
+static int run_step(struct scheduler *scheduler, struct task *task, struct attempt *attempt,
+                    struct error *error) {
+    struct step *step = task->step;
+    const struct work *work = scheduler->work;
+    if (mount_inputs(scheduler, step, attempt, error) < 0) {
+        return -1;
+    }
+    if (step->state == STEP_DEFERRED) {
+        if (resolve_deferred(scheduler, step, attempt, error) < 0) {
+            return -1;
+        }
+        if (step->state == STEP_HIT) {
+            return keep_hit(scheduler, task, attempt, error);
+        }
+    }
+    if (mount_root(scheduler, step, attempt, error) < 0) {
+        return -1;
+    }
+    progress_begin(work->progress, step);
+    uint64_t start = time_monotonic();
+    int status = 0;
+    if (step->kind == STEP_EXEC) {
+        status = exec_step_run(work, step, &attempt->root, attempt->inputs, error);
+    } else {
+        struct tree source = { .fd = -1 };
+        if (step->input_count > 0) {
+            input_tree(scheduler, step, 0, attempt, &source);
+        }
+        status = file_step_run(work, step, &attempt->root, step->input_count > 0 ? &source : NULL,
+                               error);
+        if (status == 0) {
+            status = check_context(scheduler, step, attempt, error);
+        }
+    }
+    uint64_t duration = time_monotonic() - start;
+    rootfs_unmount(&attempt->root);
+    if (status == 0) {
+        status = keep_result(scheduler, task, attempt, duration, error);
+    }
+    progress_end(work->progress, step, status == 0, duration);
+    return status;
+}
+
+static void start_ready(struct scheduler *scheduler);
+
+static void run_task(void *context) {
+    struct task *task = context;
+    struct scheduler *scheduler = task->scheduler;
+    struct attempt attempt = { .arena = ARENA_INIT, .root = ROOTFS_INIT };
+    struct error error = ERROR_INIT;
+    int status;
+    if (unshare(CLONE_FS) < 0) {
+        status = error_system(&error, "cannot give a worker thread a working directory of its own");
+    } else if (atomic_load(scheduler->is_cancelled)) {
+        status = error_set(&error, ERROR_INTERRUPTED, "cancelled");
+    } else {
+        status = run_step(scheduler, task, &attempt, &error);
+    }
+    if (attempt.has_snapshot) {
+        rootfs_unmount(&attempt.root);
+        snapshot_remove(scheduler->work->store, attempt.snapshot.id, NULL);
+    }
+    attempt_release(&attempt);
+
+    pthread_mutex_lock(&scheduler->lock);
+    task->state = status == 0 ? TASK_DONE : TASK_FAILED;
+    if (status < 0) {
+        if (scheduler->error.code == ERROR_NONE) {
+            scheduler->error = error;
+        } else {
+            error_clear(&error);
+        }
+        atomic_store(scheduler->is_cancelled, true);
+    }
+    scheduler->running--;
+    start_ready(scheduler);
+    pthread_cond_broadcast(&scheduler->changed);
+    pthread_mutex_unlock(&scheduler->lock);
+}
+
+/* ---- the graph ---- */
+
+static bool is_ready(const struct scheduler *scheduler, const struct step *step) {
+    return step == NULL || scheduler->outcomes->items[step->id].is_ready;
+}
+
+static bool can_start(const struct scheduler *scheduler, const struct step *step) {
+    if (!is_ready(scheduler, step->parent)) {
+        return false;
+    }
+    for (size_t i = 0; i < step->input_count; i++) {
+        if (!is_ready(scheduler, step->inputs[i].step)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void start_ready(struct scheduler *scheduler) {
+    if (atomic_load(scheduler->is_cancelled)) {
+        return;
+    }
+    for (size_t i = 0; i < scheduler->plan->step_count; i++) {
+        struct task *task = &scheduler->tasks[i];
+        if (task->state == TASK_WAITING && can_start(scheduler, task->step)) {
+            task->state = TASK_RUNNING;
+            scheduler->running++;
+            thread_pool_submit(scheduler->pool, run_task, task);
+        }
+    }
+}
+
+/* Steps to run become tasks; hits are reported, and those of the image digested if that was never done. */
+static void prepare_tasks(struct scheduler *scheduler, struct arena *arena) {
+    const struct plan *plan = scheduler->plan;
+    scheduler->tasks = arena_array(arena, plan->step_count, sizeof(struct task));
+    for (size_t i = 0; i < plan->step_count; i++) {
+        scheduler->tasks[i] = (struct task){ .scheduler = scheduler, .step = plan->steps[i] };
+    }
+    bool is_layer_wanted = !plan->image->image.is_squashed;
+    for (const struct step *s = plan->image->parent; s != NULL; s = s->parent) {
+        scheduler->tasks[s->id].is_layer = is_layer_wanted && s->kind != STEP_SOURCE;
+    }
+    for (size_t i = 0; i < plan->step_count; i++) {
+        struct task *task = &scheduler->tasks[i];
+        const struct step *step = task->step;
+        const struct outcome *outcome = &scheduler->outcomes->items[i];
+        if (step->kind == STEP_IMAGE) {
+            continue;
+        }
+        if (step->is_needed && !outcome->is_ready) {
+            task->state = TASK_WAITING;
+        } else if (step->state == STEP_HIT) {
+            scheduler->result->cached += step->kind != STEP_SOURCE;
+            progress_hit(scheduler->work->progress, step);
+            if (task->is_layer && outcome->is_ready && outcome->layer == NULL) {
+                hashing_submit(scheduler->hashing, outcome->snapshot, outcome->path);
+            }
+        }
+    }
+}
+
+int scheduler_run(struct plan *plan, const struct work *work, atomic_bool *is_cancelled,
+                  struct outcomes *outcomes, struct hashing *hashing, struct lookup *lookup,
+                  const struct scheduler_options *options, struct scheduler_result *result,
+                  struct error *error) {
+    struct scheduler scheduler = {
+        .plan = plan,
+        .work = work,
+        .is_cancelled = is_cancelled,
+        .hashing = hashing,
+        .options = options,
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+        .changed = PTHREAD_COND_INITIALIZER,
+        .outcomes = outcomes,
+        .lookup = lookup,
+        .result = result,
+    };
+    *result = (struct scheduler_result){ 0 };
+    if (thread_pool_new(options->jobs, &scheduler.pool, error) < 0) {
+        return -1;
+    }
+    pthread_mutex_lock(&scheduler.lock);
+    prepare_tasks(&scheduler, outcomes->arena);
+    start_ready(&scheduler);
+    while (scheduler.running > 0) {
+        pthread_cond_wait(&scheduler.changed, &scheduler.lock);
+    }
+    pthread_mutex_unlock(&scheduler.lock);
+    thread_pool_free(scheduler.pool);
+
+    result->key_count = scheduler.keys.count;
+    result->keys = (struct digest *)arena_memdup(outcomes->arena, scheduler.keys.items,
+                                                 scheduler.keys.count * sizeof(struct digest));
+    result->unrecorded_count = scheduler.unrecorded.count;
+    result->unrecorded = (const char **)arena_memdup(outcomes->arena, scheduler.unrecorded.items,
+                                                     scheduler.unrecorded.count * sizeof(char *));
+    vec_free(&scheduler.keys);
+    vec_free(&scheduler.unrecorded);
+    if (scheduler.error.code != ERROR_NONE) {
+        *error = scheduler.error;
+        return -1;
+    }
+    if (atomic_load(is_cancelled)) {
+        return error_set(error, ERROR_INTERRUPTED, "interrupted");
+    }
+    return 0;
+}

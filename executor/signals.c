@@ -1,0 +1,89 @@
+#include "executor/signals.h"
+
+#include "base/arena.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+struct signals {
+    pthread_t thread;
+    sigset_t old_mask;
+    int signal_fd;
+    int end_fd;
+    atomic_bool *is_cancelled;
+    atomic_int received;
+};
+
+static void *watch(void *context) {
+    struct signals *signals = context;
+    struct pollfd fds[2] = {
+        { .fd = signals->signal_fd, .events = POLLIN },
+        { .fd = signals->end_fd, .events = POLLIN },
+    };
+    for (;;) {
+        if (poll(fds, 2, -1) < 0) {
+            continue;
+        }
+        if (fds[1].revents != 0) {
+            return NULL;
+        }
+        struct signalfd_siginfo info;
+        if (read(signals->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info)) {
+            continue;
+        }
+        if (atomic_exchange(&signals->received, (int)info.ssi_signo) != 0) {
+            _exit(128 + (int)info.ssi_signo);
+        }
+        atomic_store(signals->is_cancelled, true);
+    }
+}
+
+int signals_watch(atomic_bool *is_cancelled, struct signals **out, struct error *error) {
+    struct signals *signals = xcalloc(1, sizeof(*signals));
+    signals->is_cancelled = is_cancelled;
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGINT);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &mask, &signals->old_mask);
+    signals->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC);
+    signals->end_fd = eventfd(0, EFD_CLOEXEC);
+    int status = signals->signal_fd < 0 || signals->end_fd < 0 ? errno : 0;
+    if (status == 0) {
+        status = pthread_create(&signals->thread, NULL, watch, signals);
+    }
+    if (status != 0) {
+        errno = status;
+        error_system(error, "cannot watch for signals");
+        close(signals->signal_fd);
+        close(signals->end_fd);
+        pthread_sigmask(SIG_SETMASK, &signals->old_mask, NULL);
+        free(signals);
+        return -1;
+    }
+    *out = signals;
+    return 0;
+}
+
+int signals_end(struct signals *signals) {
+    if (signals == NULL) {
+        return 0;
+    }
+    uint64_t one = 1;
+    while (write(signals->end_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
+    }
+    pthread_join(signals->thread, NULL);
+    close(signals->signal_fd);
+    close(signals->end_fd);
+    pthread_sigmask(SIG_SETMASK, &signals->old_mask, NULL);
+    int received = atomic_load(&signals->received);
+    free(signals);
+    return received;
+}
