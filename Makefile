@@ -95,11 +95,12 @@ $(BUILD)/obj/%.o: %.c
 # Generated code is not ours to make free of the stricter warnings.
 $(BUILD)/obj/generated/%.o: $(BUILD)/generated/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Wno-unused-function -Wno-unused-but-set-variable -MMD -MP -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) -Wno-unused-function -Wno-unused-variable \
+	    -Wno-unused-but-set-variable -MMD -MP -c -o $@ $<
 
 $(BUILD)/generated/grammar/%.re.c: grammar/%.re
 	@mkdir -p $(@D)
-	re2c -W -Werror --no-debug-info -i -o $@ $<
+	re2c -W -Werror -Wno-nondeterministic-tags --no-debug-info -i -o $@ $<
 
 $(BUILD)/generated/grammar/%.tab.c $(BUILD)/generated/grammar/%.tab.h &: grammar/%.y
 	@mkdir -p $(@D)
@@ -122,7 +123,67 @@ endef
 $(foreach test,$(UNIT_SOURCES:tests/unit/%.c=%),$(eval $(call unit_rule,$(test))))
 
 unit: $(UNIT_TESTS)
-	@for test in $(UNIT_TESTS); do echo "$$test"; "$$test" || exit 1; done
+
+# ---- what has to be installed (Debian 12 package names) ----
+
+DEPS_BUILD = gcc make re2c bison libc6-dev libssl-dev libarchive-dev libjansson-dev liblmdb-dev zlib1g-dev \
+             libzstd-dev liblzma-dev libbz2-dev nettle-dev libacl1-dev liblz4-dev
+# runc runs RUN; the seccomp profile is in golang-github-containers-common; uidmap is for rootless builds.
+DEPS_RUN = runc golang-github-containers-common uidmap busybox-static
+DEPS_TEST = libcmocka-dev bats perl python3 podman buildah skopeo umoci mmdebstrap strace valgrind jq attr \
+            clang libclang-rt-14-dev e2fsprogs mount util-linux procps curl
+DEPS_LINT = clang-format clang-tidy shellcheck
+
+# Installs what is missing of $(1) when root, else prints the command and fails.
+define install_missing
+@missing=$$(for package in $(1); do \
+    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; \
+done); \
+if [ -z "$$missing" ]; then exit 0; fi; \
+set -- $$missing; \
+if [ "$$(id -u)" != 0 ]; then \
+    echo "These packages are missing. Install them with:" >&2; \
+    echo "    sudo apt-get install -y --no-install-recommends $$*" >&2; exit 1; \
+fi; \
+apt-get update -q && \
+DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$$@"
+endef
+
+.PHONY: deps-build deps-test deps-lint
+deps-build:
+	$(call install_missing,$(DEPS_BUILD) $(DEPS_RUN))
+deps-test:
+	$(call install_missing,$(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST))
+deps-lint:
+	$(call install_missing,$(DEPS_BUILD) $(DEPS_LINT))
+deps: deps-test
+
+# ---- the two commands ----
+
+demo: deps-build
+	@$(MAKE) --no-print-directory all
+	@BUD=$(BUILD)/bud examples/hello/demo
+
+# SUITES="unit cli" runs only those.
+SUITES ?=
+check: deps-test
+	@tests/run $(SUITES)
+
+bench: deps-test
+	@$(MAKE) --no-print-directory all
+	@BUD=$(BUILD)/bud bench/run
+
+C_FILES = $(wildcard */*.c */*.h tests/unit/*.c bench/*.c tests/fuzz/*.c tests/faults/*.c)
+lint: deps-lint
+	clang-format --dry-run -Werror $(C_FILES)
+	clang-tidy --quiet --warnings-as-errors='*' $(filter %.c,$(C_FILES)) -- -std=gnu17 -D_GNU_SOURCE \
+	    -DBUD_VERSION='"$(VERSION)"' -I. -I$(BUILD)/generated
+	shellcheck $(shell grep -rlE '^#!.*\b(ba)?sh' tests bench examples .ci --include='*' 2>/dev/null)
+
+install: all
+	install -D -m 755 $(BUILD)/bud $(BINDIR)/bud
+	@mkdir -p $(MANDIR)
+	$(BUILD)/bud help --man > $(MANDIR)/bud.1
 
 clean:
 	rm -rf $(BUILD)

@@ -6,6 +6,7 @@
 #include "store/container.h"
 #include "store/image.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
