@@ -68,6 +68,10 @@ int error_wrap(struct error *error, const char *format, ...) {
         va_start(arguments, format);
         char *message = format_message(format, arguments);
         va_end(arguments);
+        if (error->code == ERROR_NONE) {
+            replace(error, ERROR_FAILED, 0, message);
+            return -1;
+        }
         struct error *cause = xmalloc(sizeof(*cause));
         *cause = *error;
         error->message = message;

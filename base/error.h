@@ -58,7 +58,8 @@ int error_set(struct error *error, enum error_code code, const char *format, ...
 /* Like error_set with ERROR_SYSTEM and `: strerror(errno)` appended. */
 int error_system(struct error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* The present content becomes the cause of a new error; code, number and place stay those of the cause. */
+/* The present content becomes the cause of a new error; code, number and place stay those of the cause.
+ * Where nothing was set yet, it is ERROR_FAILED without a cause. */
 int error_wrap(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int error_hint(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Sets the place unless one is set. */

@@ -13,25 +13,38 @@ json_t *json_parse(struct str text, const char *name, struct error *error) {
     return value;
 }
 
-/* The member, NULL when absent or null. */
-static json_t *member_of(const json_t *object, const char *key) {
-    json_t *value = json_object_get(object, key);
-    return json_is_null(value) ? NULL : value;
-}
-
-static int wrong_type(const char *key, const char *wanted, const json_t *value,
-                      struct error *error) {
+static const char *kind_of(const json_t *value) {
     static const char *const names[] = {
         [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array",  [JSON_STRING] = "a string",
         [JSON_INTEGER] = "a number", [JSON_REAL] = "a fraction", [JSON_TRUE] = "true",
         [JSON_FALSE] = "false",      [JSON_NULL] = "null",
     };
-    return error_set(error, ERROR_CORRUPT, "\"%s\" is %s where %s is needed", key,
-                     names[json_typeof(value)], wanted);
+    return names[json_typeof(value)];
+}
+
+/* *member is NULL when absent or null; an absent object has no members. */
+static int find_member(const json_t *object, const char *key, json_t **member,
+                       struct error *error) {
+    if (object && !json_is_object(object)) {
+        return error_set(error, ERROR_CORRUPT, "%s stands where an object with \"%s\" is needed",
+                         kind_of(object), key);
+    }
+    json_t *value = json_object_get(object, key);
+    *member = json_is_null(value) ? NULL : value;
+    return 0;
+}
+
+static int wrong_type(const char *key, const char *wanted, const json_t *value,
+                      struct error *error) {
+    return error_set(error, ERROR_CORRUPT, "\"%s\" is %s where %s is needed", key, kind_of(value),
+                     wanted);
 }
 
 int json_read_string(const json_t *object, const char *key, const char **out, struct error *error) {
-    const json_t *value = member_of(object, key);
+    json_t *value;
+    if (find_member(object, key, &value, error) < 0) {
+        return -1;
+    }
     if (!value) {
         return 0;
     }
@@ -47,7 +60,10 @@ int json_read_string(const json_t *object, const char *key, const char **out, st
 }
 
 int json_read_integer(const json_t *object, const char *key, int64_t *out, struct error *error) {
-    const json_t *value = member_of(object, key);
+    json_t *value;
+    if (find_member(object, key, &value, error) < 0) {
+        return -1;
+    }
     if (!value) {
         return 0;
     }
@@ -59,7 +75,10 @@ int json_read_integer(const json_t *object, const char *key, int64_t *out, struc
 }
 
 int json_read_bool(const json_t *object, const char *key, bool *out, struct error *error) {
-    const json_t *value = member_of(object, key);
+    json_t *value;
+    if (find_member(object, key, &value, error) < 0) {
+        return -1;
+    }
     if (!value) {
         return 0;
     }
@@ -71,7 +90,10 @@ int json_read_bool(const json_t *object, const char *key, bool *out, struct erro
 }
 
 int json_read_array(const json_t *object, const char *key, json_t **out, struct error *error) {
-    json_t *value = member_of(object, key);
+    json_t *value;
+    if (find_member(object, key, &value, error) < 0) {
+        return -1;
+    }
     if (!value) {
         return 0;
     }
@@ -83,7 +105,10 @@ int json_read_array(const json_t *object, const char *key, json_t **out, struct 
 }
 
 int json_read_object(const json_t *object, const char *key, json_t **out, struct error *error) {
-    json_t *value = member_of(object, key);
+    json_t *value;
+    if (find_member(object, key, &value, error) < 0) {
+        return -1;
+    }
     if (!value) {
         return 0;
     }

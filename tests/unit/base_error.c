@@ -168,6 +168,9 @@ static void setting_replaces_and_may_quote_the_old(void **state) {
     assert_null(error.cause);
     error_clear(&error);
     assert_int_equal(error.code, ERROR_NONE);
+    error_wrap(&error, "alone");
+    assert_int_equal(error.code, ERROR_FAILED);
+    assert_null(error.cause);
     assert_int_equal(error_set(NULL, ERROR_FAILED, "nobody listens"), -1);
     assert_int_equal(error_system(NULL, "nobody listens"), -1);
     assert_int_equal(error_wrap(NULL, "nobody listens"), -1);

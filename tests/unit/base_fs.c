@@ -153,6 +153,30 @@ static void replacing_is_all_or_nothing(void **state) {
     assert_int_equal(entry_count(top), 3);
 }
 
+static void a_full_disk_keeps_the_old_file(void **state) {
+    struct fixture *fixture = *state;
+    mkdirat(fixture->fd, "small", 0755);
+    _cleanup_free_ char *path = xasprintf("%s/small", fixture->path);
+    if (geteuid() != 0 || mount("tmpfs", path, "tmpfs", 0, "size=64k") < 0) {
+        skip();
+    }
+    int small = openat(fixture->fd, "small", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_free_ char *large = xcalloc(1, 1 << 20);
+    _cleanup_error_ struct error error = ERROR_INIT;
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    write_file(small, "file", "old");
+    int result = fs_write_atomic(small, "file", large, 1 << 20, 0644, FS_SYNC, &error);
+    size_t count = entry_count(small);
+    int reading = fs_read_file(small, "file", 100, &out, NULL);
+    close(small);
+    umount2(path, MNT_DETACH);
+    assert_int_equal(result, -1);
+    assert_int_equal(error.number, ENOSPC);
+    assert_int_equal(count, 1);
+    assert_int_equal(reading, 0);
+    assert_string_equal(out.data, "old");
+}
+
 static void directories_are_made_with_their_parents(void **state) {
     int top = directory_of(state);
     _cleanup_error_ struct error error = ERROR_INIT;
@@ -406,6 +430,7 @@ int main(void) {
         TEST(paths_do_not_leave_their_root),
         TEST(reading_is_limited),
         TEST(replacing_is_all_or_nothing),
+        TEST(a_full_disk_keeps_the_old_file),
         TEST(directories_are_made_with_their_parents),
         TEST(listing_is_sorted_bytewise),
         TEST(trees_of_any_shape_are_removed),

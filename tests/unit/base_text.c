@@ -147,6 +147,11 @@ static void json_members_have_types(void **state) {
     assert_int_equal(json_read_array(object, "o", &value, &error), -1);
     assert_int_equal(json_read_object(object, "a", &value, &error), -1);
     assert_string_equal(string, "x");
+
+    /* An object that is absent has no members; what is not an object is wrong. */
+    assert_int_equal(json_read_string(NULL, "s", &string, &error), 0);
+    assert_int_equal(json_read_string(json_object_get(object, "a"), "s", &string, &error), -1);
+    assert_string_equal(error.message, "an array stands where an object with \"s\" is needed");
 }
 
 static void any_bytes_become_json_strings(void **state) {
