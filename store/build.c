@@ -1,0 +1,178 @@
+#include "store/build.h"
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "store/container.h"
+#include "store/layer_dir.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ROOT/bud/builds.lock is held while a build's file comes to be or goes, so that a sweeper never meets one that is
+ * made but not locked yet. */
+static int lock_registry(const struct store *store, struct lock *out, struct error *error) {
+    char *path _cleanup_free_ = xasprintf("%s/bud/builds.lock", store->root);
+
+    return lock_take_path(path, LOCK_EXCLUSIVE, false, out, error);
+}
+
+static bool is_build_id(struct str text) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (!islower((unsigned char)text.data[i]) && !isdigit((unsigned char)text.data[i])) {
+            return false;
+        }
+    }
+    return text.len == BUILD_ID_LEN;
+}
+
+bool build_is_alive(const struct store *store, const char *id) {
+    char *path _cleanup_free_ = xasprintf("%s/bud/builds/%s", store->root, id);
+    int fd _cleanup_fd_ = -1;
+    struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+    if (!is_build_id(str_of(id))) {
+        return false;
+    }
+    fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    /* Asked through a descriptor of its own, the answer is right for our own builds, too. */
+    return fd >= 0 && fcntl(fd, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+}
+
+static int list_builds(const struct store *store, struct arena *arena, struct str **names,
+                       size_t *count, struct error *error) {
+    int directory _cleanup_fd_ =
+        fs_open_at(store->root_fd, "bud/builds", O_RDONLY | O_DIRECTORY, 0, error);
+
+    return directory < 0 ? -1 : fs_list(directory, arena, names, count, error);
+}
+
+int build_census(const struct store *store, struct lock *registry, size_t *count,
+                 struct error *error) {
+    struct arena arena _cleanup_arena_ = ARENA_INIT;
+    struct str *names;
+    size_t files;
+
+    *count = 0;
+    if (lock_registry(store, registry, error) < 0 ||
+        list_builds(store, &arena, &names, &files, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < files; i++) {
+        *count += build_is_alive(store, names[i].data);
+    }
+    return 0;
+}
+
+/* RUNROOT/bud/ID of builds that are gone: plain directories, their mounts died with the private namespace. */
+static void sweep_run_directories(const struct store *store) {
+    struct arena arena _cleanup_arena_ = ARENA_INIT;
+    const char *path = arena_printf(&arena, "%s/bud", store->run_root);
+    int directory _cleanup_fd_ = fs_open(path, O_RDONLY | O_DIRECTORY, 0, NULL);
+    struct error error _cleanup_error_ = ERROR_INIT;
+    struct str *names;
+    size_t count;
+
+    if (directory < 0 || fs_list(directory, &arena, &names, &count, NULL) < 0) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (is_build_id(names[i]) && !build_is_alive(store, names[i].data) &&
+            fs_remove_tree(directory, names[i].data, &error) < 0) {
+            log_warn("cannot remove %s/%s, which a dead build left: %s", path, names[i].data,
+                     error.message);
+        }
+    }
+}
+
+/* The dead builds' files go last: as long as one is there, the rest is looked for again. */
+static int sweep_files(const struct store *store, struct error *error) {
+    struct arena arena _cleanup_arena_ = ARENA_INIT;
+    struct lock registry _cleanup_lock_ = LOCK_INIT;
+    struct str *names;
+    size_t count;
+
+    if (lock_registry(store, &registry, error) < 0 ||
+        list_builds(store, &arena, &names, &count, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *path = arena_printf(&arena, "bud/builds/%s", names[i].data);
+
+        if (is_build_id(names[i]) && !build_is_alive(store, names[i].data) &&
+            unlinkat(store->root_fd, path, 0) < 0) {
+            return error_system(error, "cannot remove %s/%s", store->root, path);
+        }
+    }
+    return 0;
+}
+
+static int sweep(const struct store *store, struct error *error) {
+    if (container_sweep(store, error) < 0) {
+        return error_wrap(error, "cannot remove the container rows of dead builds");
+    }
+    sweep_run_directories(store);
+    layer_dir_empty_trash(store);
+    return sweep_files(store, error);
+}
+
+static int take_id(const struct store *store, struct build *build, struct error *error) {
+    struct lock registry _cleanup_lock_ = LOCK_INIT;
+
+    if (lock_registry(store, &registry, error) < 0) {
+        return -1;
+    }
+    for (;;) {
+        char *path _cleanup_free_ = NULL;
+
+        fs_random_name(build->id, BUILD_ID_LEN);
+        path = xasprintf("%s/bud/builds/%s", store->root, build->id);
+        if (access(path, F_OK) == 0) {
+            continue;
+        }
+        return lock_take_path(path, LOCK_EXCLUSIVE, false, &build->lock, error);
+    }
+}
+
+int build_begin(const struct store *store, struct build **out, struct error *error) {
+    struct build *build = xcalloc(1, sizeof(*build));
+
+    build->lock = (struct lock)LOCK_INIT;
+    if (take_id(store, build, error) < 0) {
+        free(build);
+        return error_wrap(error, "cannot register the build in %s/bud", store->root);
+    }
+    build->run_directory = xasprintf("%s/bud/%s", store->run_root, build->id);
+    if (sweep(store, error) < 0) {
+        build_end(store, build);
+        return -1;
+    }
+    if (mkdir(build->run_directory, 0700) < 0) {
+        error_system(error, "cannot make %s", build->run_directory);
+        build_end(store, build);
+        return -1;
+    }
+    *out = build;
+    return 0;
+}
+
+void build_end(const struct store *store, struct build *build) {
+    struct error error _cleanup_error_ = ERROR_INIT;
+    struct lock registry _cleanup_lock_ = LOCK_INIT;
+    char *path _cleanup_free_ = NULL;
+
+    if (!build) {
+        return;
+    }
+    if (fs_remove_tree(AT_FDCWD, build->run_directory, &error) < 0) {
+        log_warn("cannot remove %s: %s", build->run_directory, error.message);
+    }
+    path = xasprintf("bud/builds/%s", build->id);
+    if (lock_registry(store, &registry, &error) < 0 || unlinkat(store->root_fd, path, 0) < 0) {
+        log_debug("cannot remove %s/%s; the next build does", store->root, path);
+    }
+    lock_release(&build->lock);
+    free(build->run_directory);
+    free(build);
+}

@@ -1,0 +1,129 @@
+#include "store/layer.h"
+
+#include "base/map.h"
+#include "store/table.h"
+
+#include <stdlib.h>
+
+static int64_t row_size(const json_t *row) {
+    const json_t *size = json_object_get(row, "diff-size");
+
+    return json_is_integer(size) ? json_integer_value(size) : -1;
+}
+
+static void layer_from_row(const struct store *store, const char *root, const json_t *row,
+                           struct arena *arena, struct layer *out) {
+    const char *id = row_text(row, "id");
+
+    *out = (struct layer){
+        .id = str_copy(arena, str_of(id)),
+        .parent = str_copy(arena, str_of(row_text(row, "parent"))),
+        .diff_id = str_copy(arena, str_of(row_text(row, "diff-digest"))),
+        .diff_size = row_size(row),
+        .created = row_time(row, "created"),
+        .path = store->driver == STORE_VFS ? arena_printf(arena, "%s/vfs/dir/%s", root, id)
+                                           : arena_printf(arena, "%s/overlay/%s/diff", root, id),
+    };
+}
+
+static int layer_compare(const void *a, const void *b) {
+    return str_compare(((const struct layer *)a)->id, ((const struct layer *)b)->id);
+}
+
+/* Appends the rows of one root. A layer that is in several stores is used from the first, which is our own. */
+static int add_root(const struct store *store, const char *root, struct arena *arena,
+                    struct map *seen, struct layer_list *list, struct error *error) {
+    struct table table _cleanup_table_ = TABLE_INIT;
+    struct layer *items;
+    size_t rows;
+
+    if (table_read_shared(store, root, TABLE_LAYERS, &table, error) < 0) {
+        return -1;
+    }
+    rows = json_array_size(table.rows);
+    items = arena_array(arena, list->count + rows, sizeof(*items));
+    if (list->count > 0) {
+        memcpy(items, list->items, list->count * sizeof(*items));
+    }
+    list->items = items;
+    FOR_EACH_ROW(&table, i, row) {
+        if (!map_has(seen, str_of(row_text(row, "id")))) {
+            struct layer *layer = &list->items[list->count++];
+
+            layer_from_row(store, root, row, arena, layer);
+            map_set(seen, layer->id, row);
+        }
+    }
+    return 0;
+}
+
+int layer_list_read(const struct store *store, struct arena *arena, struct layer_list *out,
+                    struct error *error) {
+    struct map seen _cleanup_map_ = MAP_INIT;
+
+    *out = (struct layer_list){ NULL, 0 };
+    if (add_root(store, store->root, arena, &seen, out, error) < 0) {
+        return -1;
+    }
+    for (const char **root = store->additional_roots; *root; root++) {
+        if (add_root(store, *root, arena, &seen, out, error) < 0) {
+            return error_wrap(error, "cannot read the additional image store %s", *root);
+        }
+    }
+    if (out->count > 0) {
+        qsort(out->items, out->count, sizeof(*out->items), layer_compare);
+    }
+    return 0;
+}
+
+const struct layer *layer_find(const struct layer_list *list, struct str id) {
+    struct layer wanted = { .id = id };
+
+    if (list->count == 0) {
+        return NULL;
+    }
+    return bsearch(&wanted, list->items, list->count, sizeof(*list->items), layer_compare);
+}
+
+int layer_chain(const struct layer_list *list, struct str top, struct arena *arena,
+                const struct layer ***chain, size_t *count, struct error *error) {
+    const struct layer *at;
+    size_t length = 0;
+
+    for (struct str id = top; id.len > 0; id = at->parent) {
+        at = layer_find(list, id);
+        if (!at) {
+            error_set(error, ERROR_CORRUPT, "layer %.*s, below layer %.*s, is not in the store",
+                      STR_ARG(id), STR_ARG(top));
+            return error_hint(error, "remove and pull again, or rebuild, the image that has it");
+        }
+        /* Also across stores: each table alone has no cycle, but together they could. */
+        if (length++ > list->count) {
+            return error_set(error, ERROR_CORRUPT, "the parents of layer %.*s form a cycle",
+                             STR_ARG(top));
+        }
+    }
+    *chain = arena_array(arena, length, sizeof(**chain));
+    *count = 0;
+    for (struct str id = top; id.len > 0; id = at->parent) {
+        at = layer_find(list, id);
+        (*chain)[(*count)++] = at;
+    }
+    return 0;
+}
+
+struct digest_hex layer_id(struct str parent, const struct digest *diff_id) {
+    struct digest_hex own = digest_hex(diff_id);
+    struct hasher hasher;
+    struct digest digest;
+
+    if (parent.len == 0) {
+        return own;
+    }
+    hasher_init(&hasher);
+    hasher_update(&hasher, parent.data, parent.len);
+    hasher_update(&hasher, "+", 1);
+    hasher_update(&hasher, own.text, DIGEST_HEX_LEN);
+    digest = hasher_finish(&hasher);
+    return digest_hex(&digest);
+}

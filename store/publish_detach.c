@@ -1,0 +1,101 @@
+#include "base/fs.h"
+#include "store/publish.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+
+#define MOUNTINFO_LIMIT ((size_t)64 << 20)
+
+/* One line of /proc/self/mountinfo: ID PARENT MAJOR:MINOR ROOT MOUNTPOINT … */
+struct mount_line {
+    struct str device;
+    struct str point; /* octal escapes undone, in the arena */
+};
+
+static struct str unescape(struct arena *arena, struct str text) {
+    char *out = arena_alloc(arena, text.len + 1);
+    size_t len = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        uint64_t code;
+
+        if (text.data[i] == '\\' && str_parse_uint(str_sub(text, i + 1, i + 4), 8, 255, &code)) {
+            out[len++] = (char)code;
+            i += 3;
+        } else {
+            out[len++] = text.data[i];
+        }
+    }
+    return str_make(out, len);
+}
+
+static bool read_line(struct arena *arena, struct str line, struct mount_line *out) {
+    struct str fields[5];
+
+    for (size_t i = 0; i < 5; i++) {
+        if (!str_split(&line, ' ', &fields[i])) {
+            return false;
+        }
+    }
+    out->device = fields[2];
+    out->point = unescape(arena, fields[4]);
+    return true;
+}
+
+static bool is_below(struct str path, struct str point) {
+    return str_equal_c(point, "/") ||
+           (str_has_prefix(path, point) && (path.len == point.len || path.data[point.len] == '/'));
+}
+
+/* Is the top mount at HOME a part of the file system its parent directory ROOT is on? One of another file system is no
+ * bind mount of the library's, and hides a different directory. */
+static int is_bind_mount(struct str root, struct str home, bool *out, struct error *error) {
+    struct arena arena _cleanup_arena_ = ARENA_INIT;
+    struct buf text _cleanup_buf_ = BUF_INIT;
+    struct str rest, line, under = STR_EMPTY, on = STR_EMPTY;
+    size_t longest = 0;
+
+    *out = false;
+    if (fs_read_file(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_LIMIT, &text, error) < 0) {
+        return -1;
+    }
+    rest = buf_str(&text);
+    while (str_split(&rest, '\n', &line)) {
+        struct mount_line mount;
+
+        if (!read_line(&arena, line, &mount)) {
+            continue;
+        }
+        if (str_equal(mount.point, home)) {
+            on = mount.device; /* later lines lie on top */
+        } else if (is_below(root, mount.point) && mount.point.len >= longest) {
+            longest = mount.point.len;
+            under = mount.device;
+        }
+    }
+    *out = on.len > 0 && str_equal(on, under);
+    return 0;
+}
+
+int publish_detach(const struct store *store, struct error *error) {
+    char *root _cleanup_free_ = realpath(store->root, NULL);
+    char *home _cleanup_free_ = root ? xasprintf("%s/%s", root, store->driver_name) : NULL;
+
+    while (root) {
+        bool is_bind;
+
+        if (is_bind_mount(str_of(root), str_of(home), &is_bind, error) < 0) {
+            return -1;
+        }
+        if (!is_bind) {
+            return 0;
+        }
+        if (umount2(home, MNT_DETACH | UMOUNT_NOFOLLOW) < 0) {
+            error_system(error, "cannot detach the bind mount of %s", home);
+            return error_hint(error, "bud needs a mount namespace of its own for this");
+        }
+    }
+    return 0;
+}
