@@ -1,0 +1,166 @@
+/* `bud build`: read, plan, run, tell the ID. */
+#include "cli/build.h"
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "cli/userns.h"
+#include "executor/executor.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* How often a build begins anew because somebody else changed the store under it. */
+#define ATTEMPTS 3
+#define JOBS_MAXIMUM 1024
+
+static const struct option_spec format_options[] = {
+    { .name = "format",
+      .kind = OPTION_TEXT,
+      .value = "FORMAT",
+      .only = "oci docker",
+      .environment = "BUILDAH_FORMAT",
+      .help = "of the manifest: oci (default) or docker" },
+    { .name = NULL },
+};
+
+struct building {
+    const struct invocation *invocation;
+    const struct build_request *request;
+    struct executor_options executor;
+    const struct store *store;
+    struct cache *cache;
+};
+
+static void tell_warnings(const struct plan *plan) {
+    for (size_t i = 0; i < plan->warnings.count; i++) {
+        log_warn("%.*s", STR_ARG(plan->warnings.items[i]));
+    }
+}
+
+/* Plans and runs once. With IS_CACHED_ONLY nothing is run unless the image is there already: *is_done tells. */
+static int build_once(struct building *build, bool is_cached_only, bool *is_done,
+                      struct executor_result *result, struct error *error) {
+    struct plan *plan;
+    *is_done = false;
+    if (planner_plan(&build->request->plan, build->store, build->cache, &plan, error) < 0) {
+        return -1;
+    }
+    int status = 0;
+    if (!is_cached_only || plan->image->state == STEP_HIT) {
+        tell_warnings(plan);
+        status = executor_run(plan, build->store, build->cache, &build->executor, result, error);
+        *is_done = status == 0;
+    }
+    plan_free(plan);
+    return status;
+}
+
+static int build_with_store(struct building *build, bool is_cached_only, bool *is_done,
+                            struct executor_result *result, struct error *error) {
+    struct store *store;
+    if (invocation_open_store(build->invocation, STORE_WRITE,
+                              is_cached_only ? NAMESPACE_FOR_TABLES : NAMESPACE_FOR_FILES, &store,
+                              error) < 0) {
+        return -1;
+    }
+    int status = cache_open(store, CACHE_WRITE, &build->cache, error);
+    if (status == 0) {
+        build->store = store;
+        status = build_once(build, is_cached_only, is_done, result, error);
+        for (int i = 1; i < ATTEMPTS && status < 0 && error->code == ERROR_CHANGED; i++) {
+            log_info("beginning anew: %s", error->message);
+            error_clear(error);
+            status = build_once(build, is_cached_only, is_done, result, error);
+        }
+        cache_close(build->cache);
+    }
+    store_close(store);
+    return status;
+}
+
+/* A file, or a pipe or device such as /dev/stdout, which must not be replaced. */
+static int write_iidfile(const char *path, const struct digest_hex *id, struct error *error) {
+    char text[sizeof("sha256:") + DIGEST_HEX_LEN];
+    int len = snprintf(text, sizeof(text), "sha256:%s", id->text);
+    struct stat stat_;
+    if (stat(path, &stat_) == 0 && !S_ISREG(stat_.st_mode)) {
+        _cleanup_fd_ int fd = fs_open(path, O_WRONLY, 0, error);
+        return fd < 0 ? -1 : fs_write_all(fd, path, text, (size_t)len, error);
+    }
+    return fs_write_atomic(AT_FDCWD, path, text, (size_t)len, 0644, FS_NO_SYNC, error);
+}
+
+static int tell_result(const struct options *options, const struct digest_hex *id,
+                       struct error *error) {
+    const char *iidfile = option_text(options, "iidfile", NULL);
+    if (iidfile != NULL && write_iidfile(iidfile, id, error) < 0) {
+        return error_wrap(error, "the image is made, but --iidfile cannot be written");
+    }
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    buf_printf(&out, "%s\n", id->text);
+    return output_write(&out, error);
+}
+
+static int read_executor_options(const struct options *options, struct building *build,
+                                 struct error *error) {
+    uint64_t jobs = option_uint(options, "jobs", 0);
+    if (jobs > JOBS_MAXIMUM) {
+        return error_set(error, ERROR_USAGE, "--jobs: at most %d", JOBS_MAXIMUM);
+    }
+    build->executor = (struct executor_options){
+        .jobs = (unsigned)jobs,
+        .names = build->request->names,
+        .is_quiet = option_flag(options, "quiet", false),
+        .is_explaining = option_flag(options, "explain", false),
+        .is_recording = option_flag(options, "layers", true),
+    };
+    return 0;
+}
+
+static int build_run(struct invocation *invocation, struct error *error) {
+    const struct options *options = &invocation->options;
+    struct build_request request;
+    struct building build = { .invocation = invocation, .request = &request };
+    if (build_request_read(invocation, option_text(options, "format", "oci"), &request, error) <
+            0 ||
+        read_executor_options(options, &build, error) < 0) {
+        return -1;
+    }
+    struct executor_result result = { .run = 0 };
+    bool is_done = false;
+    if (geteuid() != 0) {
+        /* Setting up a user namespace costs more than a whole cached build, which does without. Whatever stands in its
+         * way is met again, and told, inside. */
+        _cleanup_error_ struct error ignored = ERROR_INIT;
+        build_with_store(&build, true, &is_done, &result, &ignored);
+    }
+    if (!is_done && build_with_store(&build, false, &is_done, &result, error) < 0) {
+        return -1;
+    }
+    return tell_result(options, &result.image, error);
+}
+
+const struct command command_build = {
+    .name = "build",
+    .aliases = (const char *const[]){ "bud", "build-using-dockerfile", NULL },
+    .arguments = "[OPTION...] [CONTEXT]",
+    .summary = "build an image from a Dockerfile",
+    .description = "Builds the image the Dockerfile describes and prints its ID. CONTEXT is the "
+                   "directory COPY and ADD take files "
+                   "from; default: the current one. Steps whose result is known from an earlier "
+                   "build are not run again.\n"
+                   "\n"
+                   "`build` may be left out: `bud -t NAME .` is the same.\n"
+                   "\n"
+                   "RUN uses the network of this machine unless --network none is given.",
+    .examples = "bud build -t nginx .\n"
+                "bud -f Dockerfile.test --target test --build-arg VERSION=1.2 .\n"
+                "printf 'FROM scratch\\nCOPY . /\\n' | bud -f - -t files .",
+    .groups = (const struct option_group[]){ { "Options of the image", build_options },
+                                             { "Options of the format", format_options },
+                                             { "Options of RUN", running_options },
+                                             { "Options of Buildah and Docker", undone_options },
+                                             { NULL, NULL } },
+    .maximum = 1,
+    .run = build_run,
+};

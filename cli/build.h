@@ -1,0 +1,33 @@
+/* build: what the command line asks `bud build` and `bud plan` to do. */
+#ifndef BUD_CLI_BUILD_H
+#define BUD_CLI_BUILD_H
+
+#include "cli/command.h"
+#include "planner/planner.h"
+
+/* The options both have; the heading of each is in build.c and plan.c. */
+extern const struct option_spec build_options[];   /* what goes into the image */
+extern const struct option_spec running_options[]; /* how RUN runs */
+extern const struct option_spec
+    undone_options[]; /* Buildah's and Docker's, not done yet or true anyway */
+
+struct build_request {
+    struct plan_request plan;
+    const char **names; /* full references of --tag, NULL-terminated */
+    struct str source;  /* the Dockerfile's text, in the invocation's arena */
+};
+
+/* Checks the options, reads and parses the Dockerfile. IMAGE_FORMAT is "oci" or "docker". Everything lives in the
+ * invocation's arena. ERROR_USAGE and ERROR_UNSUPPORTED for options; ERROR_NOT_FOUND without a Dockerfile or context;
+ * ERROR_INPUT for what is in it. */
+int build_request_read(const struct invocation *invocation, const char *image_format,
+                       struct build_request *out, struct error *error);
+
+/* Finds and reads the Dockerfile of --file FILE (NULL: the context's own) for CONTEXT: *path is NULL for standard input,
+ * *name what messages call it. */
+int build_file_read(const char *file, const char *context, struct arena *arena, const char **path,
+                    const char **name, struct str *text, struct error *error);
+/* Is TEXT a directory that can be a context? */
+int build_context_check(const char *text, struct error *error);
+
+#endif

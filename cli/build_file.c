@@ -1,0 +1,133 @@
+/* Which Dockerfile, which context. */
+#include "cli/build.h"
+
+#include "base/fs.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* Far above what anybody writes; a device or a log given by mistake ends here. */
+#define DOCKERFILE_LIMIT ((size_t)16 << 20)
+
+static bool is_remote(const char *text) {
+    static const char *const prefixes[] = { "http://", "https://",      "git://",         "ssh://",
+                                            "git@",    "oci-layout://", "docker-image://" };
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        if (str_has_prefix(str_of(text), str_of(prefixes[i]))) {
+            return true;
+        }
+    }
+    /* Buildah's and Docker's shorthand, when no such directory is there. */
+    return str_has_prefix(str_of(text), STR("github.com/")) && access(text, F_OK) < 0;
+}
+
+int build_context_check(const char *text, struct error *error) {
+    struct stat stat_;
+    if (is_remote(text)) {
+        error_set(error, ERROR_UNSUPPORTED, "context %s: a remote context is not done yet", text);
+        return error_hint(error, "fetch it (git clone, curl) and give the directory");
+    }
+    if (strcmp(text, "-") == 0) {
+        error_set(error, ERROR_UNSUPPORTED, "a context from standard input is not done yet");
+        return error_hint(error, "for a Dockerfile on standard input write `-f - CONTEXT`");
+    }
+    if (stat(text, &stat_) < 0) {
+        int number = errno;
+        error_system(error, "context %s", text);
+        const char *command = number == ENOENT ? command_nearest(text) : NULL;
+        return command != NULL ? error_hint(error, "did you mean the command `%s`?", command)
+                               : error_hint(error, "the last argument is the directory with the "
+                                                   "files that COPY and ADD may take");
+    }
+    if (S_ISREG(stat_.st_mode)) {
+        error_set(error, ERROR_UNSUPPORTED, "context %s: an archive as context is not done yet",
+                  text);
+        return error_hint(error, "unpack it and give the directory");
+    }
+    return S_ISDIR(stat_.st_mode)
+               ? 0
+               : error_set(error, ERROR_USAGE, "context %s is not a directory", text);
+}
+
+/* The first of the default names in CONTEXT; -1 and error when there is none. */
+static int open_default(const char *context, struct arena *arena, const char **path,
+                        struct error *error) {
+    static const char *const names[] = { "Containerfile", "Dockerfile" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        *path = arena_printf(arena, "%s/%s", context, names[i]);
+        int fd = open(*path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0) {
+            return fd;
+        }
+        if (errno != ENOENT) {
+            return error_system(error, "cannot open %s", *path);
+        }
+    }
+    error_set(error, ERROR_NOT_FOUND,
+              "no Dockerfile: there is neither %s/Containerfile nor %s/Dockerfile", context,
+              context);
+    return error_hint(error, "name it with --file, or give the directory it is in");
+}
+
+/* FILE as given; a relative one that is not there is looked for in CONTEXT too (buildah-build(1), --file). */
+static int open_named(const char *file, const char *context, struct arena *arena, const char **path,
+                      struct error *error) {
+    *path = file;
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 || errno != ENOENT) {
+        return fd >= 0 ? fd : error_system(error, "cannot open %s", file);
+    }
+    if (file[0] == '/') {
+        return error_set(error, ERROR_NOT_FOUND, "no Dockerfile: %s does not exist", file);
+    }
+    *path = arena_printf(arena, "%s/%s", context, file);
+    fd = open(*path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 || errno != ENOENT) {
+        return fd >= 0 ? fd : error_system(error, "cannot open %s", *path);
+    }
+    error_set(error, ERROR_NOT_FOUND, "no Dockerfile: there is neither %s nor %s", file, *path);
+    return error_hint(error, "--file is relative to the current directory, then to the context");
+}
+
+static int read_open(int fd, const char *name, struct arena *arena, struct str *text,
+                     struct error *error) {
+    _cleanup_buf_ struct buf content = BUF_INIT;
+    struct stat stat_;
+    if (fstat(fd, &stat_) == 0 && S_ISDIR(stat_.st_mode)) {
+        error_set(error, ERROR_INPUT, "%s is a directory, not a Dockerfile", name);
+        return error_hint(error, "give the file itself with --file");
+    }
+    if (fs_read_fd(fd, name, DOCKERFILE_LIMIT, &content, error) < 0) {
+        return error_wrap(error, "cannot read the Dockerfile");
+    }
+    *text = str_copy(arena, buf_str(&content));
+    return 0;
+}
+
+int build_file_read(const char *file, const char *context, struct arena *arena, const char **path,
+                    const char **name, struct str *text, struct error *error) {
+    if (file != NULL && strcmp(file, "-") == 0) {
+        *path = NULL;
+        *name = "standard input";
+        return read_open(STDIN_FILENO, *name, arena, text, error);
+    }
+    if (file != NULL && is_remote(file)) {
+        error_set(error, ERROR_UNSUPPORTED, "--file %s: a remote Dockerfile is not done yet", file);
+        return error_hint(error, "curl %s | bud -f - %s", file, context);
+    }
+    if (file != NULL && str_has_suffix(str_of(file), STR(".in"))) {
+        /* buildah-build(1): such a file goes through cpp first. */
+        error_set(error, ERROR_UNSUPPORTED, "--file %s: the C preprocessor is not done yet", file);
+        return error_hint(error, "cpp -P -traditional %s | bud -f - %s", file, context);
+    }
+    _cleanup_fd_ int fd = file == NULL ? open_default(context, arena, path, error)
+                                       : open_named(file, context, arena, path, error);
+    if (fd < 0) {
+        return -1;
+    }
+    *name = *path;
+    if (str_has_prefix(str_of(*name), STR("./"))) {
+        *name += 2;
+    }
+    return read_open(fd, *name, arena, text, error);
+}

@@ -1,0 +1,212 @@
+#include "cli/command.h"
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "cli/help.h"
+#include "cli/userns.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+const struct command *const commands[] = {
+    &command_build, &command_plan,    &command_images,  &command_tag,
+    &command_rmi,   &command_inspect, &command_history, &command_import,
+    &command_info,  &command_version, &command_help,    NULL,
+};
+
+const struct option_spec global_options[] = {
+    { .name = "root",
+      .kind = OPTION_TEXT,
+      .value = "DIRECTORY",
+      .help = "where images are stored" },
+    { .name = "runroot",
+      .kind = OPTION_TEXT,
+      .value = "DIRECTORY",
+      .help = "where the state of what is running is kept" },
+    { .name = "storage-driver",
+      .kind = OPTION_TEXT,
+      .value = "NAME",
+      .help = "overlay or vfs; default: as storage.conf says" },
+    { .name = "storage-opt",
+      .kind = OPTION_SET,
+      .value = "KEY=VALUE",
+      .help = "an option of the storage driver" },
+    { .name = "log-level",
+      .kind = OPTION_TEXT,
+      .value = "LEVEL",
+      .help = "debug, info, warn (default) or error" },
+    { .name = "cgroup-manager",
+      .kind = OPTION_TEXT,
+      .value = "MANAGER",
+      .only = "cgroupfs",
+      .help = "cgroupfs (default)" },
+    { .name = "registries-conf", .kind = OPTION_TEXT, .value = "FILE", .only = "", .help = "" },
+    { .name = "registries-conf-dir",
+      .kind = OPTION_TEXT,
+      .value = "DIRECTORY",
+      .only = "",
+      .help = "" },
+    { .name = "short-name-alias-conf",
+      .kind = OPTION_TEXT,
+      .value = "FILE",
+      .only = "",
+      .help = "" },
+    { .name = NULL },
+};
+
+const struct command *command_find(const char *word) {
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        if (strcmp(commands[i]->name, word) == 0) {
+            return commands[i];
+        }
+        const char *const *alias = commands[i]->aliases;
+        for (; alias != NULL && *alias != NULL; alias++) {
+            if (strcmp(*alias, word) == 0) {
+                return commands[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+const char *command_nearest(const char *word) {
+    const char *names[sizeof(commands) / sizeof(commands[0])];
+    size_t count = 0;
+    for (; commands[count] != NULL; count++) {
+        names[count] = commands[count]->name;
+    }
+    /* Anything of two letters is within distance 2 of something. */
+    return strlen(word) < 3 ? NULL : str_nearest(str_of(word), names, count);
+}
+
+const struct option_spec *const *command_tables(const struct command *command,
+                                                struct arena *arena) {
+    size_t count = 0;
+    while (command->groups != NULL && command->groups[count].heading != NULL) {
+        count++;
+    }
+    const struct option_spec **tables = arena_array(arena, count + 2, sizeof(*tables));
+    for (size_t i = 0; i < count; i++) {
+        tables[i] = command->groups[i].options;
+    }
+    tables[count] = global_options;
+    return tables;
+}
+
+static int check_arguments(const struct invocation *invocation, struct error *error) {
+    const struct command *command = invocation->command;
+    const struct options *options = &invocation->options;
+    if (options->argument_count < command->minimum) {
+        error_set(error, ERROR_USAGE, "`%s %s` needs %s", invocation->program, command->name,
+                  options->argument_count == 0 ? "an argument" : "one argument more");
+    } else if (options->argument_count > command->maximum) {
+        error_set(error, ERROR_USAGE, "`%s %s` takes %s: `%s` is too many", invocation->program,
+                  command->name, command->maximum == 0 ? "no arguments" : "fewer arguments",
+                  options->arguments[command->maximum]);
+    } else {
+        return 0;
+    }
+    return error_hint(error, "usage: %s %s %s", invocation->program, command->name,
+                      command->arguments);
+}
+
+static int set_log_level(const struct options *options, struct error *error) {
+    const char *text = option_text(options, "log-level", "warn");
+    enum log_level level;
+    if (!log_parse_level(text, &level)) {
+        error_set(error, ERROR_USAGE, "--log-level: `%s` is no log level", text);
+        return error_hint(error, "one of debug, info, warn, error");
+    }
+    log_set_level(level);
+    return 0;
+}
+
+/* The command named by WORDS, taken out of the words; build when there is none (`bud -t x .`). IS_NAMED tells. */
+static const struct command *take_command(const char **words, struct arena *arena, bool *is_named) {
+    size_t index = options_first_argument(words, command_tables(&command_build, arena));
+    const struct command *command = index == SIZE_MAX ? NULL : command_find(words[index]);
+    /* After `--` everything is an argument. */
+    for (size_t i = 0; command != NULL && i < index; i++) {
+        command = strcmp(words[i], "--") == 0 ? NULL : command;
+    }
+    *is_named = command != NULL;
+    if (command == NULL) {
+        return &command_build;
+    }
+    for (size_t i = index; words[i] != NULL; i++) {
+        words[i] = words[i + 1];
+    }
+    return command;
+}
+
+int command_run(const char *program, const char *const *given, struct arena *arena,
+                struct error *error) {
+    size_t count = 0;
+    while (given[count] != NULL) {
+        count++;
+    }
+    const char **words = arena_array(arena, count + 1, sizeof(*words));
+    memcpy(words, given, count * sizeof(*words));
+
+    bool is_named;
+    struct invocation invocation = { .program = program, .arena = arena };
+    invocation.command = take_command(words, arena, &is_named);
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    if (count == 0) {
+        help_overview(&out, program);
+        return output_write(&out, error);
+    }
+    if (!is_named && count == 1 && strcmp(words[0], "--version") == 0) {
+        invocation.command = &command_version;
+        words[0] = NULL;
+    }
+    const char *full_name = arena_printf(arena, "%s %s", program, invocation.command->name);
+    const struct option_spec *const *tables = command_tables(invocation.command, arena);
+    if (options_parse(words, tables, full_name, arena, &invocation.options, error) < 0) {
+        return -1;
+    }
+    if (invocation.options.is_help) {
+        if (is_named) {
+            help_command(&out, program, invocation.command);
+        } else {
+            help_overview(&out, program);
+        }
+        return output_write(&out, error);
+    }
+    if (check_arguments(&invocation, error) < 0 || set_log_level(&invocation.options, error) < 0) {
+        return -1;
+    }
+    return invocation.command->run(&invocation, error);
+}
+
+int invocation_open_store(const struct invocation *invocation, enum store_access access,
+                          enum namespace_use use, struct store **out, struct error *error) {
+    const struct options *options = &invocation->options;
+    /* Root without its powers has the rootless store, as in Podman: the same one for every command. */
+    if (userns_is_needed() && (use == NAMESPACE_FOR_FILES || geteuid() == 0) &&
+        userns_enter(error) < 0) {
+        return -1;
+    }
+    struct store_options store = {
+        .root = option_text(options, "root", NULL),
+        .run_root = option_text(options, "runroot", NULL),
+        .driver = option_text(options, "storage-driver", NULL),
+    };
+    if (option_is_given(options, "storage-opt")) {
+        store.driver_options = option_items(options, "storage-opt");
+    }
+    return store_open(&store, access, out, error);
+}
+
+int output_write(const struct buf *text, struct error *error) {
+    if (text->len == 0) {
+        return 0;
+    }
+    return fs_write_all(STDOUT_FILENO, "standard output", text->data, text->len, error);
+}
+
+bool output_is_coloured(int descriptor) {
+    const char *no_colour = getenv("NO_COLOR"); /* https://no-color.org: any non-empty value */
+    return isatty(descriptor) && (no_colour == NULL || no_colour[0] == '\0');
+}

@@ -1,0 +1,354 @@
+#include "cli/help.h"
+
+#include <limits.h>
+
+#define TEXT_WIDTH 80
+#define OPTION_COLUMN 34 /* where an option's text begins */
+
+static const struct option_spec help_options[] = {
+    { .name = "man",
+      .kind = OPTION_TEXT,
+      .bare = "",
+      .value = "COMMAND",
+      .help = "the man page of COMMAND (`--man` alone: of bud) in the format of man(7)" },
+    { .name = "completion", .kind = OPTION_FLAG, .help = "a completion script for bash" },
+    { .name = NULL },
+};
+
+/* TEXT in words, each line at most to column TEXT_WIDTH, lines after the first begun with INDENT spaces. COLUMN is
+ * where the first line begins. Empty lines are kept. */
+static void append_wrapped(struct buf *out, struct str text, size_t column, size_t indent) {
+    struct str line;
+    bool is_first = true;
+    while (str_split(&text, '\n', &line)) {
+        if (!is_first) {
+            buf_printf(out, "\n%*s", line.len > 0 ? (int)indent : 0, "");
+            column = indent;
+        }
+        is_first = false;
+        struct str word;
+        bool is_line_start = true;
+        while (str_split(&line, ' ', &word)) {
+            if (!is_line_start && column + 1 + word.len > TEXT_WIDTH) {
+                buf_printf(out, "\n%*s", (int)indent, "");
+                column = indent;
+                is_line_start = true;
+            }
+            buf_printf(out, "%s%.*s", is_line_start ? "" : " ", STR_ARG(word));
+            column += word.len + !is_line_start;
+            is_line_start = false;
+        }
+    }
+    buf_append_byte(out, '\n');
+}
+
+static bool is_undone(const struct option_spec *spec) {
+    return spec->only != NULL && spec->only[0] == '\0';
+}
+
+static bool is_repeatable(const struct option_spec *spec) {
+    return spec->kind == OPTION_LIST || spec->kind == OPTION_SET;
+}
+
+static void append_option(struct buf *out, const struct option_spec *spec) {
+    _cleanup_buf_ struct buf head = BUF_INIT;
+    if (spec->letter != 0) {
+        buf_printf(&head, "  -%c, --%s", spec->letter, spec->name);
+    } else {
+        buf_printf(&head, "      --%s", spec->name);
+    }
+    if (spec->bare != NULL) {
+        buf_printf(&head, "[=%s]", spec->value);
+    } else if (spec->kind != OPTION_FLAG) {
+        buf_printf(&head, " %s", spec->value);
+    }
+    if (head.len + 2 > OPTION_COLUMN) {
+        buf_printf(out, "%s\n%*s", head.data, OPTION_COLUMN, "");
+    } else {
+        buf_printf(out, "%-*s", OPTION_COLUMN, head.data);
+    }
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    buf_append_c(&text, spec->help);
+    if (is_repeatable(spec)) {
+        buf_append_c(&text, " (repeatable)");
+    }
+    if (spec->environment != NULL) {
+        buf_printf(&text, " [%s]", spec->environment);
+    }
+    append_wrapped(out, buf_str(&text), OPTION_COLUMN, OPTION_COLUMN);
+}
+
+static bool is_shown(const struct option_spec *spec) {
+    return spec->help != NULL && !is_undone(spec);
+}
+
+static void append_group(struct buf *out, const struct option_group *group) {
+    _cleanup_buf_ struct buf undone = BUF_INIT;
+    bool is_begun = false;
+    for (const struct option_spec *spec = group->options; spec->name != NULL; spec++) {
+        if (is_shown(spec)) {
+            buf_printf(out, "%s%s%s", is_begun ? "" : "\n", is_begun ? "" : group->heading,
+                       is_begun ? "" : ":\n");
+            is_begun = true;
+            append_option(out, spec);
+        } else if (is_undone(spec) && spec->help != NULL) {
+            buf_printf(&undone, "%s--%s", undone.len > 0 ? " " : "", spec->name);
+        }
+    }
+    if (undone.len > 0) {
+        buf_printf(out, "\n%s, not done yet (an error):\n  ", group->heading);
+        append_wrapped(out, buf_str(&undone), 2, 2);
+    }
+}
+
+static const struct option_group global_group = { "Options of every command", global_options };
+
+void help_command(struct buf *out, const char *program, const struct command *command) {
+    buf_printf(out, "%c%s.\n\nUsage: %s %s %s\n", command->summary[0] & ~0x20, command->summary + 1,
+               program, command->name, command->arguments);
+    if (command->aliases != NULL) {
+        buf_append_c(out, "Also called:");
+        for (const char *const *alias = command->aliases; *alias != NULL; alias++) {
+            buf_printf(out, " %s", *alias);
+        }
+        buf_append_byte(out, '\n');
+    }
+    if (command->description != NULL) {
+        buf_append_byte(out, '\n');
+        append_wrapped(out, str_of(command->description), 0, 0);
+    }
+    const struct option_group *group = command->groups;
+    for (; group != NULL && group->heading != NULL; group++) {
+        append_group(out, group);
+    }
+    append_group(out, &global_group);
+    if (command->examples != NULL) {
+        buf_append_c(out, "\nExamples:\n");
+        struct str rest = str_of(command->examples), line;
+        while (str_split(&rest, '\n', &line)) {
+            buf_printf(out, "  %.*s\n", STR_ARG(line));
+        }
+    }
+}
+
+void help_overview(struct buf *out, const char *program) {
+    buf_printf(out,
+               "bud builds container images from Dockerfiles.\n\n"
+               "Usage: %s [build] [OPTION...] [CONTEXT]\n"
+               "       %s COMMAND [OPTION...] [ARGUMENT...]\n\n"
+               "Commands:\n",
+               program, program);
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        buf_printf(out, "  %-10s  %s\n", commands[i]->name, commands[i]->summary);
+    }
+    append_group(out, &global_group);
+    buf_printf(out, "\n`%s help COMMAND` tells more about a command.\n", program);
+}
+
+/* Text for man(7): no backslash means anything, nor does a leading dot or quote. */
+static void append_roff(struct buf *out, struct str text) {
+    bool is_line_start = true;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
+        if (is_line_start && (c == '.' || c == '\'')) {
+            buf_append_c(out, "\\&");
+        }
+        if (c == '\\') {
+            buf_append_c(out, "\\e");
+        } else if (c == '-') {
+            buf_append_c(out, "\\-");
+        } else {
+            buf_append_byte(out, c);
+        }
+        is_line_start = c == '\n';
+    }
+}
+
+static void append_roff_option(struct buf *out, const struct option_spec *spec) {
+    buf_append_c(out, ".TP\n");
+    if (spec->letter != 0) {
+        buf_printf(out, "\\fB\\-%c\\fR, ", spec->letter);
+    }
+    buf_append_c(out, "\\fB\\-\\-");
+    append_roff(out, str_of(spec->name));
+    buf_append_c(out, "\\fR");
+    if (spec->bare != NULL) {
+        buf_printf(out, "[=\\fI%s\\fR]", spec->value);
+    } else if (spec->kind != OPTION_FLAG) {
+        buf_printf(out, " \\fI%s\\fR", spec->value);
+    }
+    buf_append_byte(out, '\n');
+    append_roff(out, str_of(spec->help));
+    buf_append_c(out, is_repeatable(spec) ? " (repeatable).\n" : ".\n");
+    if (spec->environment != NULL) {
+        buf_printf(out, "The environment variable \\fB%s\\fR gives the default.\n",
+                   spec->environment);
+    }
+}
+
+static void append_roff_group(struct buf *out, const struct option_group *group) {
+    _cleanup_buf_ struct buf undone = BUF_INIT;
+    bool is_begun = false;
+    for (const struct option_spec *spec = group->options; spec->name != NULL; spec++) {
+        if (is_shown(spec)) {
+            if (!is_begun) {
+                buf_printf(out, ".SH %s\n", group->heading);
+                is_begun = true;
+            }
+            append_roff_option(out, spec);
+        } else if (is_undone(spec) && spec->help != NULL) {
+            buf_append_c(&undone, undone.len > 0 ? ", --" : "--");
+            buf_append_c(&undone, spec->name);
+        }
+    }
+    if (undone.len > 0) {
+        buf_append_c(out, ".PP\nKnown, but not done by this version; using one is an error:\n");
+        append_roff(out, buf_str(&undone));
+        buf_append_c(out, ".\n");
+    }
+}
+
+static void append_roff_paragraphs(struct buf *out, struct str text) {
+    struct str line;
+    while (str_split(&text, '\n', &line)) {
+        if (line.len == 0) {
+            buf_append_c(out, ".PP\n");
+        } else {
+            append_roff(out, line);
+            buf_append_byte(out, '\n');
+        }
+    }
+}
+
+static void append_roff_overview(struct buf *out) {
+    buf_append_c(out, ".TH BUD 1 \"\" \"bud " BUD_VERSION "\"\n.SH NAME\n"
+                      "bud \\- build container images from Dockerfiles\n.SH SYNOPSIS\n"
+                      "\\fBbud\\fR [\\fBbuild\\fR] [\\fIOPTION\\fR...] [\\fICONTEXT\\fR]\n.br\n"
+                      "\\fBbud\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR...] [\\fIARGUMENT\\fR...]\n"
+                      ".SH COMMANDS\n");
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        buf_printf(out, ".TP\n\\fB%s\\fR\n", commands[i]->name);
+        append_roff(out, str_of(commands[i]->summary));
+        buf_printf(out, ", see \\fBbud\\-%s\\fR(1).\n", commands[i]->name);
+    }
+    append_roff_group(out, &global_group);
+    buf_append_c(
+        out,
+        ".SH EXIT STATUS\n"
+        ".TP\n0\nEverything was done.\n"
+        ".TP\n2\nThe command line is wrong.\n"
+        ".TP\n125\nbud failed.\n"
+        ".TP\n128 + N\nSignal N ended bud.\n"
+        ".TP\nanother\nThe exit status of the RUN instruction that failed.\n"
+        ".SH SEE ALSO\n"
+        "\\fBbuildah\\-build\\fR(1), \\fBpodman\\fR(1), \\fBcontainers\\-storage.conf\\fR(5)\n");
+}
+
+void help_man(struct buf *out, const struct command *command) {
+    if (command == NULL) {
+        append_roff_overview(out);
+        return;
+    }
+    buf_append_c(out, ".TH \"BUD\\-");
+    for (const char *c = command->name; *c != '\0'; c++) {
+        buf_append_byte(out, (char)(*c & ~0x20));
+    }
+    buf_printf(out, "\" 1 \"\" \"bud " BUD_VERSION "\"\n.SH NAME\nbud\\-%s \\- %s\n.SH SYNOPSIS\n",
+               command->name, command->summary);
+    buf_printf(out, "\\fBbud %s\\fR ", command->name);
+    append_roff(out, str_of(command->arguments));
+    buf_append_c(out, "\n.SH DESCRIPTION\n");
+    append_roff_paragraphs(out, str_of(command->description));
+    const struct option_group *group = command->groups;
+    for (; group != NULL && group->heading != NULL; group++) {
+        append_roff_group(out, group);
+    }
+    append_roff_group(out, &global_group);
+    if (command->examples != NULL) {
+        buf_append_c(out, ".SH EXAMPLES\n.nf\n");
+        append_roff(out, str_of(command->examples));
+        buf_append_c(out, "\n.fi\n");
+    }
+    buf_append_c(out, ".SH SEE ALSO\n\\fBbud\\fR(1)\n");
+}
+
+static void append_completion_words(struct buf *out, const struct option_spec *spec) {
+    for (; spec->name != NULL; spec++) {
+        if (is_shown(spec)) {
+            buf_printf(out, " --%s", spec->name);
+        }
+    }
+}
+
+void help_completion(struct buf *out) {
+    buf_append_c(out, "# bash completion for bud, made by `bud help --completion`\n"
+                      "_bud() {\n"
+                      "    local word=${COMP_WORDS[COMP_CWORD]} options='' command=build\n"
+                      "    [ \"$COMP_CWORD\" -gt 1 ] && command=${COMP_WORDS[1]}\n"
+                      "    case $command in\n");
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        const struct command *command = commands[i];
+        /* What is no command is an option or argument of build. */
+        buf_printf(out, "    %s) options='--help",
+                   command == &command_build ? "-*|build|bud|build-using-dockerfile"
+                                             : command->name);
+        const struct option_group *group = command->groups;
+        for (; group != NULL && group->heading != NULL; group++) {
+            append_completion_words(out, group->options);
+        }
+        append_completion_words(out, global_options);
+        buf_append_c(out, "' ;;\n");
+    }
+    buf_append_c(out, "    esac\n"
+                      "    if [ \"${word:0:1}\" = - ]; then\n"
+                      "        mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$word\")\n"
+                      "    elif [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+                      "        mapfile -t COMPREPLY < <(compgen -W '");
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        buf_printf(out, "%s%s", i > 0 ? " " : "", commands[i]->name);
+    }
+    buf_append_c(out, "' -- \"$word\")\n"
+                      "    fi\n"
+                      "}\n"
+                      "complete -o default -F _bud bud\n");
+}
+
+static int help_run(struct invocation *invocation, struct error *error) {
+    const struct options *options = &invocation->options;
+    const char *word = options->argument_count > 0 ? options->arguments[0] : NULL;
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    if (option_flag(options, "completion", false)) {
+        help_completion(&out);
+        return output_write(&out, error);
+    }
+    /* `--man build` and `--man=build` are both natural. */
+    const char *man = option_text(options, "man", NULL);
+    if (man != NULL && man[0] != '\0') {
+        word = man;
+    }
+    const struct command *command = word != NULL ? command_find(word) : NULL;
+    if (word != NULL && command == NULL) {
+        error_set(error, ERROR_USAGE, "there is no command `%s`", word);
+        const char *nearest = command_nearest(word);
+        return nearest != NULL ? error_hint(error, "did you mean `%s`?", nearest)
+                               : error_hint(error, "`%s help` lists them", invocation->program);
+    }
+    if (man != NULL) {
+        help_man(&out, command);
+    } else if (command != NULL) {
+        help_command(&out, invocation->program, command);
+    } else {
+        help_overview(&out, invocation->program);
+    }
+    return output_write(&out, error);
+}
+
+const struct command command_help = {
+    .name = "help",
+    .arguments = "[COMMAND]",
+    .summary = "tell what a command does",
+    .description = "Without COMMAND the commands are listed.",
+    .groups = (const struct option_group[]){ { "Options", help_options }, { NULL, NULL } },
+    .maximum = 1,
+    .run = help_run,
+};

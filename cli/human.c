@@ -1,0 +1,110 @@
+#include "cli/human.h"
+
+#include "base/vec.h"
+
+#include <inttypes.h>
+
+const char *human_size(struct arena *arena, uint64_t bytes) {
+    static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
+    double size = (double)bytes;
+    size_t unit = 0;
+    /* 999.5 would be printed as 1e+03. */
+    while (size >= 999.5 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+        size /= 1000;
+        unit++;
+    }
+    return arena_printf(arena, "%.3g %s", size, units[unit]);
+}
+
+/* The words and thresholds of Docker's go-units, which Podman and Buildah use too. */
+const char *human_age(struct arena *arena, int64_t time, int64_t now) {
+    int64_t seconds = time > now ? 0 : (int64_t)(((uint64_t)now - (uint64_t)time) / 1000000000u);
+    int64_t minutes = seconds / 60, hours = (seconds + 1800) / 3600;
+    if (seconds < 1) {
+        return "Less than a second ago";
+    } else if (seconds == 1) {
+        return "1 second ago";
+    } else if (seconds < 60) {
+        return arena_printf(arena, "%" PRId64 " seconds ago", seconds);
+    } else if (minutes == 1) {
+        return "About a minute ago";
+    } else if (minutes < 60) {
+        return arena_printf(arena, "%" PRId64 " minutes ago", minutes);
+    } else if (hours == 1) {
+        return "About an hour ago";
+    } else if (hours < 48) {
+        return arena_printf(arena, "%" PRId64 " hours ago", hours);
+    } else if (hours < 24 * 7 * 2) {
+        return arena_printf(arena, "%" PRId64 " days ago", hours / 24);
+    } else if (hours < 24 * 30 * 2) {
+        return arena_printf(arena, "%" PRId64 " weeks ago", hours / 24 / 7);
+    } else if (hours < 24 * 365 * 2) {
+        return arena_printf(arena, "%" PRId64 " months ago", hours / 24 / 30);
+    }
+    return arena_printf(arena, "%" PRId64 " years ago", seconds / 3600 / 24 / 365);
+}
+
+const char *human_line(struct arena *arena, struct str text, size_t width) {
+    char *line = str_dup(arena, text);
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)line[i] < ' ' || line[i] == 0x7f) {
+            line[i] = ' ';
+        }
+    }
+    if (text.len <= width) {
+        return line;
+    }
+    size_t end = width - 3;
+    while (end > 0 && ((unsigned char)line[end] & 0xc0) == 0x80) { /* not inside a character */
+        end--;
+    }
+    memcpy(line + end, "...", 4);
+    return line;
+}
+
+void table_add(struct table *table, const char *cell) {
+    if (table->cell_count == table->cell_capacity) {
+        table->cells = vec_grow(table->arena, table->cells, table->cell_count,
+                                &table->cell_capacity, sizeof(*table->cells));
+    }
+    table->cells[table->cell_count++] = cell;
+}
+
+/* Columns a terminal needs, taking every character for one. */
+static size_t text_width(const char *text) {
+    size_t width = 0;
+    for (; *text != '\0'; text++) {
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    }
+    return width;
+}
+
+static size_t column_width(const struct table *table, size_t column) {
+    size_t widest = 0;
+    for (size_t i = column; i < table->cell_count; i += table->columns) {
+        size_t width = text_width(table->cells[i]);
+        widest = width > widest ? width : widest;
+    }
+    return widest;
+}
+
+void table_print(const struct table *table, struct buf *out) {
+    size_t *widths = arena_array(table->arena, table->columns, sizeof(*widths));
+    for (size_t column = 0; column < table->columns; column++) {
+        widths[column] = column_width(table, column) + table->gap;
+    }
+    for (size_t i = 0; i < table->cell_count; i++) {
+        size_t column = i % table->columns;
+        const char *cell = table->cells[i];
+        if (column + 1 < table->columns) {
+            buf_printf(out, "%s%*s", cell, (int)(widths[column] - text_width(cell)), "");
+        } else {
+            buf_append_c(out, cell);
+            while (out->len > 0 && out->data[out->len - 1] == ' ') {
+                out->len--;
+            }
+            out->data[out->len] = '\0';
+            buf_append_byte(out, '\n');
+        }
+    }
+}

@@ -1,0 +1,216 @@
+#include "cli/userns.h"
+
+#include "base/fs.h"
+#include "base/subprocess.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The kernel takes 340 lines of a map; nobody has more than a few ranges. */
+#define MAXIMUM_RANGES 32
+#define MAXIMUM_OUTPUT 4096
+
+struct id_map {
+    const char *program; /* newuidmap, newgidmap */
+    const char *file;    /* /etc/subuid, /etc/subgid */
+    unsigned own;        /* our ID outside, 0 inside */
+    struct id_range ranges[MAXIMUM_RANGES];
+    size_t count;
+};
+
+bool userns_is_needed(void) {
+    if (geteuid() != 0) {
+        return true;
+    }
+    struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_capget, &header, data) < 0) {
+        return false;
+    }
+    return (data[0].effective & (1u << CAP_SYS_ADMIN)) == 0;
+}
+
+size_t userns_parse_ranges(struct str text, const char *user, const char *uid,
+                           struct id_range *ranges, size_t limit) {
+    size_t count = 0;
+    struct str line;
+    while (count < limit && str_split(&text, '\n', &line)) {
+        struct str name, start, rest = line;
+        struct id_range range;
+        if (!str_split(&rest, ':', &name) || !str_split(&rest, ':', &start) ||
+            !(str_equal_c(name, user) || str_equal_c(name, uid)) ||
+            !str_parse_uint(start, 10, UINT32_MAX, &range.start) ||
+            !str_parse_uint(str_trim(rest), 10, UINT32_MAX, &range.count) || range.count == 0) {
+            continue;
+        }
+        ranges[count++] = range;
+    }
+    return count;
+}
+
+static int read_ranges(struct id_map *map, const char *user, const char *uid, struct error *error) {
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    bool exists = false;
+    if (fs_read_file_if_exists(AT_FDCWD, map->file, 1 << 20, &text, &exists, error) < 0) {
+        return -1;
+    }
+    map->count = userns_parse_ranges(buf_str(&text), user, uid, map->ranges, MAXIMUM_RANGES);
+    if (map->count == 0) {
+        error_set(error, ERROR_FAILED,
+                  "not root and no user namespace: %s has no subordinate IDs for %s", map->file,
+                  user);
+        return error_hint(error,
+                          "as root: usermod --add-subuids 100000-165535 --add-subgids "
+                          "100000-165535 %s",
+                          user);
+    }
+    return 0;
+}
+
+/* newuidmap PID 0 OWN 1 1 START COUNT … */
+static int run_mapper(const struct id_map *map, pid_t target, struct error *error) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    const char *argv[2 + 3 * (MAXIMUM_RANGES + 1) + 1];
+    size_t argc = 0;
+    argv[argc++] = map->program;
+    argv[argc++] = arena_printf(&arena, "%d", target);
+    argv[argc++] = "0";
+    argv[argc++] = arena_printf(&arena, "%u", map->own);
+    argv[argc++] = "1";
+    uint64_t next = 1;
+    for (size_t i = 0; i < map->count; i++) {
+        argv[argc++] = arena_printf(&arena, "%llu", (unsigned long long)next);
+        argv[argc++] = arena_printf(&arena, "%llu", (unsigned long long)map->ranges[i].start);
+        argv[argc++] = arena_printf(&arena, "%llu", (unsigned long long)map->ranges[i].count);
+        next += map->ranges[i].count;
+    }
+    argv[argc] = NULL;
+
+    struct subprocess_options options = {
+        .argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1
+    };
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    _cleanup_buf_ struct buf messages = BUF_INIT;
+    int status;
+    if (subprocess_run(&options, &out, &messages, MAXIMUM_OUTPUT, &status, error) < 0) {
+        return -1;
+    }
+    if (status != 0) {
+        struct str message = str_trim(buf_str(&messages));
+        return error_set(error, ERROR_FAILED, "%s failed with status %d: %.*s", map->program,
+                         status, STR_ARG(message));
+    }
+    return 0;
+}
+
+/* The helper stays outside and writes the maps once the parent says it is inside; what goes wrong is told through
+ * REPORT, where nothing means success. */
+static void help_from_outside(int go, int report, pid_t target, const struct id_map *uids,
+                              const struct id_map *gids) {
+    char byte;
+    if (read(go, &byte, 1) != 1) {
+        _exit(0); /* the parent could not enter, or died */
+    }
+    _cleanup_error_ struct error error = ERROR_INIT;
+    if (run_mapper(uids, target, &error) < 0 || run_mapper(gids, target, &error) < 0) {
+        fs_write_all(report, "pipe", error.message, strlen(error.message), NULL);
+    }
+    _exit(0);
+}
+
+static int refuse_namespace(struct error *error) {
+    int number = errno;
+    error_system(error, "not root and no user namespace: the kernel refuses one");
+    if (number == ENOSPC || number == EUSERS) {
+        return error_hint(error, "user.max_user_namespaces is too low: sysctl "
+                                 "user.max_user_namespaces=15000");
+    }
+    return error_hint(error, "run bud as root, or allow user namespaces: sysctl "
+                             "kernel.unprivileged_userns_clone=1 (Debian), "
+                             "kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu); inside a "
+                             "container its seccomp profile may forbid unshare");
+}
+
+static int wait_for_maps(int go, int report, struct error *error) {
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    if (fs_write_all(go, "pipe", "", 1, error) < 0 ||
+        fs_read_fd(report, "pipe", 2 * MAXIMUM_OUTPUT, &text, error) < 0) {
+        return -1;
+    }
+    if (text.len > 0) {
+        error_set(error, ERROR_FAILED, "not root and no user namespace: %s", text.data);
+        return error_hint(
+            error, "newuidmap and newgidmap (package uidmap) must be set-user-ID root "
+                   "and /etc/subuid, /etc/subgid must be theirs to give; they cannot work where "
+                   "no_new_privs is set");
+    }
+    if (geteuid() != 0 || getegid() != 0) {
+        return error_set(error, ERROR_FAILED, "the user namespace does not map our IDs to root");
+    }
+    return 0;
+}
+
+static void tell_environment(unsigned uid, unsigned gid) {
+    char text[16];
+    /* What containers/storage's unshare package sets: paths stay those of the user outside. */
+    setenv("_CONTAINERS_USERNS_CONFIGURED", "done", 1);
+    snprintf(text, sizeof(text), "%u", uid);
+    setenv("_CONTAINERS_ROOTLESS_UID", text, 1);
+    snprintf(text, sizeof(text), "%u", gid);
+    setenv("_CONTAINERS_ROOTLESS_GID", text, 1);
+}
+
+static int enter_with_maps(const struct id_map *uids, const struct id_map *gids,
+                           struct error *error) {
+    int go[2], report[2];
+    if (pipe2(go, O_CLOEXEC) < 0) {
+        return error_system(error, "cannot make a pipe");
+    }
+    _cleanup_fd_ int go_read = go[0], go_write = go[1];
+    if (pipe2(report, O_CLOEXEC) < 0) {
+        return error_system(error, "cannot make a pipe");
+    }
+    _cleanup_fd_ int report_read = report[0], report_write = report[1];
+    pid_t self = getpid();
+    pid_t helper = fork();
+    if (helper < 0) {
+        return error_system(error, "cannot start a process");
+    }
+    if (helper == 0) {
+        close(go_write);
+        close(report_read);
+        help_from_outside(go_read, report_write, self, uids, gids);
+    }
+    close(report_write);
+    report_write = -1;
+    int result = unshare(CLONE_NEWUSER) == 0 ? wait_for_maps(go_write, report_read, error)
+                                             : refuse_namespace(error);
+    close(go_write);
+    go_write = -1;
+    while (waitpid(helper, NULL, 0) < 0 && errno == EINTR) {
+    }
+    return result;
+}
+
+int userns_enter(struct error *error) {
+    unsigned uid = geteuid(), gid = getegid();
+    char number[16];
+    snprintf(number, sizeof(number), "%u", uid);
+    const struct passwd *entry = getpwuid(uid);
+    const char *user = entry != NULL ? entry->pw_name : number;
+    struct id_map uids = { .program = "newuidmap", .file = "/etc/subuid", .own = uid };
+    struct id_map gids = { .program = "newgidmap", .file = "/etc/subgid", .own = gid };
+    if (read_ranges(&uids, user, number, error) < 0 ||
+        read_ranges(&gids, user, number, error) < 0 || enter_with_maps(&uids, &gids, error) < 0) {
+        return -1;
+    }
+    tell_environment(uid, gid);
+    return 0;
+}
