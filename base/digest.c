@@ -80,7 +80,7 @@ bool digest_parse(struct str text, struct digest *digest) {
     }
     for (size_t i = 0; i < sizeof(digest->bytes); i++) {
         digest->bytes[i] =
-            (uint8_t)(digit_of(text.data[2 * i]) << 4 | digit_of(text.data[2 * i + 1]));
+            (uint8_t)(digit_of(text.data[2 * i]) * 16 + digit_of(text.data[2 * i + 1]));
     }
     return true;
 }

@@ -1,5 +1,7 @@
 #include "base/fs.h"
 
+#include "base/fs_walk.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <linux/openat2.h>
@@ -21,39 +23,38 @@ void cleanup_fd(int *fd) {
 #define RACE_RETRIES 1000
 
 static int open_resolved(int directory, const char *path, int flags, mode_t mode,
-                         uint64_t resolve) {
-    struct open_how how = { .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC), .resolve = resolve };
+                         enum walk_rule rule) {
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+        .resolve =
+            RESOLVE_NO_MAGICLINKS | (rule == WALK_IN_ROOT ? RESOLVE_IN_ROOT : RESOLVE_BENEATH),
+    };
     /* openat2 refuses a mode that openat would ignore. */
     if ((flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE) {
         how.mode = mode & 07777;
     }
-    int fd = -1;
     for (int i = 0; i < RACE_RETRIES; i++) {
-        fd = (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
+        int fd = (int)syscall(SYS_openat2, directory, path, &how, sizeof(how));
         if (fd >= 0 || (errno != EAGAIN && errno != EINTR)) {
-            break;
+            /* Seccomp profiles older than the call refuse it with either. */
+            bool is_missing = fd < 0 && (errno == ENOSYS || errno == EPERM);
+            return is_missing ? walk_open(directory, path, flags, mode, rule) : fd;
         }
-    }
-    return fd;
-}
-
-static int cannot_open(const char *path, struct error *error) {
-    error_system(error, "cannot open %s", path);
-    if (errno == ENOSYS) {
-        error_hint(
-            error,
-            "openat2(2) is missing: Linux 5.6 is needed, and a seccomp profile that allows it");
     }
     return -1;
 }
 
+static int cannot_open(const char *path, struct error *error) {
+    return error_system(error, "cannot open %s", path);
+}
+
 int fs_open_in_root(int directory, const char *path, int flags, mode_t mode, struct error *error) {
-    int fd = open_resolved(directory, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+    int fd = open_resolved(directory, path, flags, mode, WALK_IN_ROOT);
     return fd >= 0 ? fd : cannot_open(path, error);
 }
 
 int fs_open_beneath(int directory, const char *path, int flags, mode_t mode, struct error *error) {
-    int fd = open_resolved(directory, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+    int fd = open_resolved(directory, path, flags, mode, WALK_BENEATH);
     return fd >= 0 ? fd : cannot_open(path, error);
 }
 

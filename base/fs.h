@@ -1,6 +1,6 @@
 /* fs: files and directories, with paths from outside never trusted.
  *
- * fs_open_beneath() and fs_open_in_root() resolve with openat2(2), so that no symlink, `..` or absolute target
+ * fs_open_beneath() and fs_open_in_root() resolve with openat2(2) or, where it is missing, an equivalent walk, so that no symlink, `..` or absolute target
  * leaves the directory the caller named. Everything opened is close-on-exec. */
 #ifndef BUD_BASE_FS_H
 #define BUD_BASE_FS_H

@@ -3,18 +3,15 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The tree is walked with one descriptor, that of the directory being emptied: down by name, up by `..` after
  * checking that it still is the directory we came from. What remains to be done is kept on the heap. */
 
 struct level {
-    dev_t device;
-    ino_t inode;
+    struct statx identity;
     char *name;              /* in its parent */
     VEC(char *) directories; /* still to be removed, names */
 };
@@ -50,26 +47,35 @@ static int cannot_remove(const struct removal *removal, const char *name, struct
     return error_system(error, "cannot remove %s of %s", name, removal->path);
 }
 
-/* One step without following a symlink or entering a mount; RESOLVE_NO_XDEV also sees bind mounts, which a look
- * at st_dev does not. */
-static int open_step(int directory, const char *name, int flags) {
-    struct open_how how = {
-        .flags = (uint64_t)(unsigned)(flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
-        .resolve = RESOLVE_NO_XDEV,
-    };
-    int fd;
-    do {
-        fd = (int)syscall(SYS_openat2, directory, name, &how, sizeof(how));
-    } while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+/* Which directory FD is; -1 with EXDEV when it is the root of a mount. statx(2) also sees bind mounts, which a
+ * look at the device does not. */
+static int identify(int fd, struct statx *identity) {
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_MODE | STATX_INO, identity) < 0) {
+        return -1;
+    }
+    if (identity->stx_attributes & identity->stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) {
+        errno = EXDEV;
+        return -1;
+    }
+    return 0;
+}
+
+/* One step down, not following a symlink and not into a mount. */
+static int open_step(int directory, const char *name, int flags, struct statx *identity) {
+    int fd = openat(directory, name, flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 && identify(fd, identity) < 0) {
+        cleanup_fd(&fd);
+        return -1;
+    }
     return fd;
 }
 
 /* Opens a directory to be emptied, giving its owner the permissions that takes. The mode is changed through a
  * descriptor, so that a symlink put in its place is not followed. */
-static int open_directory(int directory, const char *name) {
-    int fd = open_step(directory, name, O_RDONLY);
+static int open_directory(int directory, const char *name, struct statx *identity) {
+    int fd = open_step(directory, name, O_RDONLY, identity);
     if (fd < 0 && errno == EACCES) {
-        _cleanup_fd_ int handle = open_step(directory, name, O_PATH);
+        _cleanup_fd_ int handle = open_step(directory, name, O_PATH, identity);
         if (handle < 0) {
             return -1;
         }
@@ -78,7 +84,7 @@ static int open_directory(int directory, const char *name) {
         if (chmod(link, 0700) < 0) {
             return -1;
         }
-        fd = open_step(directory, name, O_RDONLY);
+        fd = open_step(directory, name, O_RDONLY, identity);
     }
     return fd;
 }
@@ -119,21 +125,18 @@ static int empty_files(const struct removal *removal, struct level *level, struc
 
 /* Enters NAME, which becomes the innermost level, and empties it of files. 1 when it is not there. */
 static int enter(struct removal *removal, int parent, const char *name, struct error *error) {
-    int fd = open_directory(parent, name);
-    struct stat stat;
+    struct statx identity;
+    int fd = open_directory(parent, name, &identity);
     if (fd < 0) {
         return errno == ENOENT ? 1 : cannot_remove(removal, name, error);
     }
     cleanup_fd(&removal->fd);
     removal->fd = fd;
-    if (fstat(fd, &stat) < 0) {
-        return cannot_remove(removal, name, error);
-    }
-    if ((stat.st_mode & 0700) != 0700) {
+    if ((identity.stx_mode & 0700) != 0700) {
         /* When this is refused, the first removal inside says why it matters. */
         (void)!fchmod(fd, 0700);
     }
-    struct level level = { .device = stat.st_dev, .inode = stat.st_ino, .name = xstrdup(name) };
+    struct level level = { .identity = identity, .name = xstrdup(name) };
     vec_push(&removal->levels, level);
     return empty_files(removal, &removal->levels.items[removal->levels.count - 1], error);
 }
@@ -143,20 +146,22 @@ static int changed_meanwhile(const struct removal *removal, const char *name, st
                      name, removal->path);
 }
 
+static bool is_same(const struct statx *a, const struct statx *b) {
+    return a->stx_ino == b->stx_ino && a->stx_dev_major == b->stx_dev_major &&
+           a->stx_dev_minor == b->stx_dev_minor;
+}
+
 /* Leaves the innermost level and removes it; TOP is the directory that holds the whole tree. */
 static int leave(struct removal *removal, int top, struct error *error) {
     struct level *level = &removal->levels.items[removal->levels.count - 1];
     int parent = top;
     if (removal->levels.count > 1) {
-        const struct level *above = level - 1;
-        struct stat stat;
-        parent = open_step(removal->fd, "..", O_RDONLY);
-        if (parent < 0 || fstat(parent, &stat) < 0) {
-            cannot_remove(removal, level->name, error);
-            cleanup_fd(&parent);
-            return -1;
+        struct statx identity;
+        parent = open_step(removal->fd, "..", O_RDONLY, &identity);
+        if (parent < 0) {
+            return cannot_remove(removal, level->name, error);
         }
-        if (stat.st_dev != above->device || stat.st_ino != above->inode) {
+        if (!is_same(&identity, &level[-1].identity)) {
             close(parent);
             return changed_meanwhile(removal, level->name, error);
         }

@@ -32,7 +32,7 @@ static ssize_t read_growing(const char *path, const char *key, struct buf *out) 
             out->data[len] = '\0';
             return len;
         }
-        if (errno != ERANGE || room > 1024 * 1024) {
+        if (errno != ERANGE || room > ((size_t)1 << 20)) {
             return -1;
         }
         buf_reserve(out, room * 2);

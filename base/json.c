@@ -25,6 +25,7 @@ static const char *kind_of(const json_t *value) {
 /* *member is NULL when absent or null; an absent object has no members. */
 static int find_member(const json_t *object, const char *key, json_t **member,
                        struct error *error) {
+    *member = NULL;
     if (object && !json_is_object(object)) {
         return error_set(error, ERROR_CORRUPT, "%s stands where an object with \"%s\" is needed",
                          kind_of(object), key);

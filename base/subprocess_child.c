@@ -130,7 +130,7 @@ static void be_init(pid_t program) {
 /* Mounts of the caller stay visible, and its later unmounts reach here where it shares them; nothing mounted
  * here reaches it. */
 static void mount_proc(const struct child_plan *plan) {
-    if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
+    if (mount("none", "/", "none", MS_REC | MS_SLAVE, NULL) < 0 ||
         mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) {
         fail(plan, CHILD_CONTAIN);
     }

@@ -1,5 +1,6 @@
 /* Files and directories: hostile names and trees, holes, atomic replacement. */
 #include "base/fs.h"
+#include "base/fs_walk.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -88,14 +89,76 @@ static void paths_do_not_leave_their_root(void **state) {
         _cleanup_error_ struct error error = ERROR_INIT;
         _cleanup_fd_ int in_root = fs_open_in_root(root, rows[i].path, O_RDONLY, 0, &error);
         _cleanup_fd_ int beneath = fs_open_beneath(root, rows[i].path, O_RDONLY, 0, &error);
+        _cleanup_fd_ int walk_in_root = walk_open(root, rows[i].path, O_RDONLY, 0, WALK_IN_ROOT);
+        _cleanup_fd_ int walk_beneath = walk_open(root, rows[i].path, O_RDONLY, 0, WALK_BENEATH);
         print_message("%s\n", rows[i].path);
         assert_int_equal(in_root >= 0, rows[i].in_root);
         assert_int_equal(beneath >= 0, rows[i].beneath);
+        assert_int_equal(walk_in_root >= 0, rows[i].in_root);
+        assert_int_equal(walk_beneath >= 0, rows[i].beneath);
         _cleanup_buf_ struct buf text = BUF_INIT;
         if (in_root >= 0) {
             assert_int_equal(fs_read_fd(in_root, "secret", 100, &text, NULL), 0);
             assert_string_equal(text.data, "inside");
             assert_true(fcntl(in_root, F_GETFD) & FD_CLOEXEC);
+        }
+    }
+}
+
+/* Same flags, same path: same file or same errno. */
+static void walking_is_as_the_kernel_does(void **state) {
+    int top = directory_of(state);
+    assert_int_equal(fs_make_directories(top, "a/b/c", 0755, NULL), 0);
+    write_file(top, "a/file", "x");
+    symlinkat("b/c", top, "a/down");
+    symlinkat("../a/down/../../file", top, "a/round");
+    symlinkat("/a/b/", top, "a/slash");
+    symlinkat("nothing", top, "a/dangling");
+    symlinkat("self", top, "a/self");
+    const char *const paths[] = {
+        "a",       "a/",        "/",       ".",        "..",       "/..",       "a/..",
+        "a/../..", "a/./b//c/", "a/file",  "a/file/",  "a/file/x", "a/file/..", "a/down",
+        "a/down/", "a/down/..", "a/round", "a/round/", "a/slash",  "a/slash/c", "a/dangling",
+        "a/self",  "a/self/x",  "none",    "none/x",   "none/..",  "",          "a//b/../file",
+    };
+    const int all_flags[] = {
+        O_RDONLY,
+        O_PATH,
+        O_PATH | O_NOFOLLOW,
+        O_RDONLY | O_NOFOLLOW,
+        O_RDONLY | O_DIRECTORY,
+        O_RDWR,
+        O_WRONLY | O_CREAT | O_EXCL,
+    };
+    for (size_t i = 0; i < COUNT(paths) * COUNT(all_flags) * 2; i++) {
+        const char *path = paths[i / 2 / COUNT(all_flags)];
+        int flags = all_flags[i / 2 % COUNT(all_flags)];
+        errno = 0;
+        _cleanup_fd_ int kernel = i % 2 ? fs_open_in_root(top, path, flags, 0600, NULL)
+                                        : fs_open_beneath(top, path, flags, 0600, NULL);
+        int kernel_errno = errno;
+        struct stat a = { 0 };
+        struct stat b = { 0 };
+        if (kernel >= 0) {
+            fstat(kernel, &a);
+        }
+        if (kernel >= 0 && (flags & O_CREAT)) {
+            assert_int_equal(unlinkat(top, path, 0), 0);
+        }
+        _cleanup_fd_ int walked =
+            walk_open(top, path, flags, 0600, i % 2 ? WALK_IN_ROOT : WALK_BENEATH);
+        int walk_errno = errno;
+        if (walked >= 0) {
+            fstat(walked, &b);
+            assert_true(fcntl(walked, F_GETFD) & FD_CLOEXEC);
+        }
+        if ((kernel >= 0) != (walked >= 0) || (kernel < 0 && kernel_errno != walk_errno) ||
+            a.st_mode != b.st_mode || (!(flags & O_CREAT) && a.st_ino != b.st_ino)) {
+            fail_msg("\"%s\" with flags %o, rule %zu: %d (%s) is not %d (%s)", path, flags, i % 2,
+                     kernel, strerror(kernel_errno), walked, strerror(walk_errno));
+        }
+        if (walked >= 0 && (flags & O_CREAT)) {
+            assert_int_equal(unlinkat(top, path, 0), 0);
         }
     }
 }
@@ -428,6 +491,7 @@ static void random_names_differ(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(paths_do_not_leave_their_root),
+        TEST(walking_is_as_the_kernel_does),
         TEST(reading_is_limited),
         TEST(replacing_is_all_or_nothing),
         TEST(a_full_disk_keeps_the_old_file),
