@@ -21,6 +21,8 @@ enum cache_access { CACHE_READ, CACHE_WRITE };
 int cache_open(const struct store *store, enum cache_access access, struct cache **out,
                struct error *error);
 void cache_close(struct cache *cache);
+/* False when there is a cache that could not be read: that it has no record then says nothing. */
+bool cache_is_readable(const struct cache *cache);
 
 struct ingredient {
     struct str name;  /* "env PATH", "file src/a.c", "parent" */
@@ -33,7 +35,8 @@ struct cache_record {
     struct digest key;
     enum cache_result kind;
     struct str result; /* snapshot ID or image ID */
-    struct str parent; /* result the step was built upon (snapshot or image ID), "" for none: the record
+    struct str
+        parent; /* result the step was built upon (snapshot or image ID), "" for none: the record
                         * holds only while the parent step still has this result */
     int64_t created;   /* wall clock when the step ended, ns: `created` of its history entry */
     uint64_t duration; /* ns the step took */

@@ -26,4 +26,10 @@ int layer_stream_digest(int diff, const struct layer_stream_options *options, st
                         const atomic_bool *is_cancelled, struct cache_layer *out,
                         struct error *error);
 
+/* Does extended attribute NAME belong into an image? What the other tools store does: user.* and file capabilities.
+ * Not: the overlay's and fuse-overlayfs's own bookkeeping, which a hostile archive could forge; security.selinux, .ima
+ * and .evm, which describe the host; trusted.*, which no user namespace can set; POSIX ACLs (system.*), whose binary
+ * form holds the host's ids. */
+bool layer_stream_keeps_xattr(struct str name);
+
 #endif

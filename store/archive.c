@@ -1,0 +1,587 @@
+#include "store/archive.h"
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/vec.h"
+#include "store/archive_input.h"
+#include "store/archive_place.h"
+#include "store/layer_stream.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define TAR_HEADER 512
+#define MAX_ENTRIES 20000000 /* more is an attack on inodes and memory, not an archive */
+
+/* A directory's time is set when nothing is put into it any more. */
+struct dated_directory {
+    char *path;
+    dev_t device;
+    ino_t inode;
+    struct timespec mtime;
+};
+
+struct unpacker {
+    const struct archive_options *options;
+    const char *name; /* the archive's */
+    struct archive_input input;
+    struct error input_error; /* what went wrong inside libarchive's call of our reader */
+    struct archive *tar;
+    struct archive_place place;
+    VEC(struct dated_directory) directories;
+};
+
+/* One entry on its way to the disk. */
+struct item {
+    struct archive_entry *entry;
+    const char *shown; /* its name as in the archive, for messages */
+    struct str path;   /* cleaned; "" is the target itself */
+    int parent; /* O_PATH descriptor of the directory it goes into; -1 for the target itself */
+    const char *base; /* last component */
+};
+
+static bool has_valid_checksum(const unsigned char *header) {
+    /* Offset 148: six octal digits with blanks or NULs around them, computed as if the field were blank. Old
+     * programs summed signed bytes. */
+    unsigned long stored = 0;
+    bool has_digits = false;
+    for (const unsigned char *at = header + 148; at < header + 156; at++) {
+        if (*at >= '0' && *at <= '7') {
+            stored = stored * 8 + (unsigned long)(*at - '0');
+            has_digits = true;
+        } else if ((*at != ' ' && *at != '\0') || has_digits) {
+            break;
+        }
+    }
+    unsigned long sum = 0;
+    long signed_sum = 0;
+    bool has_data = false;
+    for (size_t i = 0; i < TAR_HEADER; i++) {
+        unsigned char byte = i >= 148 && i < 156 ? ' ' : header[i];
+        has_data = has_data || header[i] != 0;
+        sum += byte;
+        signed_sum += (signed char)byte;
+    }
+    return has_data && has_digits && (stored == sum || (long)stored == signed_sum);
+}
+
+int archive_is_tar(int fd, bool *is_tar, struct error *error) {
+    *is_tar = false;
+    if (lseek(fd, 0, SEEK_SET) < 0) {
+        return error_system(error, "cannot read the file as an archive");
+    }
+    _cleanup_archive_input_ struct archive_input input;
+    unsigned char header[TAR_HEADER];
+    size_t have = 0;
+    struct error reason = ERROR_INIT;
+    int result = archive_input_open(&input, fd, "the file", &reason);
+    while (result == 0 && have < TAR_HEADER) {
+        const void *block;
+        size_t len;
+        result = archive_input_read(&input, &block, &len, &reason);
+        if (result < 0 || len == 0) {
+            break;
+        }
+        len = len < TAR_HEADER - have ? len : TAR_HEADER - have;
+        memcpy(header + have, block, len);
+        have += len;
+    }
+    bool is_system = reason.code == ERROR_SYSTEM; /* anything else only means: no archive */
+    if (is_system && error) {
+        *error = reason;
+    } else {
+        error_clear(&reason);
+    }
+    if (is_system || lseek(fd, 0, SEEK_SET) < 0) {
+        return -1;
+    }
+    *is_tar = have == TAR_HEADER && has_valid_checksum(header);
+    return 0;
+}
+
+static ssize_t give_block(struct archive *tar, void *context, const void **block) {
+    struct unpacker *unpacker = context;
+    size_t len;
+    if (archive_input_read(&unpacker->input, block, &len, &unpacker->input_error)) {
+        archive_set_error(tar, EIO, "reading failed");
+        return -1;
+    }
+    return (ssize_t)len;
+}
+
+/* libarchive could not go on; ITEM may be NULL. */
+static int stream_failed(struct unpacker *unpacker, const struct item *item, struct error *error) {
+    if (unpacker->input_error.code != ERROR_NONE) {
+        if (error) {
+            error_clear(error);
+            *error = unpacker->input_error;
+            unpacker->input_error = (struct error)ERROR_INIT;
+        }
+        return item ? error_wrap(error, "cannot unpack '%s'", item->shown) : -1;
+    }
+    const char *why = archive_error_string(unpacker->tar);
+    error_set(error, ERROR_INPUT, "archive '%s' is damaged%s%s: %s", unpacker->name,
+              item ? " at " : "", item ? item->shown : "",
+              why ? why : "its contents cannot be read");
+    return error_hint(
+        error, "fetch or make the archive again; 'tar -tf' should list it without complaint");
+}
+
+/* A system call for ITEM failed; what the archive is to blame for is ERROR_INPUT. */
+static int item_failed(const struct unpacker *unpacker, const struct item *item, const char *what,
+                       struct error *error) {
+    int number = errno;
+    if (number == ENAMETOOLONG || number == ELOOP || number == ENOTDIR) {
+        return error_set(error, ERROR_INPUT, "archive '%s': cannot %s '%s': %s", unpacker->name,
+                         what, item->shown, strerror(number));
+    }
+    error_system(error, "archive '%s': cannot %s '%s'", unpacker->name, what, item->shown);
+    if (number == EINVAL && unpacker->options->is_rootless) {
+        error_hint(
+            error,
+            "its owner may lie outside the ids that /etc/subuid and /etc/subgid give this user");
+    }
+    return -1;
+}
+
+static int bad_item(const struct unpacker *unpacker, const struct item *item, const char *why,
+                    struct error *error) {
+    return error_set(error, ERROR_INPUT, "archive '%s': entry '%s' %s", unpacker->name, item->shown,
+                     why);
+}
+
+static int owner_of(const struct unpacker *unpacker, const struct item *item, uid_t *uid,
+                    gid_t *gid, struct error *error) {
+    if (unpacker->options->has_owner) {
+        *uid = unpacker->options->uid;
+        *gid = unpacker->options->gid;
+        return 0;
+    }
+    la_int64_t user = archive_entry_uid(item->entry), group = archive_entry_gid(item->entry);
+    if (user < 0 || user >= UINT32_MAX || group < 0 || group >= UINT32_MAX) {
+        return bad_item(unpacker, item, "has an owner that is no 32-bit number", error);
+    }
+    *uid = (uid_t)user;
+    *gid = (gid_t)group;
+    return 0;
+}
+
+/* Times of the entry for utimensat: access time as it is, modification time from the archive. */
+static void times_of(const struct item *item, struct timespec times[2]) {
+    long nanoseconds = archive_entry_mtime_nsec(item->entry);
+    times[0] = (struct timespec){ .tv_nsec = UTIME_OMIT };
+    times[1] = (struct timespec){ .tv_nsec = UTIME_OMIT };
+    if (archive_entry_mtime_is_set(item->entry)) {
+        times[1].tv_sec = archive_entry_mtime(item->entry);
+        times[1].tv_nsec = nanoseconds >= 0 && nanoseconds < 1000000000 ? nanoseconds : 0;
+    }
+}
+
+static void set_xattrs(const struct item *item, int fd) {
+    const char *name;
+    const void *value;
+    size_t len;
+    archive_entry_xattr_reset(item->entry);
+    while (archive_entry_xattr_next(item->entry, &name, &value, &len) == ARCHIVE_OK) {
+        if (!layer_stream_keeps_xattr(str_of(name)) || fsetxattr(fd, name, value, len, 0) < 0) {
+            log_debug("extended attribute %s of '%s' is not unpacked", name, item->shown);
+        }
+    }
+}
+
+/* Owner first: it clears set-id bits and capabilities. */
+static int set_metadata(const struct unpacker *unpacker, const struct item *item, int fd,
+                        struct error *error) {
+    uid_t uid;
+    gid_t gid;
+    if (owner_of(unpacker, item, &uid, &gid, error)) {
+        return -1;
+    }
+    if (fchown(fd, uid, gid) < 0) {
+        return item_failed(unpacker, item, "set the owner of", error);
+    }
+    if (fchmod(fd, archive_entry_perm(item->entry) & 07777) < 0) {
+        return item_failed(unpacker, item, "set the mode of", error);
+    }
+    set_xattrs(item, fd);
+    return 0;
+}
+
+/* The same for links, pipes and devices, which are not opened. The name was made a moment ago in a directory that
+ * nobody but us works in. */
+static int set_metadata_by_name(const struct unpacker *unpacker, const struct item *item,
+                                struct error *error) {
+    uid_t uid;
+    gid_t gid;
+    if (owner_of(unpacker, item, &uid, &gid, error)) {
+        return -1;
+    }
+    if (fchownat(item->parent, item->base, uid, gid, AT_SYMLINK_NOFOLLOW) < 0) {
+        return item_failed(unpacker, item, "set the owner of", error);
+    }
+    if (archive_entry_filetype(item->entry) != AE_IFLNK &&
+        fchmodat(item->parent, item->base, archive_entry_perm(item->entry) & 07777, 0) < 0) {
+        return item_failed(unpacker, item, "set the mode of", error);
+    }
+    struct timespec times[2];
+    times_of(item, times);
+    if (utimensat(item->parent, item->base, times, AT_SYMLINK_NOFOLLOW) < 0) {
+        return item_failed(unpacker, item, "set the time of", error);
+    }
+    return 0;
+}
+
+/* An entry whose name is taken: the old thing goes. */
+static int make_room(struct unpacker *unpacker, const struct item *item, struct error *error) {
+    archive_place_forget(&unpacker->place, item->parent);
+    if (fs_remove_tree(item->parent, item->base, error)) {
+        return error_wrap(error, "archive '%s': cannot replace '%s'", unpacker->name, item->shown);
+    }
+    return 0;
+}
+
+static int finish_directory(struct unpacker *unpacker, const struct item *item, int fd,
+                            struct error *error) {
+    struct stat status;
+    struct timespec times[2];
+    times_of(item, times);
+    if (set_metadata(unpacker, item, fd, error)) {
+        return -1;
+    }
+    if (fstat(fd, &status) < 0) {
+        return item_failed(unpacker, item, "read", error);
+    }
+    if (times[1].tv_nsec != UTIME_OMIT) {
+        vec_push(&unpacker->directories,
+                 (struct dated_directory){ xstrdup(item->path.len > 0 ? item->path.data : "."),
+                                           status.st_dev, status.st_ino, times[1] });
+    }
+    return 0;
+}
+
+static int unpack_root(struct unpacker *unpacker, const struct item *item, struct error *error) {
+    if (archive_entry_filetype(item->entry) != AE_IFDIR) {
+        return bad_item(unpacker, item, "stands for the target directory but is none", error);
+    }
+    if (!unpacker->options->is_root_entry_kept) {
+        return 0;
+    }
+    _cleanup_fd_ int fd = fs_open_at(unpacker->place.target, ".", O_RDONLY | O_DIRECTORY, 0, error);
+    return fd < 0 ? -1 : finish_directory(unpacker, item, fd, error);
+}
+
+static int unpack_directory(struct unpacker *unpacker, const struct item *item,
+                            struct error *error) {
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    if (mkdirat(item->parent, item->base, 0700) < 0 && errno != EEXIST) {
+        return item_failed(unpacker, item, "create", error);
+    }
+    _cleanup_fd_ int fd = openat(item->parent, item->base, flags);
+    if (fd < 0 && (errno == ENOTDIR || errno == ELOOP)) {
+        if (make_room(unpacker, item, error)) {
+            return -1;
+        }
+        if (mkdirat(item->parent, item->base, 0700) == 0) {
+            fd = openat(item->parent, item->base, flags);
+        }
+    }
+    return fd < 0 ? item_failed(unpacker, item, "create", error)
+                  : finish_directory(unpacker, item, fd, error);
+}
+
+static int write_contents(struct unpacker *unpacker, const struct item *item, int fd,
+                          struct error *error) {
+    const void *block;
+    size_t len;
+    la_int64_t offset, end = 0;
+    int status;
+    while ((status = archive_read_data_block(unpacker->tar, &block, &len, &offset)) == ARCHIVE_OK) {
+        for (const char *data = block; len > 0;) {
+            ssize_t written = pwrite(fd, data, len, offset);
+            if (written < 0 && errno == EINTR) {
+                continue;
+            }
+            if (written <= 0) {
+                return item_failed(unpacker, item, "write", error);
+            }
+            data += written;
+            len -= (size_t)written;
+            offset += written;
+        }
+        end = offset > end ? offset : end;
+    }
+    if (status != ARCHIVE_EOF) {
+        return stream_failed(unpacker, item, error);
+    }
+    /* A sparse entry may end in a hole. */
+    if (archive_entry_size(item->entry) > end &&
+        ftruncate(fd, archive_entry_size(item->entry)) < 0) {
+        return item_failed(unpacker, item, "write", error);
+    }
+    return 0;
+}
+
+static int unpack_file(struct unpacker *unpacker, const struct item *item, struct error *error) {
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    _cleanup_fd_ int fd = openat(item->parent, item->base, flags, 0600);
+    if (fd < 0 && errno == EEXIST) {
+        if (make_room(unpacker, item, error)) {
+            return -1;
+        }
+        fd = openat(item->parent, item->base, flags, 0600);
+    }
+    if (fd < 0) {
+        return item_failed(unpacker, item, "create", error);
+    }
+    struct timespec times[2];
+    times_of(item, times);
+    if (write_contents(unpacker, item, fd, error) || set_metadata(unpacker, item, fd, error)) {
+        return -1;
+    }
+    return futimens(fd, times) < 0 ? item_failed(unpacker, item, "set the time of", error) : 0;
+}
+
+static bool is_same_file(int directory, const char *name, int other_directory, const char *other) {
+    struct stat a, b;
+    return fstatat(directory, name, &a, AT_SYMLINK_NOFOLLOW) == 0 &&
+           fstatat(other_directory, other, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+/* Data that comes along with a hard link is skipped: it is that of the file linked to. */
+static int unpack_hard_link(struct unpacker *unpacker, const struct item *item,
+                            struct error *error) {
+    const char *link = archive_entry_hardlink(item->entry);
+    _cleanup_buf_ struct buf path = BUF_INIT;
+    if (!archive_place_clean(link, &path) || path.len == 0) {
+        return bad_item(unpacker, item, "is a hard link to something outside of the archive",
+                        error);
+    }
+    struct str cleaned = buf_str(&path);
+    struct str base = path_base(cleaned);
+    struct str parent = str_sub(cleaned, 0, cleaned.len - base.len);
+    _cleanup_buf_ struct buf parent_path = BUF_INIT;
+    buf_append_c(&parent_path, "./");
+    buf_append_str(&parent_path, parent);
+    _cleanup_fd_ int directory =
+        fs_open_in_root(unpacker->place.target, parent_path.data, O_PATH | O_DIRECTORY, 0, NULL);
+    int result = directory < 0 ? -1 : linkat(directory, base.data, item->parent, item->base, 0);
+    if (directory >= 0 && result < 0 && errno == EEXIST) {
+        if (is_same_file(directory, base.data, item->parent, item->base)) {
+            return 0;
+        }
+        if (make_room(unpacker, item, error)) {
+            return -1;
+        }
+        result = linkat(directory, base.data, item->parent, item->base, 0);
+    }
+    if (result < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EPERM)) {
+        return error_set(error, ERROR_INPUT,
+                         "archive '%s': entry '%s' is a hard link to '%s', which is no file there",
+                         unpacker->name, item->shown, link);
+    }
+    return result < 0 ? item_failed(unpacker, item, "link", error) : 0;
+}
+
+static int unpack_symlink(struct unpacker *unpacker, const struct item *item, struct error *error) {
+    const char *link = archive_entry_symlink(item->entry);
+    if (!link || !*link) {
+        return bad_item(unpacker, item, "is a symbolic link to nothing", error);
+    }
+    int result = symlinkat(link, item->parent, item->base);
+    if (result < 0 && errno == EEXIST) {
+        if (make_room(unpacker, item, error)) {
+            return -1;
+        }
+        result = symlinkat(link, item->parent, item->base);
+    }
+    return result < 0 ? item_failed(unpacker, item, "create", error)
+                      : set_metadata_by_name(unpacker, item, error);
+}
+
+static int unpack_special(struct unpacker *unpacker, const struct item *item, mode_t type,
+                          struct error *error) {
+    dev_t device = 0;
+    if (type != S_IFIFO) {
+        device = makedev((unsigned)archive_entry_rdevmajor(item->entry),
+                         (unsigned)archive_entry_rdevminor(item->entry));
+        if (type == S_IFCHR && device == 0) {
+            return bad_item(unpacker, item,
+                            "is the character device 0/0, which would mean a deletion in a layer",
+                            error);
+        }
+        if (unpacker->options->is_rootless) {
+            log_warn("archive '%s': device '%s' is left out: only root can make devices",
+                     unpacker->name, item->shown);
+            return 0;
+        }
+    }
+    int result = mknodat(item->parent, item->base, type | 0600, device);
+    if (result < 0 && errno == EEXIST) {
+        if (make_room(unpacker, item, error)) {
+            return -1;
+        }
+        result = mknodat(item->parent, item->base, type | 0600, device);
+    }
+    return result < 0 ? item_failed(unpacker, item, "create", error)
+                      : set_metadata_by_name(unpacker, item, error);
+}
+
+static int unpack_item(struct unpacker *unpacker, const struct item *item, struct error *error) {
+    if (archive_entry_hardlink(item->entry)) {
+        return unpack_hard_link(unpacker, item, error);
+    }
+    switch (archive_entry_filetype(item->entry)) {
+    case AE_IFREG:
+        return unpack_file(unpacker, item, error);
+    case AE_IFDIR:
+        return unpack_directory(unpacker, item, error);
+    case AE_IFLNK:
+        return unpack_symlink(unpacker, item, error);
+    case AE_IFIFO:
+        return unpack_special(unpacker, item, S_IFIFO, error);
+    case AE_IFCHR:
+        return unpack_special(unpacker, item, S_IFCHR, error);
+    case AE_IFBLK:
+        return unpack_special(unpacker, item, S_IFBLK, error);
+    default:
+        return bad_item(unpacker, item, "is of a kind that bud does not know", error);
+    }
+}
+
+static int unpack_entry(struct unpacker *unpacker, struct archive_entry *entry,
+                        struct error *error) {
+    struct item item = { .entry = entry, .shown = archive_entry_pathname(entry), .parent = -1 };
+    if (!item.shown) {
+        return error_set(error, ERROR_INPUT, "archive '%s' has an entry without a name",
+                         unpacker->name);
+    }
+    _cleanup_buf_ struct buf path = BUF_INIT;
+    if (!archive_place_clean(item.shown, &path)) {
+        error_set(error, ERROR_INPUT, "archive '%s': entry '%s' would leave the target directory",
+                  unpacker->name, item.shown);
+        return error_hint(error, "an archive must not have names that climb out with '..'");
+    }
+    item.path = buf_str(&path);
+    if (item.path.len == 0) {
+        return unpack_root(unpacker, &item, error);
+    }
+    item.base = path_base(item.path).data;
+    item.parent = archive_place_parent(&unpacker->place, item.path, error);
+    if (item.parent < 0) {
+        return error_wrap(error, "archive '%s': cannot unpack '%s'", unpacker->name, item.shown);
+    }
+    return unpack_item(unpacker, &item, error);
+}
+
+static int unpack_all(struct unpacker *unpacker, struct error *error) {
+    struct archive_entry *entry;
+    int status;
+    for (uint64_t count = 0;
+         (status = archive_read_next_header(unpacker->tar, &entry)) != ARCHIVE_EOF; count++) {
+        if (status == ARCHIVE_WARN) {
+            log_debug("archive '%s': %s", unpacker->name, archive_error_string(unpacker->tar));
+        } else if (status != ARCHIVE_OK) {
+            return stream_failed(unpacker, NULL, error);
+        }
+        if (count == MAX_ENTRIES) {
+            return error_set(error, ERROR_INPUT, "archive '%s' has more than %d entries",
+                             unpacker->name, MAX_ENTRIES);
+        }
+        if (unpack_entry(unpacker, entry, error)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* What follows the end mark counts for the checksums of the compression. */
+static int read_rest(struct unpacker *unpacker, struct error *error) {
+    const void *block;
+    size_t len;
+    do {
+        if (archive_input_read(&unpacker->input, &block, &len, error)) {
+            return -1;
+        }
+    } while (len > 0);
+    return 0;
+}
+
+static int date_directories(struct unpacker *unpacker, struct error *error) {
+    for (size_t i = unpacker->directories.count; i-- > 0;) {
+        const struct dated_directory *directory = &unpacker->directories.items[i];
+        _cleanup_fd_ int fd = fs_open_in_root(unpacker->place.target, directory->path,
+                                              O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, NULL);
+        struct stat status;
+        if (fd < 0 || fstat(fd, &status) < 0 || status.st_dev != directory->device ||
+            status.st_ino != directory->inode) {
+            continue; /* a later entry took its place */
+        }
+        struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, directory->mtime };
+        if (futimens(fd, times) < 0) {
+            return error_system(error, "archive '%s': cannot set the time of '%s'", unpacker->name,
+                                directory->path);
+        }
+    }
+    return 0;
+}
+
+static int open_tar(struct unpacker *unpacker, struct error *error) {
+    unpacker->tar = archive_read_new();
+    if (!unpacker->tar) {
+        return error_set(error, ERROR_FAILED, "out of memory while unpacking '%s'", unpacker->name);
+    }
+    if (archive_read_support_format_tar(unpacker->tar) != ARCHIVE_OK ||
+        archive_read_open(unpacker->tar, unpacker, NULL, give_block, NULL) != ARCHIVE_OK) {
+        return stream_failed(unpacker, NULL, error);
+    }
+    return 0;
+}
+
+static void unpacker_free(struct unpacker *unpacker) {
+    if (unpacker->tar) {
+        archive_read_free(unpacker->tar);
+    }
+    archive_input_close(&unpacker->input);
+    archive_place_close(&unpacker->place);
+    for (size_t i = 0; i < unpacker->directories.count; i++) {
+        free(unpacker->directories.items[i].path);
+    }
+    vec_free(&unpacker->directories);
+    error_clear(&unpacker->input_error);
+}
+
+static int unpack(int fd, const char *name, int target, const struct archive_options *options,
+                  struct error *error) {
+    _cleanup_(unpacker_free) struct unpacker unpacker = { .options = options,
+                                                          .name = name,
+                                                          .input_error = ERROR_INIT,
+                                                          .place = ARCHIVE_PLACE_INIT(target),
+                                                          .directories = VEC_INIT };
+    if (archive_input_open(&unpacker.input, fd, name, error) || open_tar(&unpacker, error) ||
+        unpack_all(&unpacker, error) || read_rest(&unpacker, error)) {
+        return -1;
+    }
+    return date_directories(&unpacker, error);
+}
+
+/* libarchive converts the names of PAX headers to the character set of the locale, and in a UTF-8 one composes
+ * accents. In the C locale it leaves the bytes alone. */
+int archive_unpack(int fd, const char *name, int target, const struct archive_options *options,
+                   struct error *error) {
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    if (plain == (locale_t)0) {
+        return error_system(error, "cannot select the C locale");
+    }
+    locale_t saved = uselocale(plain);
+    int result = unpack(fd, name, target, options, error);
+    uselocale(saved);
+    freelocale(plain);
+    return result;
+}

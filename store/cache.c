@@ -1,0 +1,418 @@
+#include "store/cache.h"
+
+#include "base/vec.h"
+#include "store/cache_file.h"
+#include "store/cache_record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define MAX_RESULT 200 /* an LMDB key has at most 511 bytes */
+
+struct cache {
+    struct cache_file *file;
+};
+
+int cache_open(const struct store *store, enum cache_access access, struct cache **out,
+               struct error *error) {
+    (void)error; /* a cache that cannot be used is an empty one */
+    _cleanup_free_ char *directory = xasprintf("%s/bud", store->root);
+    struct cache *cache = xcalloc(1, sizeof(*cache));
+    cache->file = cache_file_open(directory, access);
+    *out = cache;
+    return 0;
+}
+
+void cache_close(struct cache *cache) {
+    if (cache) {
+        cache_file_close(cache->file);
+        free(cache);
+    }
+}
+
+bool cache_is_readable(const struct cache *cache) {
+    return cache_file_is_readable(cache->file);
+}
+
+static struct str of_digest(const struct digest *digest) {
+    return str_make((const char *)digest->bytes, sizeof(digest->bytes));
+}
+
+static MDB_val val_of(struct str s) {
+    return (MDB_val){ s.len, (void *)s.data };
+}
+
+/* The payload under KEY, valid until the transaction ends or writes. */
+static bool get(const struct cache_file *file, MDB_txn *transaction, enum cache_table table,
+                struct str key, struct str *payload) {
+    MDB_val wanted = val_of(key), value;
+    return mdb_get(transaction, cache_file_table(file, table), &wanted, &value) == 0 &&
+           cache_payload(str_make(value.mv_data, value.mv_size), payload);
+}
+
+static int put(const struct cache_file *file, MDB_txn *transaction, enum cache_table table,
+               struct str key, struct str payload) {
+    MDB_val wanted = val_of(key), value = { CHECKSUM_SIZE + payload.len, NULL };
+    int code = mdb_put(transaction, cache_file_table(file, table), &wanted, &value, MDB_RESERVE);
+    if (code) {
+        return code;
+    }
+    cache_checksum(value.mv_data, payload);
+    memcpy((char *)value.mv_data + CHECKSUM_SIZE, payload.data, payload.len);
+    return 0;
+}
+
+static int delete_value(const struct cache_file *file, MDB_txn *transaction, enum cache_table table,
+                        struct str key) {
+    MDB_val wanted = val_of(key);
+    int code = mdb_del(transaction, cache_file_table(file, table), &wanted, NULL);
+    return code == MDB_NOTFOUND ? 0 : code;
+}
+
+/* A copy of the payload in ARENA, in a transaction of its own. */
+static bool fetch(struct cache *cache, enum cache_table table, struct str key, struct arena *arena,
+                  struct str *payload) {
+    MDB_txn *transaction = cache_file_begin_read(cache->file);
+    if (!transaction) {
+        return false;
+    }
+    bool is_found = get(cache->file, transaction, table, key, payload);
+    if (is_found) {
+        *payload = str_make(arena_memdup(arena, payload->data, payload->len), payload->len);
+    }
+    cache_file_end_read(cache->file, transaction);
+    return is_found;
+}
+
+/* The payload when it is exactly SIZE bytes, without a detour. */
+static bool fetch_fixed(struct cache *cache, enum cache_table table, struct str key, void *out,
+                        size_t size) {
+    MDB_txn *transaction = cache_file_begin_read(cache->file);
+    struct str payload;
+    if (!transaction) {
+        return false;
+    }
+    bool is_found = get(cache->file, transaction, table, key, &payload) && payload.len == size;
+    if (is_found) {
+        memcpy(out, payload.data, size);
+    }
+    cache_file_end_read(cache->file, transaction);
+    return is_found;
+}
+
+/* One value to store, for most of the tables. */
+struct store_one {
+    enum cache_table table;
+    struct str key;
+    struct str payload;
+};
+
+static int store_one(struct cache_file *file, MDB_txn *transaction, void *context) {
+    const struct store_one *one = context;
+    return put(file, transaction, one->table, one->key, one->payload);
+}
+
+static int store_value(struct cache *cache, enum cache_table table, struct str key,
+                       struct str payload, struct error *error) {
+    struct store_one one = { table, key, payload };
+    return cache_file_write(cache->file, store_one, &one, error);
+}
+
+static bool is_believed(struct cache_file *file, const struct cache_claim *claim) {
+    return claim->is_settled || memcmp(claim->boot, cache_file_boot(file), BOOT_ID_LEN) == 0;
+}
+
+bool cache_lookup(struct cache *cache, const struct digest *key, struct arena *arena,
+                  struct cache_record *out) {
+    struct str payload;
+    struct cache_record record;
+    struct cache_claim claim;
+    if (!fetch(cache, CACHE_RECORDS, of_digest(key), arena, &payload) ||
+        !cache_record_decode(payload, arena, &record, &claim) ||
+        !is_believed(cache->file, &claim)) {
+        return false;
+    }
+    record.key = *key;
+    *out = record;
+    return true;
+}
+
+/* Key of the index from results to records. */
+static void result_key(struct buf *out, struct str result, struct str key) {
+    buf_reset(out);
+    buf_append_str(out, result);
+    buf_append_str(out, key);
+}
+
+/* Removes the index entry of the record that is stored under KEY, if any. */
+static int unindex(const struct cache_file *file, MDB_txn *transaction, struct str key) {
+    struct str payload;
+    struct cache_record record;
+    struct cache_claim claim;
+    if (!get(file, transaction, CACHE_RECORDS, key, &payload) ||
+        !cache_record_decode(payload, NULL, &record, &claim)) {
+        return 0;
+    }
+    _cleanup_buf_ struct buf index = BUF_INIT;
+    result_key(&index, record.result, key);
+    return delete_value(file, transaction, CACHE_RESULTS, buf_str(&index));
+}
+
+struct store_record {
+    const struct cache_record *record;
+    const struct digest *place;
+    struct buf payload;
+};
+
+static int store_record(struct cache_file *file, MDB_txn *transaction, void *context) {
+    const struct store_record *change = context;
+    struct str key = of_digest(&change->record->key);
+    _cleanup_buf_ struct buf index = BUF_INIT;
+    int code = unindex(file, transaction, key);
+    if (code == 0) {
+        result_key(&index, change->record->result, key);
+        code = put(file, transaction, CACHE_RESULTS, buf_str(&index), STR_EMPTY);
+    }
+    if (code == 0) {
+        code = put(file, transaction, CACHE_RECORDS, key, buf_str(&change->payload));
+    }
+    return code || !change->place
+               ? code
+               : put(file, transaction, CACHE_PLACES, of_digest(change->place), key);
+}
+
+int cache_store(struct cache *cache, const struct cache_record *record, const struct digest *place,
+                struct error *error) {
+    if (record->result.len > MAX_RESULT) {
+        return error_set(error, ERROR_FAILED, "a cached result's name has %zu bytes, more than %d",
+                         record->result.len, MAX_RESULT);
+    }
+    struct cache_claim claim = { .is_settled = false };
+    memcpy(claim.boot, cache_file_boot(cache->file), BOOT_ID_LEN);
+    struct store_record change = { record, place, BUF_INIT };
+    cache_record_encode(&change.payload, record, &claim);
+    int result = cache_file_write(cache->file, store_record, &change, error);
+    buf_free(&change.payload);
+    return result;
+}
+
+bool cache_last_at(struct cache *cache, const struct digest *place, struct digest *key) {
+    return fetch_fixed(cache, CACHE_PLACES, of_digest(place), key->bytes, sizeof(key->bytes));
+}
+
+static int remove_record(struct cache_file *file, MDB_txn *transaction, void *context) {
+    struct str key = of_digest(context);
+    int code = unindex(file, transaction, key);
+    return code ? code : delete_value(file, transaction, CACHE_RECORDS, key);
+}
+
+int cache_remove(struct cache *cache, const struct digest *key, struct error *error) {
+    return cache_file_write(cache->file, remove_record, (void *)key, error);
+}
+
+struct key_list {
+    const struct digest *keys;
+    size_t count;
+};
+
+static int settle_record(struct cache_file *file, MDB_txn *transaction, struct str key) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct str payload;
+    struct cache_record record;
+    struct cache_claim claim;
+    if (!get(file, transaction, CACHE_RECORDS, key, &payload) ||
+        !cache_record_decode(payload, &arena, &record, &claim) || claim.is_settled ||
+        !is_believed(file, &claim)) {
+        return 0;
+    }
+    _cleanup_buf_ struct buf settled = BUF_INIT;
+    claim.is_settled = true;
+    cache_record_encode(&settled, &record, &claim);
+    return put(file, transaction, CACHE_RECORDS, key, buf_str(&settled));
+}
+
+static int settle_records(struct cache_file *file, MDB_txn *transaction, void *context) {
+    const struct key_list *list = context;
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < list->count; i++) {
+        code = settle_record(file, transaction, of_digest(&list->keys[i]));
+    }
+    return code;
+}
+
+/* Are they all settled already? Then nothing is written. */
+static bool are_settled(struct cache *cache, const struct key_list *list) {
+    MDB_txn *transaction = cache_file_begin_read(cache->file);
+    struct str payload;
+    struct cache_record record;
+    struct cache_claim claim;
+    bool result = true;
+    for (size_t i = 0; transaction && result && i < list->count; i++) {
+        result =
+            !get(cache->file, transaction, CACHE_RECORDS, of_digest(&list->keys[i]), &payload) ||
+            !cache_record_decode(payload, NULL, &record, &claim) || claim.is_settled;
+    }
+    if (transaction) {
+        cache_file_end_read(cache->file, transaction);
+    }
+    return result;
+}
+
+int cache_settle(struct cache *cache, const struct digest *keys, size_t count,
+                 struct error *error) {
+    struct key_list list = { keys, count };
+    return are_settled(cache, &list) ? 0
+                                     : cache_file_write(cache->file, settle_records, &list, error);
+}
+
+/* The keys first, the records one by one after that: VISIT may take its time, and change the cache. */
+int cache_each(struct cache *cache, bool (*visit)(void *context, const struct cache_record *record),
+               void *context, struct error *error) {
+    VEC(struct digest) keys = VEC_INIT;
+    MDB_txn *transaction = cache_file_begin_read(cache->file);
+    if (!transaction) {
+        return 0;
+    }
+    MDB_cursor *cursor;
+    int code = mdb_cursor_open(transaction, cache_file_table(cache->file, CACHE_RECORDS), &cursor);
+    if (code == 0) {
+        MDB_val key, value;
+        while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+            struct digest digest;
+            if (key.mv_size == sizeof(digest.bytes)) {
+                memcpy(digest.bytes, key.mv_data, sizeof(digest.bytes));
+                vec_push(&keys, digest);
+            }
+        }
+        mdb_cursor_close(cursor);
+    }
+    cache_file_end_read(cache->file, transaction);
+    bool is_going_on = code == MDB_NOTFOUND;
+    for (size_t i = 0; is_going_on && i < keys.count; i++) {
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        struct cache_record record;
+        is_going_on =
+            !cache_lookup(cache, &keys.items[i], &arena, &record) || visit(context, &record);
+    }
+    vec_free(&keys);
+    return code == MDB_NOTFOUND ? 0
+                                : error_set(error, ERROR_CORRUPT, "cannot read the build cache: %s",
+                                            mdb_strerror(code));
+}
+
+/* Is there a believable record under KEY with this result? The index may know more than the records. */
+static bool has_record(struct cache_file *file, MDB_txn *transaction, struct str key,
+                       struct str result) {
+    struct str payload;
+    struct cache_record record;
+    struct cache_claim claim;
+    return get(file, transaction, CACHE_RECORDS, key, &payload) &&
+           cache_record_decode(payload, NULL, &record, &claim) &&
+           str_equal(record.result, result) && is_believed(file, &claim);
+}
+
+bool cache_has_result(struct cache *cache, struct str result) {
+    MDB_txn *transaction = cache_file_begin_read(cache->file);
+    MDB_cursor *cursor;
+    if (!transaction) {
+        return false;
+    }
+    bool is_found = false;
+    if (mdb_cursor_open(transaction, cache_file_table(cache->file, CACHE_RESULTS), &cursor) == 0) {
+        MDB_val at = val_of(result), value;
+        int code =
+            result.len == 0 ? MDB_NOTFOUND : mdb_cursor_get(cursor, &at, &value, MDB_SET_RANGE);
+        for (; code == 0 && !is_found; code = mdb_cursor_get(cursor, &at, &value, MDB_NEXT)) {
+            struct str entry = str_make(at.mv_data, at.mv_size);
+            if (!str_has_prefix(entry, result)) {
+                break;
+            }
+            struct str key = str_from(entry, result.len);
+            is_found = key.len == sizeof(struct digest) &&
+                       has_record(cache->file, transaction, key, result);
+        }
+        mdb_cursor_close(cursor);
+    }
+    cache_file_end_read(cache->file, transaction);
+    return is_found;
+}
+
+bool cache_layer_get(struct cache *cache, const char *snapshot, struct arena *arena,
+                     struct cache_layer *out) {
+    struct str payload;
+    return fetch(cache, CACHE_LAYERS, str_of(snapshot), arena, &payload) &&
+           cache_layer_decode(payload, arena, out);
+}
+
+int cache_layer_put(struct cache *cache, const char *snapshot, const struct cache_layer *layer,
+                    struct error *error) {
+    _cleanup_buf_ struct buf payload = BUF_INIT;
+    cache_layer_encode(&payload, layer);
+    return store_value(cache, CACHE_LAYERS, str_of(snapshot), buf_str(&payload), error);
+}
+
+bool cache_published_get(struct cache *cache, const char *snapshot, struct digest_hex *layer) {
+    layer->text[DIGEST_HEX_LEN] = '\0';
+    return fetch_fixed(cache, CACHE_PUBLISHED, str_of(snapshot), layer->text, DIGEST_HEX_LEN);
+}
+
+struct publication {
+    const char *const *snapshots;
+    const struct digest_hex *layers;
+    size_t count;
+};
+
+static int store_publication(struct cache_file *file, MDB_txn *transaction, void *context) {
+    const struct publication *publication = context;
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < publication->count; i++) {
+        code = put(file, transaction, CACHE_PUBLISHED, str_of(publication->snapshots[i]),
+                   str_make(publication->layers[i].text, DIGEST_HEX_LEN));
+    }
+    return code;
+}
+
+int cache_published_put(struct cache *cache, const char *const *snapshots,
+                        const struct digest_hex *layers, size_t count, struct error *error) {
+    struct publication publication = { snapshots, layers, count };
+    return count == 0 ? 0 : cache_file_write(cache->file, store_publication, &publication, error);
+}
+
+bool cache_content_get(struct cache *cache, const struct digest *selection,
+                       struct digest *content) {
+    return fetch_fixed(cache, CACHE_CONTENTS, of_digest(selection), content->bytes,
+                       sizeof(content->bytes));
+}
+
+int cache_content_put(struct cache *cache, const struct digest *selection,
+                      const struct digest *content, struct error *error) {
+    return store_value(cache, CACHE_CONTENTS, of_digest(selection), of_digest(content), error);
+}
+
+bool cache_node_get(struct cache *cache, const struct digest *directory, struct arena *arena,
+                    struct str *node) {
+    return fetch(cache, CACHE_NODES, of_digest(directory), arena, node);
+}
+
+struct node_list {
+    const struct cache_node *nodes;
+    size_t count;
+};
+
+static int store_nodes(struct cache_file *file, MDB_txn *transaction, void *context) {
+    const struct node_list *list = context;
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < list->count; i++) {
+        struct str key = of_digest(&list->nodes[i].directory);
+        code = list->nodes[i].node.len == 0
+                   ? delete_value(file, transaction, CACHE_NODES, key)
+                   : put(file, transaction, CACHE_NODES, key, list->nodes[i].node);
+    }
+    return code;
+}
+
+int cache_nodes_put(struct cache *cache, const struct cache_node *nodes, size_t count,
+                    struct error *error) {
+    struct node_list list = { nodes, count };
+    return count == 0 ? 0 : cache_file_write(cache->file, store_nodes, &list, error);
+}

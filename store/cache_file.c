@@ -1,0 +1,445 @@
+#include "store/cache_file.h"
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "store/lock.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define FILE_NAME "cache.mdb"
+#define LOCK_NAME FILE_NAME "-lock" /* LMDB's name for it */
+#define MARK_NAME FILE_NAME "-unsynced"
+#define DAMAGED_PREFIX FILE_NAME ".damaged-"
+#define FORMAT "bud-cache 1"
+#define MAP_SIZE ((size_t)4 << 30) /* address space, not memory or disk */
+#define MAX_READERS 512
+
+static const char *const table_names[CACHE_TABLES] = {
+    [CACHE_META] = "meta",         [CACHE_RECORDS] = "records", [CACHE_PLACES] = "places",
+    [CACHE_RESULTS] = "results",   [CACHE_LAYERS] = "layers",   [CACHE_PUBLISHED] = "published",
+    [CACHE_CONTENTS] = "contents", [CACHE_NODES] = "nodes",
+};
+
+struct cache_file {
+    char *path;    /* of cache.mdb */
+    int directory; /* that holds it; -1: there is none */
+    MDB_env *env;  /* NULL: nothing can be read or stored */
+    MDB_dbi tables[CACHE_TABLES];
+    bool is_writable;
+    bool is_unreadable;
+    pthread_rwlock_t
+        map_lock;          /* shared by transactions, exclusive for changing the size of the map */
+    pthread_mutex_t mutex; /* for what follows */
+    bool has_written;
+    char boot[BOOT_ID_LEN + 1]; /* "" until read */
+};
+
+/* What is wrong with a file: NULL, nothing. */
+struct verdict {
+    const char *damage; /* set aside and begin anew */
+    int code;           /* LMDB or errno code when it can't be opened for another reason */
+};
+
+#define FINE ((struct verdict){ NULL, 0 })
+
+static struct verdict damaged(const char *why) {
+    return (struct verdict){ why, 0 };
+}
+
+static struct verdict verdict_of(int code) {
+    switch (code) {
+    case MDB_INVALID:
+        return damaged("it is no LMDB file");
+    case MDB_VERSION_MISMATCH:
+        return damaged("it is of another LMDB version");
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_PANIC:
+        return damaged("its pages are damaged");
+    default:
+        return (struct verdict){ NULL, code };
+    }
+}
+
+const char *cache_file_boot(struct cache_file *file) {
+    pthread_mutex_lock(&file->mutex);
+    if (!file->boot[0]) {
+        _cleanup_buf_ struct buf text = BUF_INIT;
+        memset(file->boot, '0', BOOT_ID_LEN);
+        if (fs_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 4096, &text, NULL) == 0 &&
+            text.len >= BOOT_ID_LEN) {
+            memcpy(file->boot, text.data, BOOT_ID_LEN);
+        }
+    }
+    pthread_mutex_unlock(&file->mutex);
+    return file->boot;
+}
+
+static bool is_torn(struct cache_file *file) {
+    _cleanup_buf_ struct buf mark = BUF_INIT;
+    bool exists = false;
+    if (fs_read_file_if_exists(file->directory, MARK_NAME, 4096, &mark, &exists, NULL)) {
+        return true;
+    }
+    return exists && !str_equal_c(buf_str(&mark), cache_file_boot(file));
+}
+
+/* Are all pages the file's head counts on there? Touching one beyond the end would be a SIGBUS. */
+static bool is_short(MDB_env *env) {
+    MDB_envinfo info;
+    MDB_stat shape;
+    struct stat status;
+    int fd;
+    return mdb_env_info(env, &info) || mdb_env_stat(env, &shape) || mdb_env_get_fd(env, &fd) ||
+           fstat(fd, &status) ||
+           (uint64_t)status.st_size < ((uint64_t)info.me_last_pgno + 1) * shape.ms_psize;
+}
+
+static int open_tables(struct cache_file *file, MDB_txn *transaction, unsigned flags) {
+    for (int i = 0; i < CACHE_TABLES; i++) {
+        int code = mdb_dbi_open(transaction, table_names[i], flags, &file->tables[i]);
+        if (code) {
+            return code;
+        }
+    }
+    return 0;
+}
+
+/* LMDB's values are not const, but it does not write to what it is given. */
+static MDB_val val_of(const char *text) {
+    return (MDB_val){ strlen(text), (void *)text };
+}
+
+static int create_tables(struct cache_file *file) {
+    MDB_txn *transaction;
+    int code = mdb_txn_begin(file->env, NULL, 0, &transaction);
+    if (code) {
+        return code;
+    }
+    MDB_val key = val_of("format"), value = val_of(FORMAT);
+    code = open_tables(file, transaction, MDB_CREATE);
+    if (code == 0) {
+        code = mdb_put(transaction, file->tables[CACHE_META], &key, &value, MDB_NOOVERWRITE);
+        code = code == MDB_KEYEXIST ? 0 : code;
+    }
+    if (code) {
+        mdb_txn_abort(transaction);
+        return code;
+    }
+    code = mdb_txn_commit(transaction);
+    return code ? code : mdb_env_sync(file->env, 1);
+}
+
+static struct verdict read_tables(struct cache_file *file) {
+    MDB_txn *transaction;
+    int code = mdb_txn_begin(file->env, NULL, MDB_RDONLY, &transaction);
+    if (code) {
+        return verdict_of(code);
+    }
+    code = open_tables(file, transaction, 0);
+    MDB_val key = val_of("format"), value;
+    if (code == 0) {
+        code = mdb_get(transaction, file->tables[CACHE_META], &key, &value);
+    }
+    bool is_ours = code == 0 && value.mv_size == strlen(FORMAT) &&
+                   memcmp(value.mv_data, FORMAT, value.mv_size) == 0;
+    mdb_txn_commit(transaction); /* also keeps the table handles */
+    if (code == MDB_NOTFOUND || code == MDB_INCOMPATIBLE) {
+        return damaged("it is no cache of bud");
+    }
+    if (code == 0 && !is_ours) {
+        return damaged("it is of another version of bud");
+    }
+    return verdict_of(code);
+}
+
+static bool is_empty(MDB_env *env) {
+    MDB_envinfo info;
+    return mdb_env_info(env, &info) == 0 && info.me_last_txnid == 0;
+}
+
+static struct verdict open_env(struct cache_file *file, enum cache_access access) {
+    unsigned flags =
+        MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | (access == CACHE_READ ? MDB_RDONLY : 0);
+    int code = mdb_env_create(&file->env);
+    if (code == 0) {
+        mdb_env_set_maxdbs(file->env, CACHE_TABLES);
+        mdb_env_set_maxreaders(file->env, MAX_READERS);
+        mdb_env_set_mapsize(file->env, MAP_SIZE);
+        code = mdb_env_open(file->env, file->path, flags, 0600);
+    }
+    if (code) {
+        return verdict_of(code);
+    }
+    if (is_empty(file->env)) {
+        return verdict_of(access == CACHE_WRITE ? create_tables(file) : ENOENT);
+    }
+    return is_short(file->env) ? damaged("it is truncated") : read_tables(file);
+}
+
+static struct verdict try_open(struct cache_file *file, enum cache_access access) {
+    struct verdict verdict = is_torn(file)
+                                 ? damaged("the machine went down before it was written out")
+                                 : open_env(file, access);
+    if (verdict.damage || verdict.code) {
+        if (file->env) {
+            mdb_env_close(file->env);
+        }
+        file->env = NULL;
+    }
+    file->is_writable = file->env && access == CACHE_WRITE;
+    return verdict;
+}
+
+/* Keeps the file for a look, but never more than one of them. */
+static void drop_older(const struct cache_file *file) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct str *names;
+    size_t count;
+    if (fs_list(file->directory, &arena, &names, &count, NULL)) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (str_has_prefix(names[i], STR(DAMAGED_PREFIX))) {
+            unlinkat(file->directory, str_dup(&arena, names[i]), 0);
+        }
+    }
+}
+
+/* The lock file goes too: whoever still has the old file open must not share LMDB's state with the new one. */
+static int set_aside(struct cache_file *file, const char *why, struct error *error) {
+    _cleanup_free_ char *name =
+        xasprintf(DAMAGED_PREFIX "%lld", (long long)(time_now() / 1000000000));
+    drop_older(file);
+    if (unlinkat(file->directory, LOCK_NAME, 0) && errno != ENOENT) {
+        return error_system(error, "cannot remove %s-lock", file->path);
+    }
+    if (renameat(file->directory, FILE_NAME, file->directory, name) && errno != ENOENT) {
+        return error_system(error, "cannot set %s aside", file->path);
+    }
+    if (unlinkat(file->directory, MARK_NAME, 0) && errno != ENOENT) {
+        return error_system(error, "cannot remove %s-unsynced", file->path);
+    }
+    log_warn("the build cache %s is not usable: %s; it was set aside as %s and a new one is begun",
+             file->path, why, name);
+    return 0;
+}
+
+/* Under a lock of its own, so that of several processes that notice the damage only one acts on it. */
+static int replace_damaged(struct cache_file *file, struct verdict *verdict, struct error *error) {
+    _cleanup_free_ char *path = xasprintf("%s-replace", file->path);
+    _cleanup_lock_ struct lock lock = LOCK_INIT;
+    if (lock_take_path(path, LOCK_EXCLUSIVE, false, &lock, error)) {
+        return -1;
+    }
+    *verdict = try_open(file, CACHE_WRITE);
+    if (!verdict->damage) {
+        return 0;
+    }
+    if (set_aside(file, verdict->damage, error)) {
+        return -1;
+    }
+    *verdict = try_open(file, CACHE_WRITE);
+    return 0;
+}
+
+static void open_best(struct cache_file *file, enum cache_access access) {
+    struct verdict verdict = try_open(file, access);
+    if (verdict.damage && access == CACHE_WRITE) {
+        _cleanup_error_ struct error error = ERROR_INIT;
+        if (replace_damaged(file, &verdict, &error)) {
+            log_warn("%s", error.message);
+        }
+    }
+    if (!verdict.damage && access == CACHE_WRITE &&
+        (verdict.code == EACCES || verdict.code == EROFS)) {
+        verdict = try_open(file, CACHE_READ);
+        log_warn("the build cache %s cannot be written: nothing will be remembered of this build",
+                 file->path);
+    }
+    if (verdict.damage || (verdict.code != 0 && verdict.code != ENOENT)) {
+        file->is_unreadable = true;
+        log_warn("the build cache %s is not used: %s", file->path,
+                 verdict.damage ? verdict.damage : mdb_strerror(verdict.code));
+    }
+}
+
+struct cache_file *cache_file_open(const char *directory, enum cache_access access) {
+    struct cache_file *file = xcalloc(1, sizeof(*file));
+    pthread_rwlock_init(&file->map_lock, NULL);
+    pthread_mutex_init(&file->mutex, NULL);
+    file->path = xasprintf("%s/" FILE_NAME, directory);
+    if (access == CACHE_WRITE && mkdir(directory, 0700) && errno != EEXIST) {
+        log_warn("cannot create %s: nothing will be remembered of this build: %s", directory,
+                 strerror(errno));
+    }
+    file->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file->directory >= 0) {
+        open_best(file, access);
+        if (file->is_writable) {
+            mdb_reader_check(file->env, NULL);
+        }
+    } else if (errno != ENOENT) {
+        file->is_unreadable = true;
+        log_warn("the build cache %s cannot be read: %s", file->path, strerror(errno));
+    }
+    return file;
+}
+
+/* Under LMDB's write lock, so that everybody's commits are in what is synced and nobody marks the file meanwhile. */
+static void write_out(struct cache_file *file) {
+    MDB_txn *transaction;
+    if (mdb_txn_begin(file->env, NULL, 0, &transaction)) {
+        return;
+    }
+    if (mdb_env_sync(file->env, 1) == 0) {
+        unlinkat(file->directory, MARK_NAME, 0);
+    }
+    mdb_txn_abort(transaction);
+}
+
+void cache_file_close(struct cache_file *file) {
+    if (file->env) {
+        if (file->has_written) {
+            write_out(file);
+        }
+        mdb_env_close(file->env);
+    }
+    pthread_rwlock_destroy(&file->map_lock);
+    pthread_mutex_destroy(&file->mutex);
+    cleanup_fd(&file->directory);
+    free(file->path);
+    free(file);
+}
+
+bool cache_file_is_readable(const struct cache_file *file) {
+    return !file->is_unreadable;
+}
+
+MDB_dbi cache_file_table(const struct cache_file *file, enum cache_table table) {
+    return file->tables[table];
+}
+
+/* Another process made the map larger, or (FACTOR 2) we need to. */
+static int resize_map(struct cache_file *file, unsigned factor) {
+    MDB_envinfo info;
+    pthread_rwlock_wrlock(&file->map_lock);
+    int code = mdb_env_info(file->env, &info);
+    if (code == 0) {
+        code = mdb_env_set_mapsize(file->env, factor == 1 ? 0 : info.me_mapsize * factor);
+    }
+    pthread_rwlock_unlock(&file->map_lock);
+    return code;
+}
+
+static int begin(struct cache_file *file, unsigned flags, MDB_txn **transaction) {
+    for (int attempt = 0;; attempt++) {
+        pthread_rwlock_rdlock(&file->map_lock);
+        int code = mdb_txn_begin(file->env, NULL, flags, transaction);
+        if (code == 0) {
+            return 0;
+        }
+        pthread_rwlock_unlock(&file->map_lock);
+        if (code == MDB_READERS_FULL && attempt == 0) {
+            mdb_reader_check(file->env, NULL);
+        } else if (code != MDB_MAP_RESIZED || attempt > 9 || resize_map(file, 1)) {
+            return code;
+        }
+    }
+}
+
+MDB_txn *cache_file_begin_read(struct cache_file *file) {
+    MDB_txn *transaction;
+    if (!file->env) {
+        return NULL;
+    }
+    int code = begin(file, MDB_RDONLY, &transaction);
+    if (code) {
+        log_debug("the build cache %s cannot be read: %s", file->path, mdb_strerror(code));
+        return NULL;
+    }
+    return transaction;
+}
+
+void cache_file_end_read(struct cache_file *file, MDB_txn *transaction) {
+    mdb_txn_abort(transaction);
+    pthread_rwlock_unlock(&file->map_lock);
+}
+
+/* Before the first unsynced commit; another process may have removed the mark since we last looked. */
+static int mark_unsynced(struct cache_file *file) {
+    if (faccessat(file->directory, MARK_NAME, F_OK, 0) == 0) {
+        return 0;
+    }
+    struct error error = ERROR_INIT;
+    int code = 0;
+    if (fs_write_atomic(file->directory, MARK_NAME, cache_file_boot(file), BOOT_ID_LEN, 0600,
+                        FS_SYNC, &error)) {
+        code = error.number ? error.number : EIO;
+    }
+    error_clear(&error);
+    return code;
+}
+
+/* A page taken and given back in one transaction may be counted though never written. The next to open the file would
+ * think it truncated. */
+static void extend(struct cache_file *file) {
+    MDB_txn *transaction;
+    if (!is_short(file->env) || mdb_txn_begin(file->env, NULL, 0, &transaction)) {
+        return;
+    }
+    MDB_envinfo info;
+    MDB_stat shape;
+    int fd;
+    if (is_short(file->env) && mdb_env_info(file->env, &info) == 0 &&
+        mdb_env_stat(file->env, &shape) == 0 && mdb_env_get_fd(file->env, &fd) == 0 &&
+        ftruncate(fd, (off_t)((info.me_last_pgno + 1) * shape.ms_psize))) {
+        log_debug("cannot extend %s: %s", file->path, strerror(errno));
+    }
+    mdb_txn_abort(transaction);
+}
+
+static int write_once(struct cache_file *file, cache_file_change *change, void *context) {
+    MDB_txn *transaction;
+    int code = begin(file, 0, &transaction);
+    if (code) {
+        return code;
+    }
+    code = mark_unsynced(file);
+    if (code == 0) {
+        code = change(file, transaction, context);
+    }
+    if (code) {
+        mdb_txn_abort(transaction);
+    } else {
+        code = mdb_txn_commit(transaction);
+        extend(file);
+    }
+    pthread_rwlock_unlock(&file->map_lock);
+    return code;
+}
+
+int cache_file_write(struct cache_file *file, cache_file_change *change, void *context,
+                     struct error *error) {
+    if (!file->is_writable) {
+        return 0;
+    }
+    pthread_mutex_lock(&file->mutex);
+    file->has_written = true;
+    pthread_mutex_unlock(&file->mutex);
+    int code;
+    do {
+        code = write_once(file, change, context);
+    } while (code == MDB_MAP_FULL && resize_map(file, 2) == 0);
+    if (code == 0) {
+        return 0;
+    }
+    error_set(error, ERROR_FAILED, "cannot write the build cache %s: %s", file->path,
+              mdb_strerror(code));
+    return error_hint(error, "free some space; the cache may be deleted while no build runs");
+}

@@ -1,0 +1,168 @@
+#include "store/snapshot.h"
+
+#include "base/fs.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define DIRECTORY "bud/snapshots"
+/* What is being removed is renamed first: a snapshot is there as a whole or not at all. */
+#define DOOMED_PREFIX ".removed-"
+
+static bool is_id(struct str name) {
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.data[i];
+        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z')) {
+            return false;
+        }
+    }
+    return name.len == SNAPSHOT_ID_LEN;
+}
+
+/* Owner and mode of the new root are set whatever umask and set-group-ID parents make of mkdir. */
+static int make_diff(int snapshot, const char *parent_diff, struct error *error) {
+    struct stat like = { .st_mode = 0555 };
+    if (parent_diff && stat(parent_diff, &like)) {
+        int number = errno;
+        error_system(error, "cannot read %s", parent_diff);
+        if (number == ENOENT && error) {
+            error->code = ERROR_CHANGED;
+            error_hint(error, "the layer below was removed meanwhile; building again may help");
+        }
+        return -1;
+    }
+    if (mkdirat(snapshot, "diff", 0700) || mkdirat(snapshot, "work", 0700)) {
+        return error_system(error, "cannot create the directories of a snapshot");
+    }
+    if (fchownat(snapshot, "diff", like.st_uid, like.st_gid, AT_SYMLINK_NOFOLLOW) ||
+        fchmodat(snapshot, "diff", like.st_mode & 07777, 0)) {
+        return error_system(error, "cannot set the owner and mode of a snapshot");
+    }
+    return 0;
+}
+
+int snapshot_new(const struct store *store, const struct build *build, const char *parent_diff,
+                 struct snapshot *out, struct error *error) {
+    *out = (struct snapshot){ .directory = NULL };
+    if (fs_make_directories(store->root_fd, DIRECTORY, 0700, error)) {
+        return -1;
+    }
+    memcpy(out->id, build->id, BUILD_ID_LEN);
+    fs_random_name(out->id + BUILD_ID_LEN, SNAPSHOT_ID_LEN - BUILD_ID_LEN);
+    out->directory = xasprintf("%s/" DIRECTORY "/%s", store->root, out->id);
+    if (mkdir(out->directory, 0700)) {
+        error_system(error, "cannot create %s", out->directory);
+        snapshot_free(out);
+        return -1;
+    }
+    _cleanup_fd_ int fd = fs_open(out->directory, O_RDONLY | O_DIRECTORY, 0, error);
+    if (fd < 0 || make_diff(fd, parent_diff, error)) {
+        snapshot_remove(store, out->id, NULL);
+        snapshot_free(out);
+        return -1;
+    }
+    return 0;
+}
+
+void snapshot_free(struct snapshot *snapshot) {
+    free(snapshot->directory);
+    snapshot->directory = NULL;
+}
+
+int snapshot_remove(const struct store *store, const char *id, struct error *error) {
+    if (!is_id(str_of(id))) {
+        return error_set(error, ERROR_FAILED, "'%s' is no snapshot ID", id);
+    }
+    _cleanup_free_ char *path = xasprintf(DIRECTORY "/%s", id);
+    _cleanup_free_ char *doomed = xasprintf(DIRECTORY "/" DOOMED_PREFIX "%s", id);
+    if (renameat(store->root_fd, path, store->root_fd, doomed)) {
+        return errno == ENOENT ? 0 : error_system(error, "cannot remove snapshot %s", id);
+    }
+    return fs_remove_tree(store->root_fd, doomed, error);
+}
+
+static bool is_directory(const char *path) {
+    struct stat status;
+    return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static const char *layer_directory(const struct store *store, struct arena *arena,
+                                   const char *layer) {
+    return store->driver == STORE_VFS
+               ? arena_printf(arena, "%s/%s/dir/%s", store->root, store->driver_name, layer)
+               : arena_printf(arena, "%s/%s/%s/diff", store->root, store->driver_name, layer);
+}
+
+int snapshot_locate(const struct store *store, struct cache *cache, const char *id,
+                    struct arena *arena, const char **path, const char **layer,
+                    struct error *error) {
+    *layer = NULL;
+    *path = arena_printf(arena, "%s/" DIRECTORY "/%s/diff", store->root, id);
+    if (is_id(str_of(id)) && is_directory(*path)) {
+        return 0;
+    }
+    /* Publishing writes this before it renames, so whoever comes too late for the one finds the other. */
+    struct digest_hex published;
+    if (cache_published_get(cache, id, &published)) {
+        *layer = arena_strdup(arena, published.text);
+        *path = layer_directory(store, arena, *layer);
+        if (is_directory(*path)) {
+            return 0;
+        }
+    }
+    *layer = NULL;
+    error_set(error, ERROR_CHANGED, "the result of a cached step, snapshot %s, is gone", id);
+    return error_hint(error,
+                      "its layer may have been removed with 'podman rmi' or the like; build again");
+}
+
+/* Is NAME something that neither a live build nor a record will ask for? The build first: while it lives, it may be
+ * about to write the record; when it is dead, the record is there or will never be. */
+static bool is_debris(const struct store *store, struct cache *cache, struct str name,
+                      struct arena *arena) {
+    if (!is_id(name)) {
+        return str_has_prefix(name, STR(DOOMED_PREFIX));
+    }
+    if (build_is_alive(store, str_dup(arena, str_sub(name, 0, BUILD_ID_LEN)))) {
+        return false;
+    }
+    /* Of a published snapshot only the shell is left here. */
+    return !cache_has_result(cache, name) ||
+           !is_directory(
+               arena_printf(arena, "%s/" DIRECTORY "/%.*s/diff", store->root, STR_ARG(name)));
+}
+
+static void remove_debris(const struct store *store, struct str name) {
+    _cleanup_error_ struct error error = ERROR_INIT;
+    _cleanup_free_ char *text = xasprintf("%.*s", STR_ARG(name));
+    _cleanup_free_ char *path = xasprintf(DIRECTORY "/%s", text);
+    int result = is_id(name) ? snapshot_remove(store, text, &error)
+                             : fs_remove_tree(store->root_fd, path, &error);
+    if (result) {
+        log_warn("cannot remove the left-over snapshot %s: %s", text, error.message);
+    }
+}
+
+int snapshot_sweep(const struct store *store, struct cache *cache, struct error *error) {
+    if (!cache_is_readable(cache)) {
+        return 0;
+    }
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    int fd = openat(store->root_fd, DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? 0 : error_system(error, "cannot read %s/" DIRECTORY, store->root);
+    }
+    struct str *names;
+    size_t count;
+    int result = fs_list(fd, &arena, &names, &count, error);
+    close(fd);
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        if (is_debris(store, cache, names[i], &arena)) {
+            remove_debris(store, names[i]);
+        }
+    }
+    return result;
+}
