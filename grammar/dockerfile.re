@@ -1,0 +1,674 @@
+/* The words of the Dockerfile language.
+ *
+ * Reading order: physical lines, directives, then what is found within a logical line: the keyword, flags,
+ * and the argument forms. Which scanner runs when is decided in parser/lexer.c; what may follow what is the
+ * grammar, grammar/dockerfile.y. Sources of the rules: the Dockerfile reference and BuildKit's line parser. */
+#include "parser/scan.h"
+
+/* Nothing is read at or behind the limit, so no text needs a NUL after it. */
+#define YYCTYPE unsigned char
+#define YYPEEK() (cursor < limit ? (unsigned char)*cursor : 0)
+#define YYSKIP() ++cursor
+#define YYBACKUP() marker = cursor
+#define YYRESTORE() cursor = marker
+#define YYLESSTHAN(count) (limit - cursor < (count))
+#define YYSTAGP(tag) tag = cursor
+#define YYSTAGN(tag) tag = NULL
+#define YYSHIFTSTAG(tag, shift) tag += shift
+
+/*!re2c
+    re2c:api = custom;
+    re2c:api:style = functions;
+    re2c:yyfill:enable = 0;
+    re2c:eof = 0;
+    re2c:flags:tags = 1;
+
+    any    = [^];
+    eol    = "\r"* "\n"?;                      // `\r` alone ends no line
+    WS     = [\t\v\f\r ];
+    SP     = [\t-\r ] | "\xC2\x85" | "\xC2\xA0" | "\xE1\x9A\x80"
+           | "\xE2\x80" [\x80-\x8A\xA8\xA9\xAF] | "\xE2\x81\x9F" | "\xE3\x80\x80";
+    SPlead = [\t-\r \xC2\xE1\xE2\xE3];         // bytes an SP can begin with
+*/
+
+/* ---- physical lines ------------------------------------------------------------------------------------ */
+
+static void line_rest(struct scan *scan, struct physical_line *line) {
+    const char *cursor = scan->cursor, *const limit = scan->limit, *marker = cursor;
+    const char *escape = NULL, *end;
+    /*!stags:re2c format = "const char *@@;"; separator = "\n"; */
+    line->first = line->end = cursor;
+    /*!re2c
+        "\n"                 { line->kind = LINE_BLANK; goto done; }
+        "#" [^\n]* @end "\n"? { line->kind = LINE_COMMENT; line->end = end; goto done; }
+        ([^\n]* [^\\\n])? @escape "\\" [ \t]* @end eol
+                             { line->kind = LINE_BACKSLASH; line->end = end; goto done; }
+        ([^\n]* [^`\n])? @escape "`" [ \t]* @end eol
+                             { line->kind = LINE_BACKTICK; line->end = end; goto done; }
+        ("\r"* [^\r\n])+ @end eol
+                             { line->kind = LINE_TEXT; line->end = end; goto done; }
+        *                    { line->kind = LINE_TEXT; line->end = cursor; goto done; }
+        $                    { line->kind = LINE_BLANK; goto done; }
+    */
+done:
+    line->escape = escape;
+    scan->cursor = cursor;
+}
+
+/* Over SP, but not over the end of the line. */
+static void line_indent(struct scan *scan) {
+    const char *cursor = scan->cursor, *const limit = scan->limit, *marker = cursor;
+    for (;;) {
+        scan->cursor = cursor;
+        /*!re2c
+            [\t\v\f\r ]+ { continue; }
+            "\n"         { return; }
+            SP           { continue; }
+            *            { return; }
+            $            { return; }
+        */
+    }
+}
+
+void scan_line(struct scan *scan, struct physical_line *line) {
+    const char *start = scan->cursor;
+    if (start == scan->limit) {
+        *line = (struct physical_line){ .kind = LINE_NONE, .raw = { start, 0 } };
+        return;
+    }
+    line_indent(scan);
+    line_rest(scan, line);
+    size_t len = (size_t)(scan->cursor - start);
+    if (len > 0 && start[len - 1] == '\n') {
+        len--;
+    }
+    line->raw = str_make(start, len);
+}
+
+bool scan_body_line(struct scan *scan, struct str *raw, const char **first, const char **last) {
+    const char *cursor = scan->cursor, *const limit = scan->limit, *const start = cursor;
+    const char *from, *end;
+    /*!stags:re2c format = "const char *@@;"; separator = "\n"; */
+    /*!re2c
+        "\t"* @from ("\r"* [^\r\n])* @end "\r"* "\n"    { goto found; }
+        "\t"* @from ("\r"* [^\r\n])+ @end "\r"*         { goto found; }
+        "\t"+ @from @end "\r"*                          { goto found; }
+        @from @end "\r"+                                { goto found; }
+        *                                               { return false; }
+        $                                               { return false; }
+    */
+found:
+    *raw = str_make(start, (size_t)(cursor - start));
+    *first = from;
+    *last = end;
+    scan->cursor = cursor;
+    return true;
+}
+
+/* ---- directives ---------------------------------------------------------------------------------------- */
+
+bool scan_directive(struct str comment, struct str *name, struct str *value) {
+    const char *cursor = comment.data, *const limit = cursor + comment.len, *marker = cursor;
+    const char *from, *name_end, *value_start, *value_end;
+    /*!stags:re2c format = "const char *@@;"; separator = "\n"; */
+    /*!re2c
+        blank = [\t\n\f\r ];
+        "#" SP* @from [a-zA-Z][a-zA-Z0-9]* @name_end blank* "=" blank*
+            @value_start ([^] \ blank) (any* ([^] \ blank))? @value_end blank* {
+            *name = str_make(from, (size_t)(name_end - from));
+            *value = str_make(value_start, (size_t)(value_end - value_start));
+            return cursor == limit;
+        }
+        *   { return false; }
+        $   { return false; }
+    */
+}
+
+/* ---- within a logical line ----------------------------------------------------------------------------- */
+
+void scan_space(struct scan *scan) {
+    const char *cursor = scan->cursor, *const limit = scan->limit, *marker = cursor;
+    for (;;) {
+        scan->cursor = cursor;
+        /*!re2c
+            SP+ { continue; }
+            *   { return; }
+            $   { return; }
+        */
+    }
+}
+
+/* The same backwards: SP with its bytes in reverse order. */
+static const char *space_before(const char *start, const char *end) {
+    const char *cursor = end, *marker = end;
+#undef YYPEEK
+#undef YYSKIP
+#undef YYLESSTHAN
+#define YYPEEK() (cursor > start ? (unsigned char)cursor[-1] : 0)
+#define YYSKIP() --cursor
+#define YYLESSTHAN(count) (cursor - start < (count))
+    for (;;) {
+        end = cursor;
+        /*!re2c
+            [\t-\r ]+                                   { continue; }
+            "\x85\xC2" | "\xA0\xC2" | "\x80\x9A\xE1"    { continue; }
+            [\x80-\x8A\xA8\xA9\xAF] "\x80\xE2"          { continue; }
+            "\x9F\x81\xE2" | "\x80\x80\xE3"             { continue; }
+            *                                           { return end; }
+            $                                           { return end; }
+        */
+    }
+#undef YYPEEK
+#undef YYSKIP
+#undef YYLESSTHAN
+#define YYPEEK() (cursor < limit ? (unsigned char)*cursor : 0)
+#define YYSKIP() ++cursor
+#define YYLESSTHAN(count) (limit - cursor < (count))
+}
+
+struct str scan_trim(struct str text) {
+    struct scan scan = scan_of(text);
+    scan_space(&scan);
+    const char *end = space_before(scan.cursor, scan.limit);
+    return str_make(scan.cursor, (size_t)(end - scan.cursor));
+}
+
+enum instruction_kind scan_keyword(struct scan *scan, struct str *keyword) {
+    const char *cursor = scan->cursor, *const limit = scan->limit, *const start = cursor;
+    const char *marker = cursor;
+    enum instruction_kind kind = INSTRUCTION_UNKNOWN;
+    /*!re2c
+        'ADD'         { kind = INSTRUCTION_ADD; goto done; }
+        'ARG'         { kind = INSTRUCTION_ARG; goto done; }
+        'CMD'         { kind = INSTRUCTION_CMD; goto done; }
+        'COPY'        { kind = INSTRUCTION_COPY; goto done; }
+        'ENTRYPOINT'  { kind = INSTRUCTION_ENTRYPOINT; goto done; }
+        'ENV'         { kind = INSTRUCTION_ENV; goto done; }
+        'EXPOSE'      { kind = INSTRUCTION_EXPOSE; goto done; }
+        'FROM'        { kind = INSTRUCTION_FROM; goto done; }
+        'HEALTHCHECK' { kind = INSTRUCTION_HEALTHCHECK; goto done; }
+        'LABEL'       { kind = INSTRUCTION_LABEL; goto done; }
+        'MAINTAINER'  { kind = INSTRUCTION_MAINTAINER; goto done; }
+        'ONBUILD'     { kind = INSTRUCTION_ONBUILD; goto done; }
+        'RUN'         { kind = INSTRUCTION_RUN; goto done; }
+        'SHELL'       { kind = INSTRUCTION_SHELL; goto done; }
+        'STOPSIGNAL'  { kind = INSTRUCTION_STOPSIGNAL; goto done; }
+        'USER'        { kind = INSTRUCTION_USER; goto done; }
+        'VOLUME'      { kind = INSTRUCTION_VOLUME; goto done; }
+        'WORKDIR'     { kind = INSTRUCTION_WORKDIR; goto done; }
+        ([^] \ WS)+   { goto done; }
+        *             { goto done; }
+        $             { goto done; }
+    */
+done:
+    *keyword = str_make(start, (size_t)(cursor - start));
+    scan->cursor = cursor;
+    return kind;
+}
+
+/* Flags are few and short; those with quotes or escapes are copied, the others stay slices. */
+struct flag_text {
+    struct buf buf;
+    bool is_copied;
+};
+
+static void flag_drop(struct flag_text *text, const char *start, const char *upto) {
+    if (!text->is_copied) {
+        text->is_copied = true;
+        buf_append(&text->buf, start, (size_t)(upto - start));
+    }
+}
+
+static void flag_keep(struct flag_text *text, const char *from, const char *upto) {
+    if (text->is_copied) {
+        buf_append(&text->buf, from, (size_t)(upto - from));
+    }
+}
+
+bool scan_flag(struct scan *scan, char escape, struct arena *arena, struct str *raw, struct str *text) {
+    scan_space(scan);
+    const char *cursor = scan->cursor, *const limit = scan->limit, *const start = cursor;
+    const char *marker = cursor, *token;
+    struct flag_text out = { BUF_INIT, false };
+    char quote = 0;
+    if (!str_has_prefix(scan_rest(scan), STR("--"))) {
+        return false;
+    }
+    for (;;) {
+        token = cursor;
+        /*!re2c
+            plain = [^] \ (SPlead | ['"\\`]);
+            plain+  { flag_keep(&out, token, cursor); continue; }
+            SP      {
+                if (!quote) {
+                    cursor = token;
+                    break;
+                }
+                flag_keep(&out, token, cursor);
+                continue;
+            }
+            ['"]    {
+                if (quote && quote != *token) {
+                    flag_keep(&out, token, cursor);
+                    continue;
+                }
+                quote = quote ? 0 : *token;
+                flag_drop(&out, start, token);
+                continue;
+            }
+            [\\`]   {
+                if (*token != escape) {
+                    flag_keep(&out, token, cursor);
+                    continue;
+                }
+                flag_drop(&out, start, token);
+                if (cursor < limit) {
+                    cursor++;
+                    flag_keep(&out, cursor - 1, cursor);
+                }
+                continue;
+            }
+            *       { flag_keep(&out, token, cursor); continue; }
+            $       { break; }
+        */
+    }
+    *raw = str_make(start, (size_t)(cursor - start));
+    *text = out.is_copied ? str_copy(arena, buf_str(&out.buf)) : *raw;
+    buf_free(&out.buf);
+    scan->cursor = cursor;
+    return true;
+}
+
+bool scan_word(struct scan *scan, struct str *word) {
+    const char *cursor = scan->cursor, *const limit = scan->limit, *marker = cursor;
+    const char *from;
+    /*!stags:re2c format = "const char *@@;"; separator = "\n"; */
+    /*!re2c
+        WS* @from ([^] \ WS)+ {
+            *word = str_make(from, (size_t)(cursor - from));
+            scan->cursor = cursor;
+            return true;
+        }
+        *   { return false; }
+        $   { return false; }
+    */
+}
+
+bool scan_first_word(struct scan *scan, struct str *word) {
+    const char *start = scan->cursor;
+    const char *cursor = start, *const limit = scan->limit, *marker = cursor, *token;
+    for (;;) {
+        token = cursor;
+        /*!re2c
+            ([^] \ SPlead)+ { continue; }
+            SP              { break; }
+            *               { continue; }
+            $               { break; }
+        */
+    }
+    *word = str_make(start, (size_t)(token - start));
+    scan->cursor = token;
+    return token > start;
+}
+
+bool scan_pair_word(struct scan *scan, char escape, struct str *word) {
+    scan_space(scan);
+    const char *const start = scan->cursor;
+    const char *cursor = start, *const limit = scan->limit, *marker = cursor, *token;
+    char quote = 0;
+    bool has_quote = false;
+    for (;;) {
+        token = cursor;
+        /*!re2c
+            plain+  { continue; }
+            SP      {
+                if (quote) {
+                    continue;
+                }
+                break;
+            }
+            ['"]    {
+                if (!quote) {
+                    quote = *token;
+                    has_quote = true;
+                } else if (quote == *token) {
+                    quote = 0;
+                }
+                continue;
+            }
+            [\\`]   {
+                if (*token != escape || quote == '\'') {
+                    continue;
+                }
+                if (cursor == limit) {
+                    break; // the last byte of the text: dropped
+                }
+                cursor++;
+                continue;
+            }
+            *       { continue; }
+            $       { break; }
+        */
+    }
+    *word = str_make(start, (size_t)(token - start));
+    scan->cursor = cursor;
+    return word->len > 0 || has_quote;
+}
+
+/* ---- JSON form ----------------------------------------------------------------------------------------- */
+
+enum json_token {
+    JSON_END,
+    JSON_BAD,
+    JSON_STRING,
+    JSON_SCALAR,
+    JSON_OPEN_ARRAY,
+    JSON_CLOSE_ARRAY,
+    JSON_OPEN_OBJECT,
+    JSON_CLOSE_OBJECT,
+    JSON_COMMA,
+    JSON_COLON,
+};
+
+static enum json_token json_next(struct scan *scan, struct str *raw) {
+    const char *cursor = scan->cursor, *const limit = scan->limit, *marker = cursor;
+    const char *from;
+    enum json_token token = JSON_BAD;
+    /*!stags:re2c format = "const char *@@;"; separator = "\n"; */
+    /*!re2c
+        space  = [ \t\r\n]*;
+        hex    = [0-9a-fA-F];
+        char   = [^"\\\x00-\x1F] | "\\" ["\\/bfnrt] | "\\u" hex{4};
+        number = "-"? ("0" | [1-9][0-9]*) ("." [0-9]+)? ([eE] [+-]? [0-9]+)?;
+
+        space @from "\"" char* "\""                      { token = JSON_STRING; goto done; }
+        space @from (number | "true" | "false" | "null") { token = JSON_SCALAR; goto done; }
+        space @from "["                                  { token = JSON_OPEN_ARRAY; goto done; }
+        space @from "]"                                  { token = JSON_CLOSE_ARRAY; goto done; }
+        space @from "{"                                  { token = JSON_OPEN_OBJECT; goto done; }
+        space @from "}"                                  { token = JSON_CLOSE_OBJECT; goto done; }
+        space @from ","                                  { token = JSON_COMMA; goto done; }
+        space @from ":"                                  { token = JSON_COLON; goto done; }
+        [ \t\r\n]+ @from                                 { token = JSON_END; goto end; }
+        *                                                { return JSON_BAD; }
+        $                                                { return JSON_END; }
+    */
+end:
+    if (cursor < limit) {
+        return JSON_BAD;
+    }
+done:
+    *raw = str_make(from, (size_t)(cursor - from));
+    scan->cursor = cursor;
+    return token;
+}
+
+/* Go's decoder gives up below this depth; so do we, and the text is the shell form. */
+enum { JSON_DEPTH = 10000 };
+
+/* Is TEXT one complete JSON array? One bit a level tells arrays from objects, so depth costs no stack. */
+enum json_form scan_json_form(struct str text, struct str *offender) {
+    struct scan scan = scan_of(text);
+    uint8_t is_object[JSON_DEPTH / 8 + 1];
+    size_t depth = 0;
+    bool want_value = true, want_key = false, may_close = false;
+    enum json_form form = JSON_STRINGS;
+    struct str raw = STR_EMPTY;
+
+    if (json_next(&scan, &raw) != JSON_OPEN_ARRAY) {
+        return JSON_NONE;
+    }
+    depth = 1;
+    is_object[0] = 0;
+    may_close = true;
+    while (depth > 0) {
+        enum json_token token = json_next(&scan, &raw);
+        bool in_object = is_object[(depth - 1) / 8] >> ((depth - 1) % 8) & 1;
+        if (depth == 1 && want_value && token != JSON_STRING && token != JSON_CLOSE_ARRAY &&
+            form == JSON_STRINGS) {
+            form = JSON_OTHER;
+            *offender = raw;
+        }
+        if (token == JSON_STRING && want_key) {
+            if (json_next(&scan, &raw) != JSON_COLON) {
+                return JSON_NONE;
+            }
+            want_key = false;
+            want_value = true;
+            may_close = false;
+        } else if ((token == JSON_STRING || token == JSON_SCALAR) && want_value) {
+            want_value = false;
+            may_close = true;
+        } else if ((token == JSON_OPEN_ARRAY || token == JSON_OPEN_OBJECT) && want_value) {
+            if (depth == JSON_DEPTH) {
+                return JSON_NONE;
+            }
+            uint8_t bit = (uint8_t)(1 << depth % 8);
+            is_object[depth / 8] &= (uint8_t)~bit;
+            is_object[depth / 8] |= token == JSON_OPEN_OBJECT ? bit : 0;
+            depth++;
+            want_value = token == JSON_OPEN_ARRAY;
+            want_key = !want_value;
+            may_close = true;
+        } else if (token == JSON_COMMA && !want_value && !want_key) {
+            want_value = !in_object;
+            want_key = in_object;
+            may_close = false;
+        } else if (token == (in_object ? JSON_CLOSE_OBJECT : JSON_CLOSE_ARRAY) && may_close) {
+            depth--;
+            want_value = want_key = false;
+        } else {
+            return JSON_NONE;
+        }
+    }
+    return json_next(&scan, &raw) == JSON_END ? form : JSON_NONE;
+}
+
+static void append_code_point(struct buf *out, uint32_t c) {
+    char bytes[4];
+    size_t len;
+    if (c < 0x80) {
+        bytes[0] = (char)c;
+        len = 1;
+    } else if (c < 0x800) {
+        bytes[0] = (char)(0xC0 | c >> 6);
+        len = 2;
+    } else if (c < 0x10000) {
+        bytes[0] = (char)(0xE0 | c >> 12);
+        len = 3;
+    } else {
+        bytes[0] = (char)(0xF0 | c >> 18);
+        len = 4;
+    }
+    for (size_t i = 1; i < len; i++) {
+        bytes[i] = (char)(0x80 | (c >> (6 * (len - 1 - i)) & 0x3F));
+    }
+    buf_append(out, bytes, len);
+}
+
+static uint32_t hex4(const char *digits) {
+    uint64_t value = 0;
+    str_parse_uint(str_make(digits, 4), 16, 0xFFFF, &value);
+    return (uint32_t)value;
+}
+
+/* The inside of a JSON string that has been scanned once. */
+static void json_decode(struct str inside, struct buf *out) {
+    const char *cursor = inside.data, *const limit = cursor + inside.len, *marker = cursor, *token;
+    for (;;) {
+        token = cursor;
+        /*!re2c
+            // valid UTF-8, as RFC 3629 has it
+            tail  = [\x80-\xBF];
+            utf8  = [\xC2-\xDF] tail | "\xE0" [\xA0-\xBF] tail | [\xE1-\xEC\xEE\xEF] tail tail
+                  | "\xED" [\x80-\x9F] tail | "\xF0" [\x90-\xBF] tail tail
+                  | [\xF1-\xF3] tail tail tail | "\xF4" [\x80-\x8F] tail tail;
+            high  = "\\u" [dD][89abAB] hex{2};
+            low   = "\\u" [dD][c-fC-F] hex{2};
+
+            ([\x00-\x7F] \ "\\")+ { buf_append(out, token, (size_t)(cursor - token)); continue; }
+            utf8                  { buf_append(out, token, (size_t)(cursor - token)); continue; }
+            "\\" ["\\/]           { buf_append_byte(out, token[1]); continue; }
+            "\\b"                 { buf_append_byte(out, '\b'); continue; }
+            "\\f"                 { buf_append_byte(out, '\f'); continue; }
+            "\\n"                 { buf_append_byte(out, '\n'); continue; }
+            "\\r"                 { buf_append_byte(out, '\r'); continue; }
+            "\\t"                 { buf_append_byte(out, '\t'); continue; }
+            high low              {
+                append_code_point(out, 0x10000 + ((hex4(token + 2) & 0x3FF) << 10 |
+                                                  (hex4(token + 8) & 0x3FF)));
+                continue;
+            }
+            high | low            { buf_append_c(out, "\xEF\xBF\xBD"); continue; }
+            "\\u" hex{4}          { append_code_point(out, hex4(token + 2)); continue; }
+            *                     { buf_append_c(out, "\xEF\xBF\xBD"); continue; }
+            $                     { return; }
+        */
+    }
+}
+
+/* Plain ASCII without escapes needs no decoding. */
+static bool json_is_plain(struct str inside) {
+    const char *cursor = inside.data, *const limit = cursor + inside.len, *marker = cursor;
+    /*!re2c
+        ([\x00-\x7F] \ "\\")+ { return cursor == limit; }
+        *                     { return false; }
+        $                     { return true; }
+    */
+}
+
+bool scan_json_string(struct scan *scan, struct arena *arena, struct str *raw, struct str *text) {
+    enum json_token token;
+    do {
+        token = json_next(scan, raw);
+    } while (token == JSON_OPEN_ARRAY || token == JSON_COMMA);
+    if (token != JSON_STRING) {
+        return false;
+    }
+    *text = str_sub(*raw, 1, raw->len - 1);
+    if (!json_is_plain(*text)) {
+        struct buf decoded = BUF_INIT;
+        json_decode(*text, &decoded);
+        *text = str_copy(arena, buf_str(&decoded));
+        buf_free(&decoded);
+    }
+    return true;
+}
+
+/* ---- values of flags ----------------------------------------------------------------------------------- */
+
+/* VALUE times UNIT nanoseconds added to *TOTAL; false when that is more than a duration can hold. */
+static bool duration_add(struct str number, int64_t unit, int64_t *total) {
+    struct str whole;
+    struct str rest = number;
+    int64_t value = 0, scale = unit;
+    uint64_t digits = 0;
+    if (!str_split(&rest, '.', &whole)) {
+        return false;
+    }
+    if (whole.len > 0 && (!str_parse_uint(whole, 10, INT64_MAX, &digits) ||
+                          __builtin_mul_overflow((int64_t)digits, unit, &value))) {
+        return false;
+    }
+    for (size_t i = 0; i < rest.len && scale > 1; i++) {
+        scale /= 10;
+        value += (rest.data[i] - '0') * scale;
+    }
+    return !__builtin_add_overflow(*total, value, total);
+}
+
+enum duration_error scan_duration(struct str text, int64_t *nanoseconds, struct str *unit) {
+    const char *cursor = text.data, *const limit = cursor + text.len, *marker = cursor, *token;
+    const char *number_end;
+    int64_t total = 0, scale = 0;
+    bool is_negative = false;
+    /*!stags:re2c format = "const char *@@;"; separator = "\n"; */
+    *nanoseconds = 0;
+    /*!re2c
+        [+-]? "0" { if (cursor == limit) return DURATION_OK; goto parts; }
+        *         { goto parts; }
+        $         { return DURATION_INVALID; }
+    */
+parts:
+    cursor = text.data;
+    if (*cursor == '-' || *cursor == '+') {
+        is_negative = *cursor == '-';
+        cursor++;
+    }
+    if (cursor == limit) {
+        return DURATION_INVALID;
+    }
+    for (;;) {
+        token = cursor;
+        /*!re2c
+            num   = [0-9]+ ("." [0-9]*)? | "." [0-9]+;
+            other = [^] \ [0-9.];
+            num @number_end "ns"                                    { scale = 1; goto part; }
+            num @number_end ("us" | "\xC2\xB5s" | "\xCE\xBCs")      { scale = 1000; goto part; }
+            num @number_end "ms"                                    { scale = 1000000; goto part; }
+            num @number_end "s"                                     { scale = 1000000000; goto part; }
+            num @number_end "m"                                     { scale = 60000000000; goto part; }
+            num @number_end "h"                                     { scale = 3600000000000; goto part; }
+            num @number_end other+                                  {
+                *unit = str_make(number_end, (size_t)(cursor - number_end));
+                return DURATION_BAD_UNIT;
+            }
+            num                                                     { return DURATION_NO_UNIT; }
+            *                                                       { return DURATION_INVALID; }
+            $                                                       { break; }
+        */
+    part:
+        if (!duration_add(str_make(token, (size_t)(number_end - token)), scale, &total)) {
+            return DURATION_INVALID;
+        }
+    }
+    *nanoseconds = is_negative ? -total : total;
+    return DURATION_OK;
+}
+
+bool scan_csv_field(struct scan *scan, struct arena *arena, struct str *field, bool *is_last) {
+    const char *cursor = scan->cursor, *const limit = scan->limit, *marker = cursor;
+    const char *const start = cursor;
+    const char *end;
+    /*!stags:re2c format = "const char *@@;"; separator = "\n"; */
+    /*!re2c
+        comma = ",";
+        @end comma                                  { *is_last = false; goto plain; }
+        ([^",] [^",]*) @end comma                   { *is_last = false; goto plain; }
+        ([^",] [^",]*) @end                         { *is_last = true; goto plain; }
+        "\"" ([^"] | "\"\"")* @end "\"" comma       { *is_last = false; goto quoted; }
+        "\"" ([^"] | "\"\"")* @end "\""             { *is_last = true; goto quoted; }
+        *                                           { return false; }
+        $                                           { *is_last = true; end = cursor; goto plain; }
+    */
+plain:
+    *field = str_make(start, (size_t)(end - start));
+    scan->cursor = cursor;
+    return !*is_last || cursor == limit;
+quoted:
+    *field = str_make(start + 1, (size_t)(end - start - 1));
+    if (str_find(*field, STR("\"\"")) != SIZE_MAX) {
+        struct buf text = BUF_INIT;
+        struct str part, rest = *field;
+        size_t at;
+        while ((at = str_find(rest, STR("\"\""))) != SIZE_MAX) {
+            part = str_sub(rest, 0, at + 1);
+            buf_append_str(&text, part);
+            rest = str_from(rest, at + 2);
+        }
+        buf_append_str(&text, rest);
+        *field = str_copy(arena, buf_str(&text));
+        buf_free(&text);
+    }
+    scan->cursor = cursor;
+    return !*is_last || cursor == limit;
+}
+
+bool scan_stage_name(struct str name) {
+    const char *cursor = name.data, *const limit = cursor + name.len;
+    /*!re2c
+        [a-z][a-z0-9_.-]* { return cursor == limit; }
+        *                 { return false; }
+        $                 { return false; }
+    */
+}

@@ -1,0 +1,89 @@
+/* build: the grammar's actions, which make instructions of what was collected on the stacks. */
+#include "parser/heredoc.h"
+#include "parser/state.h"
+
+struct frame build_frame(const struct parser *parser) {
+    return (struct frame){ (uint32_t)parser->flags.count, (uint32_t)parser->words.count,
+                           (uint32_t)parser->pairs.count };
+}
+
+/* Moves what lies on STACK above BASE to the arena. */
+#define take(parser, stack, base, items_out, count_out)                                            \
+    do {                                                                                           \
+        size_t taken = (stack)->count - (base);                                                    \
+        *(count_out) = taken;                                                                      \
+        if (taken > 0) {                                                                           \
+            *(items_out) = arena_array((parser)->arena, taken, sizeof(**(items_out)));             \
+            memcpy(*(items_out), (stack)->items + (base), taken * sizeof(**(items_out)));          \
+        }                                                                                          \
+        (stack)->count = (base);                                                                   \
+    } while (0)
+
+void build_instruction(struct parser *parser, enum instruction_kind kind, struct ast_word keyword,
+                       struct frame frame, bool is_json) {
+    vec_push(&parser->instructions, (struct instruction){ 0 });
+    struct instruction *instruction = &parser->instructions.items[parser->instructions.count - 1];
+    instruction->kind = kind;
+    instruction->keyword = keyword;
+    instruction->arguments = parser->arguments;
+    instruction->is_json = is_json;
+    instruction->heredocs = parser->heredocs;
+    instruction->heredoc_count = parser->heredoc_count;
+    take(parser, &parser->flags, frame.flags, &instruction->flags, &instruction->flag_count);
+    take(parser, &parser->words, frame.words, &instruction->words, &instruction->word_count);
+    take(parser, &parser->pairs, frame.pairs, &instruction->pairs, &instruction->pair_count);
+}
+
+void build_onbuild(struct parser *parser, struct ast_word keyword, struct frame frame,
+                   bool has_trigger) {
+    struct instruction *trigger = NULL;
+    if (has_trigger) {
+        trigger = arena_new(parser->arena, struct instruction);
+        *trigger = parser->instructions.items[--parser->instructions.count];
+    }
+    build_instruction(parser, INSTRUCTION_ONBUILD, keyword, frame, false);
+    struct instruction *onbuild = &parser->instructions.items[parser->instructions.count - 1];
+    onbuild->onbuild.trigger = trigger;
+    onbuild->heredocs = NULL; /* they are the trigger's */
+    onbuild->heredoc_count = 0;
+    if (trigger) {
+        onbuild->arguments = str_make(trigger->keyword.text.data,
+                                      (size_t)(parser->scan.limit - trigger->keyword.text.data));
+    }
+}
+
+/* What was read of the file, without the last line's end. */
+static uint32_t end_of_line(const struct parser *parser) {
+    struct str source = parser->dockerfile->source;
+    size_t end = (size_t)(parser->source.cursor - source.data);
+    if (end > 0 && source.data[end - 1] == '\n') {
+        end--;
+    }
+    while (end > 0 && source.data[end - 1] == '\r') {
+        end--;
+    }
+    return (uint32_t)end;
+}
+
+void build_end_line(struct parser *parser) {
+    struct instruction *instruction = &parser->instructions.items[parser->instructions.count - 1];
+    struct str line = parser->line.text;
+    uint32_t end = end_of_line(parser);
+    take(parser, &parser->comments, 0, &instruction->comments, &instruction->comment_count);
+    instruction->has_empty_continuation = parser->line.has_empty_continuation;
+    while (instruction) {
+        const char *start = instruction->keyword.text.data;
+        instruction->text = str_make(start, (size_t)(line.data + line.len - start));
+        instruction->span = (struct span){ instruction->keyword.span.start, end };
+        instruction->line = parser->line.first;
+        instruction->end_line = parser->line.last;
+        struct instruction *trigger =
+            instruction->kind == INSTRUCTION_ONBUILD ? instruction->onbuild.trigger : NULL;
+        if (trigger) {
+            struct str text = str_make(trigger->keyword.text.data,
+                                       (size_t)(line.data + line.len - trigger->keyword.text.data));
+            instruction->onbuild.text = heredoc_append_bodies(text, trigger, parser->arena);
+        }
+        instruction = trigger;
+    }
+}

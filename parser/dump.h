@@ -1,0 +1,11 @@
+/* dump: the AST as text, for people and for comparing with other parsers. */
+#ifndef BUD_PARSER_DUMP_H
+#define BUD_PARSER_DUMP_H
+
+#include "parser/ast.h"
+
+/* The S-expression form of BuildKit's parser tests: one `(name [flags] "argument"...)` a line, appended to OUT. Take
+ * the AST of parser_parse_syntax: the checks of parser_parse trim VOLUME's paths. */
+void dump_sexpr(struct buf *out, const struct dockerfile *dockerfile);
+
+#endif

@@ -1,0 +1,107 @@
+/* state: what the lexer, the grammar and its actions share while one file is parsed. Private to parser/.
+ *
+ * The text goes through two steps. lines.c joins physical lines to one logical line and keeps the map back to
+ * the file; lexer.c cuts that line into tokens, choosing the scanner by the instruction's keyword. The grammar
+ * pulls tokens; its actions collect flags, words, pairs and heredocs on stacks and move them to the arena when an
+ * instruction is complete, so that an instruction costs a constant number of allocations. */
+#ifndef BUD_PARSER_STATE_H
+#define BUD_PARSER_STATE_H
+
+#include "base/vec.h"
+#include "parser/ast.h"
+#include "parser/scan.h"
+
+/* Bytes [offset, ...) of a logical line come from the file's [source, ...). */
+struct segment {
+    uint32_t offset;
+    uint32_t source;
+};
+
+struct logical_line {
+    struct str text; /* joined; leading SP dropped */
+    unsigned first, last; /* physical lines, from 1 */
+    bool has_empty_continuation;
+    VEC(struct segment) segments; /* at least one */
+};
+
+/* Which scanner the lexer uses next. */
+enum lexer_mode {
+    LEX_LINE,
+    LEX_KEYWORD,
+    LEX_FLAGS,
+    LEX_WORDS,
+    LEX_PAIRS,
+    LEX_TYPE, /* HEALTHCHECK's first word */
+    LEX_TEXT, /* all that is left, as one word */
+    LEX_JSON, /* strings of an array that was looked at before */
+    LEX_HEREDOCS,
+    LEX_END,
+};
+
+/* Where the stacks stood when an instruction began. */
+struct frame {
+    uint32_t flags, words, pairs;
+};
+
+struct parser {
+    struct arena *arena;
+    struct error *error;
+    struct dockerfile *dockerfile;
+
+    /* lines.c */
+    struct scan source;
+    unsigned line_number; /* of the last physical line read */
+    bool is_directives;   /* still among the parser directives */
+    struct logical_line line;
+    struct buf joined;
+    VEC(struct str) comments;
+    VEC(struct directive) directives;
+
+    /* lexer.c */
+    struct scan scan; /* what is left of the logical line */
+    enum lexer_mode mode;
+    enum instruction_kind kind;
+    struct str arguments;
+    struct ast_heredoc *heredocs; /* of this line */
+    size_t heredoc_count;
+    size_t heredoc_next; /* next to be handed out */
+
+    /* build.c */
+    VEC(struct ast_flag) flags;
+    VEC(struct ast_word) words;
+    VEC(struct ast_pair) pairs;
+    VEC(struct instruction) instructions;
+};
+
+/* ---- lines.c ---- */
+/* The next logical line into parser->line; *found false at the end of the file. */
+int lines_next(struct parser *parser, bool *found);
+/* The body of HEREDOC from the lines that follow. */
+int lines_read_heredoc(struct parser *parser, struct ast_heredoc *heredoc);
+/* The place in the file of TEXT, a slice of the logical line. */
+struct span lines_span(const struct parser *parser, struct str text);
+
+/* ---- build.c: the grammar's actions ---- */
+struct frame build_frame(const struct parser *parser);
+void build_instruction(struct parser *parser, enum instruction_kind kind, struct ast_word keyword,
+                       struct frame frame, bool is_json);
+/* The last instruction becomes the trigger of an ONBUILD. */
+void build_onbuild(struct parser *parser, struct ast_word keyword, struct frame frame, bool has_trigger);
+void build_end_line(struct parser *parser);
+
+/* ERROR_INPUT at SPAN of the file; -1. */
+int parser_fail(struct parser *parser, struct span span, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- check.c ---- */
+/* Makes the typed part of every instruction, or fails at the first that is wrong. */
+int check_dockerfile(struct dockerfile *dockerfile, struct arena *arena, struct error *error);
+/* One instruction, by itself. */
+int check_instruction(const struct dockerfile *dockerfile, struct instruction *instruction,
+                      struct arena *arena, struct error *error);
+
+/* What may not be a trigger: FROM, MAINTAINER, ONBUILD. */
+int check_trigger_kind(const struct dockerfile *dockerfile, const struct instruction *trigger,
+                       struct error *error);
+
+#endif

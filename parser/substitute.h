@@ -1,0 +1,20 @@
+/* substitute: the pattern operators of expansion, `${x#p} ${x##p} ${x%p} ${x%%p} ${x/p/r} ${x//p/r}`.
+ *
+ * Patterns know `*` (any run without a newline), `?` (one character) and `\` before `*`, `?`, `\`, `}` or `/`.
+ * Matching takes time proportional to value times pattern, whatever they are. */
+#ifndef BUD_PARSER_SUBSTITUTE_H
+#define BUD_PARSER_SUBSTITUTE_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/str.h"
+
+/* VALUE without the shortest (or LONGEST) prefix or suffix that PATTERN matches; a slice of VALUE. ERROR_INPUT
+ * `invalid pattern (P) in substitution: invalid escape '\c'`. */
+int substitute_trim(struct str value, struct str pattern, bool is_suffix, bool is_longest, struct str *out,
+                    struct error *error);
+/* VALUE with the first (or every) longest match replaced, appended to OUT; same errors. */
+int substitute_replace(struct str value, struct str pattern, struct str replacement, bool is_all,
+                       struct buf *out, struct error *error);
+
+#endif
