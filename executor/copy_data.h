@@ -1,0 +1,19 @@
+/* copy_data: the bytes and the extended attributes of one regular file. */
+#ifndef BUD_EXECUTOR_COPY_DATA_H
+#define BUD_EXECUTOR_COPY_DATA_H
+
+#include "planner/selection.h"
+
+/* Opens the regular file ENTRY for reading; something else in its place by now is ERROR_CHANGED. */
+int copy_open_source(const struct selection_entry *entry, struct error *error);
+/* All data of SOURCE to the empty TARGET. Compared afterwards with what the entry was when it was selected: size and
+ * mtime, and in a context also the inode and ctime, which outlive an mtime that was put back. */
+int copy_data(const struct selection_entry *entry, bool is_context, int source, int target,
+              struct error *error);
+/* The extended attributes of ENTRY that a layer keeps (layer_stream_keeps_xattr: overlayfs's own would change what the
+ * layer means) to NAME in DIRECTORY, neither followed. What the target's file system refuses is logged and left out, as
+ * BuildKit does. */
+int copy_xattrs(const struct selection_entry *entry, int directory, const char *name,
+                struct error *error);
+
+#endif
