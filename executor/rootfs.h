@@ -8,14 +8,18 @@
 #include "store/build.h"
 #include "store/store.h"
 
+struct copied_up;
+
 struct rootfs {
     char *path; /* absolute, owned; mount point or, without a mount, the directory itself */
     int fd;     /* the root directory, -1: none */
     bool is_mounted;
+    struct copied_up
+        *copied_up; /* see copied_up.h; NULL unless an overlay with an upper directory */
 };
 
 #define ROOTFS_INIT                                                                                \
-    { NULL, -1, false }
+    { NULL, -1, false, NULL }
 
 /* Once, before threads start and before any mount: a mount namespace of our own with private propagation, and a
  * bind mount of ROOT/overlay on itself detached (publish_detach). Error with a hint when the kernel refuses. */

@@ -1,0 +1,421 @@
+/* RUN: from a mounted root file system and a step to an exit status. Reads top to bottom: what the container sees is
+ * decided, the bundle written, the mount points made, the runtime run, everything taken back. */
+#include "executor/work.h"
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "executor/bundle.h"
+#include "executor/capability.h"
+#include "executor/etc.h"
+#include "executor/mount_points.h"
+#include "executor/run_mounts.h"
+#include "executor/runtime.h"
+#include "executor/seccomp.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define DEFAULT_HOSTNAME "buildsandbox"
+/* How much of a command a message quotes. */
+#define QUOTE_LIMIT 160
+
+struct run {
+    const struct work *work;
+    const struct step *step;
+    const struct rootfs *rootfs;
+    struct arena arena;
+    const char *directory; /* the bundle */
+    const char *id;
+    struct runtime runtime;
+    struct bundle bundle;
+    struct bundle_mounts mounts;
+    struct run_mounts extra;
+    struct mount_points *points;
+};
+
+/* ---- what the container sees ---- */
+
+static bool is_tty_group_mapped(void) {
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    unsigned long long first;
+    unsigned long long count;
+    if (fs_read_file(AT_FDCWD, "/proc/self/gid_map", 65536, &text, NULL) < 0) {
+        return false;
+    }
+    struct str rest = buf_str(&text);
+    struct str line;
+    while (str_split(&rest, '\n', &line)) {
+        _cleanup_free_ char *copy = xasprintf("%.*s", STR_ARG(line));
+        if (sscanf(copy, "%llu %*u %llu", &first, &count) == 2 && first <= 5 && 5 - first < count) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct bundle_host host_of(const struct work *work, const struct step_exec *exec) {
+    return (struct bundle_host){
+        .is_rootless = work->store->is_rootless,
+        .is_network_private = exec->network == NETWORK_NONE,
+        .is_insecure = exec->is_insecure,
+        .has_tty_group = is_tty_group_mapped(),
+        .is_unified = access("/sys/fs/cgroup/cgroup.subtree_control", F_OK) == 0 &&
+                      access("/proc/self/ns/cgroup", F_OK) == 0,
+    };
+}
+
+/* --security-opt, but for seccomp=, which seccomp_load reads. Both `=` and docker's old `:` divide. */
+static int apply_security_option(struct bundle *bundle, struct str option, struct error *error) {
+    struct str value = option;
+    struct str name;
+    str_split(&value, str_find_byte(option, '=') == SIZE_MAX ? ':' : '=', &name);
+    if (str_equal(name, STR("seccomp"))) {
+        return 0;
+    }
+    if (str_equal(name, STR("no-new-privileges")) &&
+        (!value.len || str_equal(value, STR("true")) || str_equal(value, STR("false")))) {
+        bundle->has_no_new_privileges = !str_equal(value, STR("false"));
+        return 0;
+    }
+    if (str_equal(name, STR("apparmor")) && value.len) {
+        bundle->apparmor = str_equal(value, STR("unconfined")) ? STR_EMPTY : value;
+        return 0;
+    }
+    if (str_equal(name, STR("label")) && str_equal(value, STR("disable"))) {
+        return 0; /* bud sets no labels */
+    }
+    error_set(error, ERROR_UNSUPPORTED, "--security-opt %.*s is not supported", STR_ARG(option));
+    return error_hint(
+        error, "known are seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE|unconfined "
+               "and label=disable");
+}
+
+static int decide_security(struct run *run, struct error *error) {
+    const struct run_options *options = &run->work->plan->run;
+    struct bundle *bundle = &run->bundle;
+    uint64_t available = capability_available();
+    bool is_missing;
+    for (size_t i = 0; i < options->security_options.count; i++) {
+        if (apply_security_option(bundle, options->security_options.items[i], error) < 0) {
+            return -1;
+        }
+    }
+    if (bundle->host.is_insecure) {
+        bundle->capabilities = available;
+        return 0;
+    }
+    if (capability_apply(CAPABILITY_DEFAULT, &options->cap_add, &options->cap_drop, available,
+                         &bundle->capabilities, error) < 0) {
+        return -1;
+    }
+    struct seccomp_target target = seccomp_target_here(bundle->capabilities);
+    if (seccomp_load(&options->security_options, &target, &bundle->seccomp, &is_missing, error) <
+        0) {
+        return -1;
+    }
+    if (is_missing) {
+        log_warn("no seccomp profile found (/usr/share/containers/seccomp.json): RUN may use every "
+                 "system call");
+    }
+    return 0;
+}
+
+static int decide_limits(struct run *run, struct error *error) {
+    const struct str_list *texts = &run->work->plan->run.ulimits;
+    struct bundle_limit *limits = arena_array(&run->arena, texts->count, sizeof(*limits));
+    for (size_t i = 0; i < texts->count; i++) {
+        if (bundle_limit_parse(texts->items[i], &run->arena, &limits[i], error) < 0) {
+            return -1;
+        }
+    }
+    run->bundle.limits = limits;
+    run->bundle.limit_count = texts->count;
+    return 0;
+}
+
+/* A file of the bundle directory, mounted read-only. */
+static int mount_text(struct run *run, const char *name, struct str text, mode_t mode,
+                      struct str destination, struct error *error) {
+    const char *path = arena_printf(&run->arena, "%s/%s", run->directory, name);
+    if (fs_write_atomic(AT_FDCWD, path, text.data, text.len, mode, FS_NO_SYNC, error) < 0) {
+        return -1;
+    }
+    run_mounts_bind(&run->extra, destination, path, true);
+    return 0;
+}
+
+static int mount_etc(struct run *run, struct error *error) {
+    _cleanup_buf_ struct buf resolv = BUF_INIT;
+    _cleanup_buf_ struct buf hosts = BUF_INIT;
+    return etc_resolv_conf_here(run->bundle.host.is_network_private, &resolv, error) < 0 ||
+                   etc_hosts(run->bundle.hostname, &run->work->plan->run.add_hosts, &hosts, error) <
+                       0 ||
+                   mount_text(run, "resolv.conf", buf_str(&resolv), 0644, STR("/etc/resolv.conf"),
+                              error) < 0 ||
+                   mount_text(run, "hosts", buf_str(&hosts), 0644, STR("/etc/hosts"), error) < 0
+               ? -1
+               : 0;
+}
+
+static int mount_script(struct run *run, struct error *error) {
+    const struct step_exec *exec = &run->step->exec;
+    if (!exec->script.len) {
+        return 0;
+    }
+    if (!exec->script_name.len || str_find_byte(exec->script_name, '/') != SIZE_MAX ||
+        exec->script_name.data[0] == '.') {
+        return error_set(error, ERROR_INPUT, "\"%.*s\" cannot name a script",
+                         STR_ARG(exec->script_name));
+    }
+    return mount_text(run, "script", exec->script, 0755,
+                      str_printf(&run->arena, "/dev/pipes/%.*s", STR_ARG(exec->script_name)),
+                      error);
+}
+
+static int decide_mounts(struct run *run, struct error *error) {
+    bundle_mounts_standard(&run->mounts, &run->arena, &run->bundle.host);
+    if (mount_etc(run, error) < 0 || mount_script(run, error) < 0 ||
+        run_mounts_prepare(&run->extra, error) < 0) {
+        return -1;
+    }
+    bundle_mounts_sort(&run->mounts);
+    run->bundle.mounts = &run->mounts;
+    return 0;
+}
+
+static int decide(struct run *run, struct error *error) {
+    const struct step_exec *exec = &run->step->exec;
+    struct bundle *bundle = &run->bundle;
+    struct str hostname = run->work->plan->run.hostname;
+    *bundle = (struct bundle){
+        .host = host_of(run->work, exec),
+        .root = run->rootfs->path,
+        .argv = &exec->argv,
+        .env = &exec->env,
+        .cwd = exec->cwd,
+        .hostname = hostname.len ? hostname : STR(DEFAULT_HOSTNAME),
+        /* Below the root of the hierarchies, not below bud's own cgroup: a v2 group that holds processes cannot have
+         * groups with controllers. */
+        .cgroups_path =
+            run->work->store->is_rootless ? NULL : arena_printf(&run->arena, "/%s", run->id),
+    };
+    if (!exec->argv.count || !exec->argv.items[0].len) {
+        return error_set(error, ERROR_INPUT, "RUN has no command");
+    }
+    return user_for_process(run->rootfs->fd, exec->user, &run->arena, &bundle->user, error) < 0 ||
+                   decide_security(run, error) < 0 || decide_limits(run, error) < 0 ||
+                   decide_mounts(run, error) < 0
+               ? -1
+               : 0;
+}
+
+/* ---- preparing ---- */
+
+/* A missing working directory is made and stays, unless a mount will bring it. */
+static int make_cwd(struct run *run, struct error *error) {
+    struct str cwd;
+    struct str destination;
+    int root = run->rootfs->fd;
+    if (root_path_resolve(root, run->bundle.cwd, &run->arena, &cwd, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < run->mounts.count; i++) {
+        if (root_path_resolve(root, run->mounts.items[i].destination, &run->arena, &destination,
+                              error) < 0) {
+            return -1;
+        }
+        if (root_path_is_below(cwd, destination)) {
+            return 0;
+        }
+    }
+    return root_path_make_directories(root, cwd, run->bundle.user.uid, run->bundle.user.gid, error);
+}
+
+static bool is_directory_mount(const struct bundle_mount *mount) {
+    struct stat stat_buffer;
+    return strcmp(mount->type, "bind") != 0 || stat(mount->source, &stat_buffer) < 0 ||
+           S_ISDIR(stat_buffer.st_mode);
+}
+
+static int make_mount_points(struct run *run, struct error *error) {
+    run->points = mount_points_new(run->rootfs);
+    for (size_t i = 0; i < run->mounts.count; i++) {
+        const struct bundle_mount *mount = &run->mounts.items[i];
+        if (mount_points_add(run->points, mount->destination, is_directory_mount(mount), error) <
+            0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int write_bundle(struct run *run, struct error *error) {
+    _cleanup_buf_ struct buf config = BUF_INIT;
+    bundle_write(&run->bundle, &config);
+    return fs_write_atomic(AT_FDCWD, arena_printf(&run->arena, "%s/config.json", run->directory),
+                           config.data, config.len, 0600, FS_NO_SYNC, error);
+}
+
+static int prepare(struct run *run, struct error *error) {
+    const struct work *work = run->work;
+    run->runtime = (struct runtime){
+        .state = arena_printf(&run->arena, "%s/runc", work->build->run_directory),
+        .is_rootless = work->store->is_rootless,
+    };
+    if (runtime_find(work->plan->run.runtime, &run->arena, &run->runtime, error) < 0) {
+        return -1;
+    }
+    if (mkdir(run->directory, 0700) < 0) {
+        return error_system(error, "cannot make directory %s", run->directory);
+    }
+    return decide(run, error) < 0 || make_cwd(run, error) < 0 ||
+                   make_mount_points(run, error) < 0 || write_bundle(run, error) < 0
+               ? -1
+               : 0;
+}
+
+/* ---- running ---- */
+
+static void write_output(void *context, const char *data, size_t len) {
+    const struct run *run = context;
+    progress_output(run->work->progress, run->step, data, len);
+}
+
+/* Processes the kernel has killed for want of memory since it booted. */
+static unsigned long long count_oom_kills(void) {
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    static const struct str name = { "\noom_kill ", 10 };
+    if (fs_read_file(AT_FDCWD, "/proc/vmstat", 1u << 20, &text, NULL) < 0) {
+        return 0;
+    }
+    size_t at = str_find(buf_str(&text), name);
+    return at == SIZE_MAX ? 0 : strtoull(text.data + at + name.len, NULL, 10);
+}
+
+/* The first line of the command, shortened. */
+static const char *quote_command(struct run *run) {
+    struct str command = str_trim(run->step->exec.command);
+    struct str line = command;
+    str_split(&command, '\n', &line);
+    bool is_cut = command.len > 0;
+    if (line.len > QUOTE_LIMIT) {
+        line = str_sub(line, 0, QUOTE_LIMIT);
+        /* not in the middle of a UTF-8 character */
+        while (line.len && ((unsigned char)line.data[line.len - 1] & 0xc0) == 0x80) {
+            line.len--;
+        }
+        line.len -= line.len && (unsigned char)line.data[line.len - 1] >= 0xc0;
+        is_cut = true;
+    }
+    return arena_printf(&run->arena, "%.*s%s", STR_ARG(line), is_cut ? " ..." : "");
+}
+
+static bool has_shell(const struct run *run) {
+    _cleanup_fd_ int fd = fs_open_in_root(run->rootfs->fd, "bin/sh", O_PATH, 0, NULL);
+    return fd >= 0;
+}
+
+static int exit_status(struct run *run, int status, bool is_out_of_memory, struct error *error) {
+    int number = status - 128;
+    const char *name = number > 0 ? sigabbrev_np(number) : NULL;
+    if (name) {
+        error_set(error, ERROR_EXIT, "RUN %s: exit status %d (killed by SIG%s)", quote_command(run),
+                  status, name);
+    } else {
+        error_set(error, ERROR_EXIT, "RUN %s: exit status %d", quote_command(run), status);
+    }
+    error->number = status;
+    if (number == SIGKILL && is_out_of_memory) {
+        error_hint(error, "the kernel killed a process meanwhile because memory ran out: give the "
+                          "machine or the cgroup more, or run fewer jobs at once");
+    } else if (status == 127) {
+        error_hint(
+            error,
+            "127 means that the shell did not find a program: is it installed in the image, and in "
+            "its PATH?");
+    } else if (status == 126) {
+        error_hint(error,
+                   "126 means that a program could not be executed: check its mode and its format");
+    }
+    return -1;
+}
+
+static int cannot_execute(struct run *run, const struct runtime_result *result,
+                          struct error *error) {
+    struct str program = run->step->exec.argv.items[0];
+    bool is_missing = result->end == RUNTIME_NOT_FOUND;
+    error_set(error, ERROR_EXIT, "%s", result->message.data);
+    error->number = is_missing ? 127 : 126;
+    error_wrap(error, "RUN %s: cannot execute %.*s", quote_command(run), STR_ARG(program));
+    if (str_equal(program, STR("/bin/sh")) && is_missing && !has_shell(run)) {
+        return error_hint(
+            error, "the image has no /bin/sh: use the exec form, RUN [\"program\", \"argument\"], "
+                   "a SHELL instruction, or a base image with a shell");
+    }
+    if (is_missing) {
+        return error_hint(
+            error, "is it installed in the image, and the interpreter or dynamic loader it names, "
+                   "too?");
+    }
+    return error_hint(error, "it must be executable, and made for this machine (%s)",
+                      seccomp_target_here(0).architecture ? seccomp_target_here(0).architecture
+                                                          : "its architecture");
+}
+
+static int execute(struct run *run, struct error *error) {
+    struct runtime_output output = { write_output, run };
+    struct runtime_result result;
+    unsigned long long oom_kills = count_oom_kills();
+    int status = runtime_run(&run->runtime, run->directory, run->id, &output,
+                             run->work->is_cancelled, &result, error);
+    if (status == 0 && result.end == RUNTIME_FAILED) {
+        error_set(error, ERROR_FAILED, "%s", result.message.data);
+        status = error_wrap(error, "the runtime %s cannot start RUN %s", run->runtime.program,
+                            quote_command(run));
+    } else if (status == 0 && result.end != RUNTIME_EXITED) {
+        status = cannot_execute(run, &result, error);
+    } else if (status == 0 && result.status != 0) {
+        status = exit_status(run, result.status, count_oom_kills() > oom_kills, error);
+    }
+    buf_free(&result.message);
+    return status;
+}
+
+int exec_step_run(const struct work *work, const struct step *step, const struct rootfs *rootfs,
+                  const struct rootfs *inputs, struct error *error) {
+    struct run run = { .work = work, .step = step, .rootfs = rootfs, .arena = ARENA_INIT };
+    run.id = arena_printf(&run.arena, "bud-%s-%u", work->build->id, step->id);
+    run.directory = arena_printf(&run.arena, "%s/step-%u", work->build->run_directory, step->id);
+    run.extra = (struct run_mounts){
+        .work = work,
+        .step = step,
+        .inputs = inputs,
+        .arena = &run.arena,
+        .mounts = &run.mounts,
+    };
+    struct error problem = ERROR_INIT; /* the code below may read it back */
+    int status = prepare(&run, &problem);
+    if (status == 0) {
+        status = execute(&run, &problem);
+    }
+    mount_points_remove(run.points);
+    run_mounts_release(&run.extra);
+    fs_remove_tree(AT_FDCWD, run.directory, NULL);
+    json_decref(run.bundle.seccomp);
+    arena_free(&run.arena);
+    if (status < 0 && error) {
+        const struct dockerfile *file = work->plan->dockerfile;
+        if (file && step->instruction) {
+            error_at(&problem, file->name, file->source, step->instruction->span);
+        }
+        error_clear(error);
+        *error = problem;
+    } else {
+        error_clear(&problem);
+    }
+    return status;
+}

@@ -1,0 +1,267 @@
+#include "executor/run_mounts.h"
+
+#include "base/digest.h"
+#include "base/fs.h"
+#include "base/vec.h"
+#include "executor/mount_points.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define CACHE_MOUNTS "bud/cache-mounts"
+
+void run_mounts_bind(struct run_mounts *run, struct str destination, const char *source,
+                     bool is_readonly) {
+    static const struct {
+        unsigned long flag;
+        const char *option;
+    } lockable[] = {
+        { ST_NOSUID, ",nosuid" },
+        { ST_NODEV, ",nodev" },
+        { ST_NOEXEC, ",noexec" },
+        { ST_NOATIME, ",noatime" },
+    };
+    _cleanup_buf_ struct buf options = BUF_INIT;
+    struct statvfs stat;
+    buf_append_c(&options, is_readonly ? "rbind,rprivate,ro" : "rbind,rprivate,rw");
+    if (run->work->store->is_rootless && statvfs(source, &stat) == 0) {
+        for (size_t i = 0; i < sizeof(lockable) / sizeof(lockable[0]); i++) {
+            buf_append_c(&options, stat.f_flag & lockable[i].flag ? lockable[i].option : "");
+        }
+    }
+    bundle_mounts_set(run->mounts, run->arena,
+                      (struct bundle_mount){
+                          .destination = path_clean(run->arena, destination),
+                          .type = "bind",
+                          .source = source,
+                          .options = str_dup(run->arena, buf_str(&options)),
+                      });
+}
+
+/* A directory of the store's own file system that lives as long as the RUN. PARENT: whose mode and owner it gets. */
+static int new_directory(struct run_mounts *run, const char *parent, const char **path,
+                         struct error *error) {
+    struct snapshot snapshot;
+    if (snapshot_new(run->work->store, run->work->build, parent, &snapshot, error) < 0) {
+        return -1;
+    }
+    arena_vec_push(run->arena, &run->snapshots, snapshot);
+    *path = arena_printf(run->arena, "%s/diff", snapshot.directory);
+    return 0;
+}
+
+/* SOURCE inside an input: its absolute path. */
+static int find_source(struct run_mounts *run, const struct mount_plan *mount, const char **path,
+                       struct error *error) {
+    const struct rootfs *input = &run->inputs[mount->input];
+    struct str label = run->step->inputs[mount->input].label;
+    struct str resolved;
+    if (input->fd < 0) {
+        return error_set(error, ERROR_NOT_FOUND, "\"%.*s\": not found in %.*s",
+                         STR_ARG(mount->source), STR_ARG(label));
+    }
+    if (root_path_resolve(input->fd, mount->source, run->arena, &resolved, error) < 0) {
+        return -1;
+    }
+    _cleanup_fd_ int fd = fs_open_in_root(
+        input->fd, resolved.len ? str_dup(run->arena, resolved) : ".", O_PATH, 0, NULL);
+    if (fd < 0) {
+        return error_set(error, ERROR_NOT_FOUND, "\"%.*s\": not found in %.*s",
+                         STR_ARG(mount->source), STR_ARG(label));
+    }
+    *path = resolved.len ? arena_printf(run->arena, "%s/%.*s", input->path, STR_ARG(resolved))
+                         : input->path;
+    return 0;
+}
+
+/* *path becomes a place where writing is allowed and forgotten: an overlay on the directory, or on the file's. */
+static int make_writable(struct run_mounts *run, const char **path, struct error *error) {
+    struct stat stat_buffer;
+    const char *upper;
+    if (stat(*path, &stat_buffer) < 0) {
+        return error_system(error, "cannot look at %s", *path);
+    }
+    const char *name = S_ISDIR(stat_buffer.st_mode) ? NULL : strrchr(*path, '/') + 1;
+    const char *lower =
+        name ? str_dup(run->arena, str_make(*path, (size_t)(name - *path) - 1)) : *path;
+    struct rootfs root;
+    if (new_directory(run, lower, &upper, error) < 0 ||
+        rootfs_mount(run->work->store, run->work->build, &lower, 1, upper, &root, error) < 0) {
+        return -1;
+    }
+    arena_vec_push(run->arena, &run->roots, root);
+    *path = name ? arena_printf(run->arena, "%s/%s", root.path, name) : root.path;
+    return 0;
+}
+
+/* The context is the user's own directory: what .dockerignore excludes must not be seen, owners are 0:0, and writing must
+ * not reach it. So the RUN gets what COPY would copy. */
+static int copy_context(struct run_mounts *run, const struct mount_plan *mount, const char **path,
+                        struct error *error) {
+    const char *directory;
+    struct rootfs root = ROOTFS_INIT;
+    struct str source = mount->source.len ? mount->source : STR(".");
+    struct step step = *run->step;
+    step.kind = STEP_FILE;
+    step.file = (struct step_file){
+        .kind = FILE_COPY,
+        .selection = { .sources = &source, .source_count = 1 },
+        .destination = STR("/"),
+    };
+    if (new_directory(run, NULL, &directory, error) < 0 ||
+        rootfs_mount(run->work->store, run->work->build, NULL, 0, directory, &root, error) < 0) {
+        return -1;
+    }
+    int result = file_step_run(run->work, &step, &root, &run->work->plan->context, error);
+    rootfs_unmount(&root);
+    if (result < 0) {
+        return -1;
+    }
+    /* A file arrives under its own name, a directory as its contents. */
+    struct stat stat_buffer;
+    const struct tree *context = &run->work->plan->context;
+    _cleanup_fd_ int fd =
+        fs_open_in_root(context->fd, str_dup(run->arena, source), O_PATH, 0, error);
+    if (fd < 0) {
+        return -1;
+    }
+    bool is_directory = fstat(fd, &stat_buffer) == 0 && S_ISDIR(stat_buffer.st_mode);
+    struct str base = path_base(path_clean(run->arena, source));
+    *path =
+        is_directory ? directory : arena_printf(run->arena, "%s/%.*s", directory, STR_ARG(base));
+    return 0;
+}
+
+static int add_bind(struct run_mounts *run, const struct mount_plan *mount, struct error *error) {
+    const char *path = NULL;
+    if (mount->input >= run->step->input_count) {
+        return error_set(error, ERROR_UNSUPPORTED, "this bind mount has no source");
+    }
+    if (run->step->inputs[mount->input].is_context) {
+        if (copy_context(run, mount, &path, error) < 0) {
+            return -1;
+        }
+    } else if (find_source(run, mount, &path, error) < 0 ||
+               (!mount->is_readonly && make_writable(run, &path, error) < 0)) {
+        return -1;
+    }
+    run_mounts_bind(run, mount->target, path, mount->is_readonly);
+    return 0;
+}
+
+/* Complete before it has its name, for another RUN may look for it at the same time. */
+static int make_cache_directory(int parent, const char *name, const struct mount_plan *mount,
+                                struct error *error) {
+    char temporary[32] = ".new-";
+    fs_random_name(temporary + strlen(temporary), 16);
+    if (mkdirat(parent, temporary, 0700) < 0) {
+        return error_system(error, "cannot make a cache directory");
+    }
+    if (fchownat(parent, temporary, mount->uid, mount->gid, 0) < 0 ||
+        fchmodat(parent, temporary, mount->mode ? mount->mode & 07777 : 0755, 0) < 0) {
+        error_system(error, "cannot set owner and mode of a cache directory");
+        unlinkat(parent, temporary, AT_REMOVEDIR);
+        return -1;
+    }
+    if (renameat2(parent, temporary, parent, name, RENAME_NOREPLACE) < 0) {
+        int problem = errno;
+        unlinkat(parent, temporary, AT_REMOVEDIR);
+        errno = problem;
+        return problem == EEXIST ? 0 : error_system(error, "cannot make a cache directory");
+    }
+    return 0;
+}
+
+static int add_cache(struct run_mounts *run, const struct mount_plan *mount, struct error *error) {
+    const struct store *store = run->work->store;
+    struct digest digest = digest_of(mount->id.data, mount->id.len);
+    struct digest_hex name = digest_hex(&digest);
+    struct stat there;
+    if (mount->input != SIZE_MAX) {
+        return error_set(error, ERROR_UNSUPPORTED, "cache mounts with from= are not supported");
+    }
+    if (fs_make_directories(store->root_fd, CACHE_MOUNTS, 0700, error) < 0) {
+        return -1;
+    }
+    _cleanup_fd_ int parent =
+        fs_open_at(store->root_fd, CACHE_MOUNTS, O_RDONLY | O_DIRECTORY, 0, error);
+    if (parent < 0) {
+        return -1;
+    }
+    if (fstatat(parent, name.text, &there, AT_SYMLINK_NOFOLLOW) < 0 &&
+        make_cache_directory(parent, name.text, mount, error) < 0) {
+        return -1;
+    }
+    run_mounts_bind(run, mount->target,
+                    arena_printf(run->arena, "%s/" CACHE_MOUNTS "/%s", store->root, name.text),
+                    mount->is_readonly);
+    return 0;
+}
+
+static int add_tmpfs(struct run_mounts *run, const struct mount_plan *mount) {
+    struct bundle_mount item = {
+        .destination = path_clean(run->arena, mount->target),
+        .type = "tmpfs",
+        .source = "tmpfs",
+        .options = "nosuid,nodev,mode=1777",
+    };
+    if (mount->size) {
+        item.options =
+            arena_printf(run->arena, "%s,size=%llu", item.options, (unsigned long long)mount->size);
+    }
+    bundle_mounts_set(run->mounts, run->arena, item);
+    return 0;
+}
+
+static int add_host(struct run_mounts *run, const struct mount_plan *mount, struct error *error) {
+    const char *source = str_dup(run->arena, mount->source);
+    struct stat there;
+    if (stat(source, &there) < 0) {
+        return error_system(error, "cannot mount %s", source);
+    }
+    run_mounts_bind(run, mount->target, source, mount->is_readonly);
+    return 0;
+}
+
+static int add(struct run_mounts *run, const struct mount_plan *mount, struct error *error) {
+    if (mount->is_host) {
+        return add_host(run, mount, error);
+    }
+    switch (mount->type) {
+    case MOUNT_BIND:
+        return add_bind(run, mount, error);
+    case MOUNT_CACHE:
+        return add_cache(run, mount, error);
+    case MOUNT_TMPFS:
+        return add_tmpfs(run, mount);
+    case MOUNT_SECRET:
+        return error_set(error, ERROR_UNSUPPORTED, "secret mounts are not supported");
+    case MOUNT_SSH:
+        return error_set(error, ERROR_UNSUPPORTED, "ssh mounts are not supported");
+    }
+    return error_set(error, ERROR_UNSUPPORTED, "unknown kind of mount");
+}
+
+int run_mounts_prepare(struct run_mounts *run, struct error *error) {
+    for (size_t i = 0; i < run->step->exec.mount_count; i++) {
+        const struct mount_plan *mount = &run->step->exec.mounts[i];
+        if (add(run, mount, error) < 0) {
+            return error_wrap(error, "cannot mount on %.*s", STR_ARG(mount->target));
+        }
+    }
+    return 0;
+}
+
+void run_mounts_release(struct run_mounts *run) {
+    for (size_t i = run->roots.count; i-- > 0;) {
+        rootfs_unmount(&run->roots.items[i]);
+    }
+    for (size_t i = 0; i < run->snapshots.count; i++) {
+        snapshot_remove(run->work->store, run->snapshots.items[i].id, NULL);
+        snapshot_free(&run->snapshots.items[i]);
+    }
+}

@@ -1,0 +1,37 @@
+/* run_mounts: what a RUN has mounted besides the usual: --mount, --volume, and the script of a heredoc.
+ *
+ * Prepares the source of each mount (a directory of an input, a cache directory, a private copy) and describes it for the
+ * bundle. */
+#ifndef BUD_EXECUTOR_RUN_MOUNTS_H
+#define BUD_EXECUTOR_RUN_MOUNTS_H
+
+#include "executor/bundle.h"
+#include "executor/work.h"
+#include "store/snapshot.h"
+
+struct run_mounts {
+    const struct work *work;
+    const struct step *step;
+    const struct rootfs *inputs;
+    struct arena *arena;
+    struct bundle_mounts *mounts; /* appended to */
+    /* What has to go afterwards: writable views of inputs, copies of context files. */
+    struct {
+        struct rootfs *items;
+        size_t count, capacity;
+    } roots;
+    struct {
+        struct snapshot *items;
+        size_t count, capacity;
+    } snapshots;
+};
+
+/* "bind" of SOURCE on DESTINATION with OPTIONS; in a user namespace the flags locked on SOURCE are repeated. */
+void run_mounts_bind(struct run_mounts *run, struct str destination, const char *source,
+                     bool is_readonly);
+/* All of step->exec.mounts. ERROR_NOT_FOUND for a source that does not exist, ERROR_UNSUPPORTED for kinds this
+ * version does not know. */
+int run_mounts_prepare(struct run_mounts *run, struct error *error);
+void run_mounts_release(struct run_mounts *run);
+
+#endif
