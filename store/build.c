@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "store/container.h"
+#include "store/debris.h"
 #include "store/layer_dir.h"
 
 #include <ctype.h>
@@ -13,7 +14,7 @@
 /* ROOT/bud/builds.lock is held while a build's file comes to be or goes, so that a sweeper never meets one that is
  * made but not locked yet. */
 static int lock_registry(const struct store *store, struct lock *out, struct error *error) {
-    char *path _cleanup_free_ = xasprintf("%s/bud/builds.lock", store->root);
+    _cleanup_free_ char *path = xasprintf("%s/bud/builds.lock", store->root);
 
     return lock_take_path(path, LOCK_EXCLUSIVE, false, out, error);
 }
@@ -28,8 +29,8 @@ static bool is_build_id(struct str text) {
 }
 
 bool build_is_alive(const struct store *store, const char *id) {
-    char *path _cleanup_free_ = xasprintf("%s/bud/builds/%s", store->root, id);
-    int fd _cleanup_fd_ = -1;
+    _cleanup_free_ char *path = xasprintf("%s/bud/builds/%s", store->root, id);
+    _cleanup_fd_ int fd = -1;
     struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
     if (!is_build_id(str_of(id))) {
@@ -42,7 +43,7 @@ bool build_is_alive(const struct store *store, const char *id) {
 
 static int list_builds(const struct store *store, struct arena *arena, struct str **names,
                        size_t *count, struct error *error) {
-    int directory _cleanup_fd_ =
+    _cleanup_fd_ int directory =
         fs_open_at(store->root_fd, "bud/builds", O_RDONLY | O_DIRECTORY, 0, error);
 
     return directory < 0 ? -1 : fs_list(directory, arena, names, count, error);
@@ -50,7 +51,7 @@ static int list_builds(const struct store *store, struct arena *arena, struct st
 
 int build_census(const struct store *store, struct lock *registry, size_t *count,
                  struct error *error) {
-    struct arena arena _cleanup_arena_ = ARENA_INIT;
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
     struct str *names;
     size_t files;
 
@@ -67,10 +68,10 @@ int build_census(const struct store *store, struct lock *registry, size_t *count
 
 /* RUNROOT/bud/ID of builds that are gone: plain directories, their mounts died with the private namespace. */
 static void sweep_run_directories(const struct store *store) {
-    struct arena arena _cleanup_arena_ = ARENA_INIT;
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
     const char *path = arena_printf(&arena, "%s/bud", store->run_root);
-    int directory _cleanup_fd_ = fs_open(path, O_RDONLY | O_DIRECTORY, 0, NULL);
-    struct error error _cleanup_error_ = ERROR_INIT;
+    _cleanup_fd_ int directory = fs_open(path, O_RDONLY | O_DIRECTORY, 0, NULL);
+    _cleanup_error_ struct error error = ERROR_INIT;
     struct str *names;
     size_t count;
 
@@ -86,45 +87,60 @@ static void sweep_run_directories(const struct store *store) {
     }
 }
 
-/* The dead builds' files go last: as long as one is there, the rest is looked for again. */
-static int sweep_files(const struct store *store, struct error *error) {
-    struct arena arena _cleanup_arena_ = ARENA_INIT;
-    struct lock registry _cleanup_lock_ = LOCK_INIT;
-    struct str *names;
-    size_t count;
+/* The builds whose file is there but not locked. */
+static int list_dead(const struct store *store, struct arena *arena, struct str **names,
+                     size_t *count, struct error *error) {
+    _cleanup_lock_ struct lock registry = LOCK_INIT;
+    size_t files;
 
+    *count = 0;
     if (lock_registry(store, &registry, error) < 0 ||
-        list_builds(store, &arena, &names, &count, error) < 0) {
+        list_builds(store, arena, names, &files, error) < 0) {
         return -1;
     }
-    for (size_t i = 0; i < count; i++) {
-        const char *path = arena_printf(&arena, "bud/builds/%s", names[i].data);
+    for (size_t i = 0; i < files; i++) {
+        if (is_build_id((*names)[i]) && !build_is_alive(store, (*names)[i].data)) {
+            (*names)[(*count)++] = (*names)[i];
+        }
+    }
+    return 0;
+}
 
-        if (is_build_id(names[i]) && !build_is_alive(store, names[i].data) &&
-            unlinkat(store->root_fd, path, 0) < 0) {
+/* The dead builds' files go last: as long as one is there, the rest is looked for again. */
+static int sweep(const struct store *store, struct error *error) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct str *dead = NULL;
+    size_t count;
+
+    if (list_dead(store, &arena, &dead, &count, error) < 0) {
+        return -1;
+    }
+    if (container_sweep(store, error) < 0) {
+        return error_wrap(error, "cannot remove the container rows of dead builds");
+    }
+    sweep_run_directories(store);
+    if (count > 0 && debris_sweep(store, error) < 0) {
+        return error_wrap(error, "cannot remove what dead builds left");
+    }
+    layer_dir_empty_trash(store);
+    for (size_t i = 0; i < count; i++) {
+        const char *path = arena_printf(&arena, "bud/builds/%s", dead[i].data);
+
+        if (unlinkat(store->root_fd, path, 0) < 0 && errno != ENOENT) {
             return error_system(error, "cannot remove %s/%s", store->root, path);
         }
     }
     return 0;
 }
 
-static int sweep(const struct store *store, struct error *error) {
-    if (container_sweep(store, error) < 0) {
-        return error_wrap(error, "cannot remove the container rows of dead builds");
-    }
-    sweep_run_directories(store);
-    layer_dir_empty_trash(store);
-    return sweep_files(store, error);
-}
-
 static int take_id(const struct store *store, struct build *build, struct error *error) {
-    struct lock registry _cleanup_lock_ = LOCK_INIT;
+    _cleanup_lock_ struct lock registry = LOCK_INIT;
 
     if (lock_registry(store, &registry, error) < 0) {
         return -1;
     }
     for (;;) {
-        char *path _cleanup_free_ = NULL;
+        _cleanup_free_ char *path = NULL;
 
         fs_random_name(build->id, BUILD_ID_LEN);
         path = xasprintf("%s/bud/builds/%s", store->root, build->id);
@@ -158,9 +174,9 @@ int build_begin(const struct store *store, struct build **out, struct error *err
 }
 
 void build_end(const struct store *store, struct build *build) {
-    struct error error _cleanup_error_ = ERROR_INIT;
-    struct lock registry _cleanup_lock_ = LOCK_INIT;
-    char *path _cleanup_free_ = NULL;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    _cleanup_lock_ struct lock registry = LOCK_INIT;
+    _cleanup_free_ char *path = NULL;
 
     if (!build) {
         return;

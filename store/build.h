@@ -20,7 +20,8 @@ struct build {
 int build_begin(const struct store *store, struct build **out, struct error *error);
 void build_end(const struct store *store, struct build *build);
 /* Keeps builds from beginning and ending until REGISTRY is released, and counts those alive. */
-int build_census(const struct store *store, struct lock *registry, size_t *count, struct error *error);
+int build_census(const struct store *store, struct lock *registry, size_t *count,
+                 struct error *error);
 /* Is the build with this ID alive? */
 bool build_is_alive(const struct store *store, const char *id);
 

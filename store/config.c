@@ -130,7 +130,7 @@ static int driver_table(struct reading *reading, const json_t *table, struct err
 
 /* os.ExpandEnv, as the library applies it to paths in rootless mode; $UID counts although shells do not export it. */
 static const char *expand_path(struct arena *arena, const char *path) {
-    struct buf out _cleanup_buf_ = BUF_INIT;
+    _cleanup_buf_ struct buf out = BUF_INIT;
     const char *at = path;
 
     while (*at) {
@@ -247,7 +247,7 @@ static int take_storage(struct reading *reading, const json_t *storage, enum sha
 
 /* *document stays NULL when there is no file. */
 static int load(const char *path, json_t **document, struct error *error) {
-    struct buf text _cleanup_buf_ = BUF_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
     bool exists = false;
 
     if (fs_read_file_if_exists(AT_FDCWD, path, CONFIG_SIZE_LIMIT, &text, &exists, error) < 0) {
@@ -340,7 +340,7 @@ static int default_paths(struct reading *reading, bool is_rootless, struct error
 }
 
 static int make_absolute(struct arena *arena, const char **path, struct error *error) {
-    char *here _cleanup_free_ = NULL;
+    _cleanup_free_ char *here = NULL;
 
     if ((*path)[0] != '/') {
         here = getcwd(NULL, 0);
@@ -353,7 +353,7 @@ static int make_absolute(struct arena *arena, const char **path, struct error *e
 }
 
 static bool root_has(const char *root, const char *name) {
-    char *path _cleanup_free_ = xasprintf("%s/%s", root, name);
+    _cleanup_free_ char *path = xasprintf("%s/%s", root, name);
 
     return access(path, F_OK) == 0;
 }
@@ -376,7 +376,7 @@ static int find_driver(struct reading *reading, bool is_rootless, struct error *
     const char *found = NULL;
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        char *images _cleanup_free_ = xasprintf("%s-images", known[i]);
+        _cleanup_free_ char *images = xasprintf("%s-images", known[i]);
         bool is_there = root_has(reading->out->root, is_rootless ? images : known[i]);
 
         if (is_there && !is_rootless && strcmp(known[i], "vfs") == 0 &&
@@ -452,7 +452,7 @@ int config_read(const struct store_options *options, struct arena *arena, struct
     const char *driver = options->driver ? options->driver : non_empty_env("STORAGE_DRIVER");
     const char *environment = non_empty_env("STORAGE_OPTS");
     struct reading reading = { .arena = arena, .out = out, .driver = driver };
-    json_t *document _cleanup_json_ = NULL;
+    _cleanup_json_ json_t *document = NULL;
     json_t *storage = NULL;
     enum share share;
 

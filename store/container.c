@@ -59,7 +59,7 @@ static int random_id(struct digest_hex *out, struct error *error) {
  * wrong file system. */
 static int refuse_composefs(const struct store *store, const char *layer, struct error *error) {
     const char *root = layer_dir_root(store, layer);
-    char *path _cleanup_free_ = NULL;
+    _cleanup_free_ char *path = NULL;
 
     if (!root) {
         error_set(error, ERROR_CHANGED, "the layer %s is gone", layer);
@@ -113,7 +113,7 @@ static void add_rows(struct transaction *work, const struct digest_hex *containe
 
 static int protect(const struct store *store, struct transaction *work, const char *build,
                    size_t number, const char *layer, const char *image, struct error *error) {
-    char *name _cleanup_free_ = xasprintf(NAME_PREFIX "%s-%zu", build, number);
+    _cleanup_free_ char *name = xasprintf(NAME_PREFIX "%s-%zu", build, number);
     struct digest_hex container, working;
 
     if (!is_in_own_table_or_additional(store, work, layer)) {
@@ -131,7 +131,7 @@ static int protect(const struct store *store, struct transaction *work, const ch
 
 /* The numbers a build has used so far: it may protect more layers later on. */
 static size_t next_number(const struct table *containers, const char *build) {
-    char *prefix _cleanup_free_ = xasprintf(NAME_PREFIX "%s-", build);
+    _cleanup_free_ char *prefix = xasprintf(NAME_PREFIX "%s-", build);
     size_t next = 0;
 
     FOR_EACH_ROW(containers, i, row) {
@@ -157,7 +157,7 @@ static void discard_from(const struct store *store, struct transaction *work, si
 int container_protect(const struct store *store, const struct build *build,
                       const char *const *layers, const char *const *images, size_t count,
                       struct error *error) {
-    struct transaction work _cleanup_transaction_ = TRANSACTION_INIT;
+    _cleanup_transaction_ struct transaction work = TRANSACTION_INIT;
     size_t first, number;
 
     if (count == 0) {
@@ -225,8 +225,8 @@ static bool has_any(const struct store *store, const struct table *table, const 
 
 /* True as well when the tables cannot be read: the transaction then says what is wrong. */
 static bool is_needed(const struct store *store, const char *build) {
-    struct table containers _cleanup_table_ = TABLE_INIT;
-    struct table layers _cleanup_table_ = TABLE_INIT;
+    _cleanup_table_ struct table containers = TABLE_INIT;
+    _cleanup_table_ struct table layers = TABLE_INIT;
 
     if (table_read_shared(store, store->root, TABLE_CONTAINERS, &containers, NULL) < 0 ||
         table_read_shared(store, store->root, TABLE_LAYERS, &layers, NULL) < 0) {
@@ -252,7 +252,7 @@ static bool drop_rows(const struct store *store, struct table *table, const char
 
 /* The containers' rows go first, the layers' last: a crash in between leaves a layer that its name gives away. */
 static int remove_rows(const struct store *store, const char *build, struct error *error) {
-    struct transaction work _cleanup_transaction_ = TRANSACTION_INIT;
+    _cleanup_transaction_ struct transaction work = TRANSACTION_INIT;
 
     if (!is_needed(store, build)) {
         return 0;
@@ -262,7 +262,7 @@ static int remove_rows(const struct store *store, const char *build, struct erro
     }
     FOR_EACH_ROW(&work.containers, i, row) {
         if (is_row_ours(store, row, build)) {
-            char *directory _cleanup_free_ =
+            _cleanup_free_ char *directory =
                 xasprintf("%s-containers/%s", store->driver_name, row_text(row, "id"));
 
             /* Only there if another tool worked with the container. */

@@ -43,7 +43,7 @@ static void image_from_row(const struct store *store, const char *root, const js
 /* An image that is in several stores is listed from each, ours first: the names differ. */
 static int add_root(const struct store *store, const char *root, struct arena *arena,
                     struct image_list *list, struct error *error) {
-    struct table table _cleanup_table_ = TABLE_INIT;
+    _cleanup_table_ struct table table = TABLE_INIT;
     struct image *items;
 
     if (table_read_shared(store, root, TABLE_IMAGES, &table, error) < 0) {
@@ -166,7 +166,7 @@ int image_find(const struct image_list *list, const char *const *names, const st
 
 /* The file of KEY below DIRECTORY. */
 static int read_blob(const char *directory, const char *key, struct buf *out, struct error *error) {
-    struct arena arena _cleanup_arena_ = ARENA_INIT;
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
     const char *path = arena_printf(&arena, "%s/%s", directory, big_data_file(key, &arena));
     bool exists = false;
 
@@ -195,7 +195,7 @@ static int verify_blob(const struct buf *blob, size_t start, struct str wanted, 
 
 static int read_verified(const char *directory, struct str digest, const char *what,
                          struct buf *out, struct error *error) {
-    struct buf key _cleanup_buf_ = BUF_INIT;
+    _cleanup_buf_ struct buf key = BUF_INIT;
     size_t start = out->len;
 
     if (!str_has_prefix(digest, STR("sha256:"))) {
@@ -211,8 +211,8 @@ static int read_verified(const char *directory, struct str digest, const char *w
 /* The ID of an image made of partially pulled layers is not the config's digest: the manifest says which it is. */
 static int read_config_of_manifest(const struct image *image, struct buf *out,
                                    struct error *error) {
-    struct buf manifest _cleanup_buf_ = BUF_INIT;
-    json_t *value _cleanup_json_ = NULL;
+    _cleanup_buf_ struct buf manifest = BUF_INIT;
+    _cleanup_json_ json_t *value = NULL;
     json_t *config = NULL;
     const char *digest = NULL;
 
@@ -233,7 +233,7 @@ static int read_config_of_manifest(const struct image *image, struct buf *out,
 }
 
 int image_read_config(const struct image *image, struct buf *out, struct error *error) {
-    struct error first _cleanup_error_ = ERROR_INIT;
+    _cleanup_error_ struct error first = ERROR_INIT;
 
     if (read_verified(image->directory, image->id, "config", out, &first) == 0) {
         return 0;
@@ -250,7 +250,7 @@ int image_read_config(const struct image *image, struct buf *out, struct error *
 }
 
 int image_read_manifest(const struct image *image, struct buf *out, struct error *error) {
-    struct arena arena _cleanup_arena_ = ARENA_INIT;
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
     size_t start = out->len;
     struct digest digest;
     const char *path;
@@ -274,7 +274,7 @@ int image_read_manifest(const struct image *image, struct buf *out, struct error
 
 int image_read_config_by_id(const struct store *store, const char *id, struct buf *out,
                             struct error *error) {
-    struct arena arena _cleanup_arena_ = ARENA_INIT;
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
     const char *root = store->root;
     size_t next = 0;
 
@@ -284,7 +284,7 @@ int image_read_config_by_id(const struct store *store, const char *id, struct bu
     for (; root; root = store->additional_roots[next++]) {
         const char *directory =
             arena_printf(&arena, "%s/%s-images/%s", root, store->driver_name, id);
-        struct error own _cleanup_error_ = ERROR_INIT;
+        _cleanup_error_ struct error own = ERROR_INIT;
 
         if (read_verified(directory, str_of(id), "config", out, &own) == 0) {
             return 0;

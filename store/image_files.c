@@ -36,7 +36,7 @@ void image_files_init(const struct store *store, struct str config, struct str m
 
 static int write_file(const struct image_files *files, const struct image_file *file,
                       enum fs_durability durability, struct error *error) {
-    struct arena arena _cleanup_arena_ = ARENA_INIT;
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
     const char *path =
         arena_printf(&arena, "%s/%s", files->directory, big_data_file(file->key, &arena));
 
@@ -67,7 +67,7 @@ int image_files_prepare(const struct image_files *files, bool *is_made, struct e
 /* The file's bytes as they are; *exists false when there is none. */
 static int read_file(const struct image_files *files, const char *key, struct buf *out,
                      bool *exists, struct error *error) {
-    struct arena arena _cleanup_arena_ = ARENA_INIT;
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
     const char *path = arena_printf(&arena, "%s/%s", files->directory, big_data_file(key, &arena));
 
     return fs_read_file_if_exists(AT_FDCWD, path, BLOB_SIZE_LIMIT, out, exists, error);
@@ -75,8 +75,8 @@ static int read_file(const struct image_files *files, const char *key, struct bu
 
 /* Do both manifests describe the same layer blobs? */
 static bool has_same_layers(struct str a, struct str b) {
-    json_t *first _cleanup_json_ = json_parse(a, "manifest", NULL);
-    json_t *second _cleanup_json_ = json_parse(b, "manifest", NULL);
+    _cleanup_json_ json_t *first = json_parse(a, "manifest", NULL);
+    _cleanup_json_ json_t *second = json_parse(b, "manifest", NULL);
     size_t count = json_array_size(json_object_get(first, "layers"));
 
     if (count != json_array_size(json_object_get(second, "layers"))) {
@@ -139,9 +139,9 @@ static bool describe_file(json_t *row, const struct image_file *file) {
 
 /* `signatures-sizes` must say an empty list for a manifest without signatures; other members stay. */
 static bool describe_signatures(json_t *row, const char *manifest_digest) {
-    json_t *metadata _cleanup_json_ =
+    _cleanup_json_ json_t *metadata =
         json_parse(str_of(row_text(row, "metadata")), "image metadata", NULL);
-    struct buf text _cleanup_buf_ = BUF_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
 
     if (!json_is_object(metadata)) {
         json_decref(metadata);
@@ -160,7 +160,7 @@ static bool describe_signatures(json_t *row, const char *manifest_digest) {
 /* Of an image that was pulled the manifest stays what the registry has. */
 static int keeps_manifest(const struct image_files *files, bool is_new, bool *keeps,
                           struct error *error) {
-    struct buf present _cleanup_buf_ = BUF_INIT;
+    _cleanup_buf_ struct buf present = BUF_INIT;
     bool exists = false;
 
     if (!is_new && read_file(files, "manifest", &present, &exists, error) < 0) {
@@ -172,7 +172,7 @@ static int keeps_manifest(const struct image_files *files, bool is_new, bool *ke
 
 static int finish_file(const struct image_files *files, const struct image_file *file, json_t *row,
                        bool *is_changed, struct error *error) {
-    struct buf present _cleanup_buf_ = BUF_INIT;
+    _cleanup_buf_ struct buf present = BUF_INIT;
     bool exists = false;
 
     if (read_file(files, file->key, &present, &exists, error) < 0) {

@@ -15,9 +15,9 @@ struct image_file {
 #define IMAGE_FILE_COUNT 4
 
 struct image_files {
-    const char *id;               /* hex digest of the config */
-    const char *manifest_digest;  /* "sha256:…" */
-    const char *directory;        /* absolute */
+    const char *id;              /* hex digest of the config */
+    const char *manifest_digest; /* "sha256:…" */
+    const char *directory;       /* absolute */
     struct image_file items[IMAGE_FILE_COUNT];
 };
 

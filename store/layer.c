@@ -33,7 +33,7 @@ static int layer_compare(const void *a, const void *b) {
 /* Appends the rows of one root. A layer that is in several stores is used from the first, which is our own. */
 static int add_root(const struct store *store, const char *root, struct arena *arena,
                     struct map *seen, struct layer_list *list, struct error *error) {
-    struct table table _cleanup_table_ = TABLE_INIT;
+    _cleanup_table_ struct table table = TABLE_INIT;
     struct layer *items;
     size_t rows;
 
@@ -59,7 +59,7 @@ static int add_root(const struct store *store, const char *root, struct arena *a
 
 int layer_list_read(const struct store *store, struct arena *arena, struct layer_list *out,
                     struct error *error) {
-    struct map seen _cleanup_map_ = MAP_INIT;
+    _cleanup_map_ struct map seen = MAP_INIT;
 
     *out = (struct layer_list){ NULL, 0 };
     if (add_root(store, store->root, arena, &seen, out, error) < 0) {

@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "store/build.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 #define LINK_LENGTH 26
 #define LOWER_SIZE_LIMIT ((size_t)1 << 20)
+#define DEBRIS_PREFIX "debris-"
 #define BASE32 "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 int sync_set_add(struct sync_set *set, const char *path, struct error *error) {
@@ -57,7 +59,7 @@ const char *layer_dir_root(const struct store *store, const char *id) {
     const char *root = store->root;
 
     for (size_t next = 0; root; root = store->additional_roots[next++]) {
-        char *contents _cleanup_free_ = layer_dir_contents(store, root, id);
+        _cleanup_free_ char *contents = layer_dir_contents(store, root, id);
 
         if (access(contents, F_OK) == 0) {
             return root;
@@ -72,7 +74,7 @@ static bool is_link(struct str text) {
 
 /* The 26 characters of a layer, from its directory HOME; empty when there are none. */
 static int read_link(const char *home, struct buf *link, struct error *error) {
-    char *path _cleanup_free_ = xasprintf("%s/link", home);
+    _cleanup_free_ char *path = xasprintf("%s/link", home);
     bool exists = false;
 
     if (fs_read_file_if_exists(AT_FDCWD, path, 4096, link, &exists, error) < 0) {
@@ -106,10 +108,10 @@ static int check_lower(const char *path, struct str lower, size_t *count, struct
 static int compose_lower(const struct store *store, const char *parent, struct buf *out,
                          struct error *error) {
     const char *root = layer_dir_root(store, parent);
-    char *home _cleanup_free_ = root ? xasprintf("%s/overlay/%s", root, parent) : NULL;
-    char *path _cleanup_free_ = root ? xasprintf("%s/lower", home) : NULL;
-    struct buf link _cleanup_buf_ = BUF_INIT;
-    struct buf above _cleanup_buf_ = BUF_INIT;
+    _cleanup_free_ char *home = root ? xasprintf("%s/overlay/%s", root, parent) : NULL;
+    _cleanup_free_ char *path = root ? xasprintf("%s/lower", home) : NULL;
+    _cleanup_buf_ struct buf link = BUF_INIT;
+    _cleanup_buf_ struct buf above = BUF_INIT;
     bool has_lower = false;
     size_t count = 1;
 
@@ -139,7 +141,7 @@ static int compose_lower(const struct store *store, const char *parent, struct b
 /* A link to layer ID under a name nobody has. */
 static int make_link(const struct store *store, const char *id, char link[LINK_LENGTH + 1],
                      struct error *error) {
-    char *target _cleanup_free_ = xasprintf("../%s/diff", id);
+    _cleanup_free_ char *target = xasprintf("../%s/diff", id);
     unsigned char bytes[LINK_LENGTH];
 
     for (;;) {
@@ -180,9 +182,9 @@ static int make_owned(const char *path, mode_t mode, uid_t uid, gid_t gid, struc
 /* CONTENTS at its place, or an empty directory like the parent's. */
 static int place_contents(const struct store *store, const char *id, const char *parent,
                           const char *contents, struct stat *st, struct error *error) {
-    char *target _cleanup_free_ = layer_dir_contents(store, store->root, id);
+    _cleanup_free_ char *target = layer_dir_contents(store, store->root, id);
     const char *root = parent ? layer_dir_root(store, parent) : NULL;
-    char *above _cleanup_free_ = NULL;
+    _cleanup_free_ char *above = NULL;
 
     if (contents) {
         if (rename(contents, target) < 0 || lstat(target, st) < 0) {
@@ -210,7 +212,7 @@ static int make_mount_directories(const char *home, bool has_parent, const struc
     static const char *const names[] = { "work", "merged", "empty" };
 
     for (size_t i = 0; i < (has_parent ? 2 : 3); i++) {
-        char *path _cleanup_free_ = xasprintf("%s/%s", home, names[i]);
+        _cleanup_free_ char *path = xasprintf("%s/%s", home, names[i]);
 
         if (make_owned(path, 0700, st->st_uid, st->st_gid, error) < 0) {
             return -1;
@@ -221,10 +223,10 @@ static int make_mount_directories(const char *home, bool has_parent, const struc
 
 static int make_overlay(const struct store *store, const char *id, const char *parent,
                         const char *contents, struct sync_set *sync, struct error *error) {
-    char *home _cleanup_free_ = xasprintf("%s/overlay/%s", store->root, id);
-    char *link_path _cleanup_free_ = xasprintf("%s/link", home);
-    char *lower_path _cleanup_free_ = xasprintf("%s/lower", home);
-    struct buf lower _cleanup_buf_ = BUF_INIT;
+    _cleanup_free_ char *home = xasprintf("%s/overlay/%s", store->root, id);
+    _cleanup_free_ char *link_path = xasprintf("%s/link", home);
+    _cleanup_free_ char *lower_path = xasprintf("%s/lower", home);
+    _cleanup_buf_ struct buf lower = BUF_INIT;
     char link[LINK_LENGTH + 1];
     struct stat st;
 
@@ -246,7 +248,7 @@ int layer_dir_make(const struct store *store, const char *id, const char *parent
                    const char *contents, struct sync_set *sync, struct error *error) {
     struct stat st;
 
-    if (layer_dir_discard(store, id, error) < 0) {
+    if (layer_dir_discard_debris(store, id, error) < 0) {
         return -1;
     }
     if (store->driver == STORE_VFS) {
@@ -255,12 +257,13 @@ int layer_dir_make(const struct store *store, const char *id, const char *parent
     return make_overlay(store, id, parent, contents, sync, error);
 }
 
-int layer_dir_trash(const struct store *store, const char *path, struct error *error) {
+static int trash(const struct store *store, const char *path, const char *prefix,
+                 struct error *error) {
     char name[21];
-    char *target _cleanup_free_ = NULL;
+    _cleanup_free_ char *target = NULL;
 
     fs_random_name(name, sizeof(name) - 1);
-    target = xasprintf("bud/trash/%s", name);
+    target = xasprintf("bud/trash/%s%s", prefix, name);
     if (renameat(store->root_fd, path, store->root_fd, target) == 0 || errno == ENOENT) {
         return 0;
     }
@@ -270,6 +273,10 @@ int layer_dir_trash(const struct store *store, const char *path, struct error *e
     return fs_remove_tree(store->root_fd, path, error);
 }
 
+int layer_dir_trash(const struct store *store, const char *path, struct error *error) {
+    return trash(store, path, "", error);
+}
+
 static int unlink_if_there(const struct store *store, const char *path, struct error *error) {
     if (unlinkat(store->root_fd, path, 0) < 0 && errno != ENOENT) {
         return error_system(error, "cannot remove %s/%s", store->root, path);
@@ -277,50 +284,66 @@ static int unlink_if_there(const struct store *store, const char *path, struct e
     return 0;
 }
 
-int layer_dir_discard(const struct store *store, const char *id, struct error *error) {
-    const char *driver = store->driver_name;
-    char *home _cleanup_free_ =
-        store->driver == STORE_VFS ? xasprintf("vfs/dir/%s", id) : xasprintf("overlay/%s", id);
-    char *absolute _cleanup_free_ = xasprintf("%s/%s", store->root, home);
-    char *big_data _cleanup_free_ = xasprintf("%s-layers/%s", driver, id);
-    char *tar_split _cleanup_free_ = xasprintf("%s-layers/%s.tar-split.gz", driver, id);
-    struct buf link _cleanup_buf_ = BUF_INIT;
+/* The link in overlay/l. A link file that says no link is no reason to keep the rest. */
+static int remove_link(const struct store *store, const char *id, struct error *error) {
+    _cleanup_free_ char *home = xasprintf("%s/overlay/%s", store->root, id);
+    _cleanup_free_ char *path = NULL;
+    _cleanup_buf_ struct buf link = BUF_INIT;
 
-    if (faccessat(store->root_fd, home, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-        /* A link file that is no link is no reason to keep debris. */
-        if (store->driver == STORE_OVERLAY && read_link(absolute, &link, NULL) == 0 &&
-            link.len > 0) {
-            char *path _cleanup_free_ = xasprintf("overlay/l/%s", link.data);
-
-            if (unlink_if_there(store, path, error) < 0) {
-                return -1;
-            }
-        }
-        if (layer_dir_trash(store, home, error) < 0) {
-            return -1;
-        }
+    if (store->driver != STORE_OVERLAY || read_link(home, &link, NULL) < 0 || link.len == 0) {
+        return 0;
     }
-    if (unlink_if_there(store, tar_split, error) < 0) {
+    path = xasprintf("overlay/l/%s", link.data);
+    return unlink_if_there(store, path, error);
+}
+
+static int discard(const struct store *store, const char *id, const char *prefix,
+                   struct error *error) {
+    const char *driver = store->driver_name;
+    _cleanup_free_ char *home =
+        store->driver == STORE_VFS ? xasprintf("vfs/dir/%s", id) : xasprintf("overlay/%s", id);
+    _cleanup_free_ char *big_data = xasprintf("%s-layers/%s", driver, id);
+    _cleanup_free_ char *tar_split = xasprintf("%s-layers/%s.tar-split.gz", driver, id);
+
+    if (remove_link(store, id, error) < 0 || trash(store, home, prefix, error) < 0 ||
+        unlink_if_there(store, tar_split, error) < 0) {
         return -1;
     }
-    return faccessat(store->root_fd, big_data, F_OK, AT_SYMLINK_NOFOLLOW) == 0
-               ? layer_dir_trash(store, big_data, error)
-               : 0;
+    return trash(store, big_data, "", error);
+}
+
+int layer_dir_discard(const struct store *store, const char *id, struct error *error) {
+    return discard(store, id, "", error);
+}
+
+int layer_dir_discard_debris(const struct store *store, const char *id, struct error *error) {
+    return discard(store, id, DEBRIS_PREFIX, error);
+}
+
+/* Is there no build but, perhaps, our own? */
+static bool is_alone(const struct store *store) {
+    _cleanup_lock_ struct lock registry = LOCK_INIT;
+    size_t alive = 0;
+
+    return build_census(store, &registry, &alive, NULL) == 0 && alive <= 1;
 }
 
 void layer_dir_empty_trash(const struct store *store) {
-    struct arena arena _cleanup_arena_ = ARENA_INIT;
-    struct error error _cleanup_error_ = ERROR_INIT;
-    int trash _cleanup_fd_ =
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    _cleanup_fd_ int directory =
         fs_open_at(store->root_fd, "bud/trash", O_RDONLY | O_DIRECTORY, 0, NULL);
     struct str *names;
     size_t count;
 
-    if (trash < 0 || fs_list(trash, &arena, &names, &count, &error) < 0) {
+    if (directory < 0 || fs_list(directory, &arena, &names, &count, NULL) < 0) {
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        if (fs_remove_tree(trash, names[i].data, &error) < 0) {
+        if (str_has_prefix(names[i], STR(DEBRIS_PREFIX)) && !is_alone(store)) {
+            continue;
+        }
+        if (fs_remove_tree(directory, names[i].data, &error) < 0) {
             log_warn("cannot empty %s/bud/trash: %s", store->root, error.message);
             return;
         }

@@ -17,8 +17,10 @@
 struct sync_set {
     VEC(int) fds;
 };
-#define SYNC_SET_INIT { VEC_INIT }
-int sync_set_add(struct sync_set *set, const char *path, struct error *error); /* file or directory */
+#define SYNC_SET_INIT                                                                              \
+    { VEC_INIT }
+int sync_set_add(struct sync_set *set, const char *path,
+                 struct error *error);                        /* file or directory */
 int sync_set_wait(struct sync_set *set, struct error *error); /* empties it */
 void sync_set_free(struct sync_set *set);
 #define _cleanup_sync_set_ _cleanup_(sync_set_free)
@@ -31,11 +33,14 @@ const char *layer_dir_root(const struct store *store, const char *id);
 /* Makes the directory of layer ID over PARENT (NULL: a base). CONTENTS is renamed into it; NULL: an empty one with the
  * parent's mode and owner. Whatever else is there under ID is debris of a crash and removed. What was written is added
  * to SYNC. ERROR_CHANGED when the parent's directory is gone, ERROR_UNSUPPORTED when it has too many lowers. */
-int layer_dir_make(const struct store *store, const char *id, const char *parent, const char *contents,
-                   struct sync_set *sync, struct error *error);
+int layer_dir_make(const struct store *store, const char *id, const char *parent,
+                   const char *contents, struct sync_set *sync, struct error *error);
 /* Takes the directory, its link, its tar-split log and its big data out of the store, to ROOT/bud/trash. A missing
  * directory is fine. */
 int layer_dir_discard(const struct store *store, const char *id, struct error *error);
+/* The same for a directory no row names. A build may have found it there, as the contents of a snapshot whose
+ * publishing died, and be using it: it is not deleted before all present builds have ended. */
+int layer_dir_discard_debris(const struct store *store, const char *id, struct error *error);
 /* Deletes what was discarded, by whomever. Needs no lock. Failures are only logged: the next sweep tries again. */
 void layer_dir_empty_trash(const struct store *store);
 /* Moves PATH (below the root) to the trash; falls back to deleting it when it is on another mount. */

@@ -66,7 +66,7 @@ int lock_take(const struct store *store, enum store_lock_name name, enum lock_mo
     static const char *const parts[] = {
         [LOCK_LAYERS] = "layers", [LOCK_IMAGES] = "images", [LOCK_CONTAINERS] = "containers"
     };
-    char *path _cleanup_free_ = NULL;
+    _cleanup_free_ char *path = NULL;
 
     if (name == LOCK_STORAGE) {
         path = xasprintf("%s/storage.lock", store->root);

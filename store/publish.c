@@ -130,7 +130,8 @@ static int drop_incomplete(struct publication *work, const char *id, struct erro
  * snapshot's contents would find it again and again. */
 static int vanished(struct publication *work, const char *what, const char *id, const char *layer,
                     struct error *error) {
-    if (!table_find(&work->layers, layer) && layer_dir_discard(work->store, layer, error) < 0) {
+    if (!table_find(&work->layers, layer) &&
+        layer_dir_discard_debris(work->store, layer, error) < 0) {
         return -1;
     }
     error_set(error, ERROR_CHANGED, "the %s %s was removed meanwhile", what, id);
@@ -198,7 +199,7 @@ static char *tar_split_path(const struct publication *work, const struct placeme
 
 static int move_tar_split(struct publication *work, const struct placement *place,
                           struct error *error) {
-    char *target _cleanup_free_ = tar_split_path(work, place);
+    _cleanup_free_ char *target = tar_split_path(work, place);
 
     if (chmod(place->tar_split, 0600) < 0 || rename(place->tar_split, target) < 0) {
         return error_system(error, "cannot move %s to %s", place->tar_split, target);
@@ -303,7 +304,7 @@ static int prepare(struct publication *work, struct error *error) {
 /* After a failure, with the locks held: layers no row came to name become snapshots again. What cannot be moved back
  * is found by the next who publishes it. */
 static void take_back_layers(struct publication *work) {
-    struct table saved _cleanup_table_ = TABLE_INIT;
+    _cleanup_table_ struct table saved = TABLE_INIT;
 
     if (work->images_lock.fd < 0 ||
         table_read(work->store, work->store->root, TABLE_LAYERS, &saved, NULL) < 0) {
@@ -311,9 +312,9 @@ static void take_back_layers(struct publication *work) {
     }
     for (size_t i = work->draft->layer_count; i-- > 0;) {
         struct placement *place = &work->placements[i];
-        char *contents _cleanup_free_ =
+        _cleanup_free_ char *contents =
             layer_dir_contents(work->store, work->store->root, place->id.text);
-        char *tar_split _cleanup_free_ = tar_split_path(work, place);
+        _cleanup_free_ char *tar_split = tar_split_path(work, place);
 
         if (place->is_new && !table_find(&saved, place->id.text) &&
             access(place->contents, F_OK) < 0 && rename(contents, place->contents) == 0) {
@@ -336,8 +337,8 @@ static void drop_image_directory(struct publication *work) {
 /* Snapshots whose layer was there already are in nobody's way but take space. Another build may have one of them
  * mounted, so they go only when ours is the only build; else they wait for the next time. */
 static void drop_snapshots(struct publication *work) {
-    struct lock registry _cleanup_lock_ = LOCK_INIT;
-    struct error error _cleanup_error_ = ERROR_INIT;
+    _cleanup_lock_ struct lock registry = LOCK_INIT;
+    _cleanup_error_ struct error error = ERROR_INIT;
     size_t alive = 0;
 
     if (build_census(work->store, &registry, &alive, &error) < 0) {
@@ -356,7 +357,7 @@ static void drop_snapshots(struct publication *work) {
 
 int publish_image(const struct store *store, const struct image_draft *draft, struct digest_hex *id,
                   struct error *error) {
-    struct publication work _cleanup_(publication_free) = {
+    _cleanup_(publication_free) struct publication work = {
         .store = store,
         .draft = draft,
         .arena = ARENA_INIT,

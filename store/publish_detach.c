@@ -52,8 +52,8 @@ static bool is_below(struct str path, struct str point) {
 /* Is the top mount at HOME a part of the file system its parent directory ROOT is on? One of another file system is no
  * bind mount of the library's, and hides a different directory. */
 static int is_bind_mount(struct str root, struct str home, bool *out, struct error *error) {
-    struct arena arena _cleanup_arena_ = ARENA_INIT;
-    struct buf text _cleanup_buf_ = BUF_INIT;
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
     struct str rest, line, under = STR_EMPTY, on = STR_EMPTY;
     size_t longest = 0;
 
@@ -80,8 +80,8 @@ static int is_bind_mount(struct str root, struct str home, bool *out, struct err
 }
 
 int publish_detach(const struct store *store, struct error *error) {
-    char *root _cleanup_free_ = realpath(store->root, NULL);
-    char *home _cleanup_free_ = root ? xasprintf("%s/%s", root, store->driver_name) : NULL;
+    _cleanup_free_ char *root = realpath(store->root, NULL);
+    _cleanup_free_ char *home = root ? xasprintf("%s/%s", root, store->driver_name) : NULL;
 
     while (root) {
         bool is_bind;

@@ -12,7 +12,7 @@
 /* Are we root of a user namespace that does not map every ID? Then overlay's xattrs are user.overlay.*, and device
  * nodes cannot be made. */
 static bool is_in_user_namespace(void) {
-    struct buf map _cleanup_buf_ = BUF_INIT;
+    _cleanup_buf_ struct buf map = BUF_INIT;
     unsigned inside, outside, count;
 
     if (fs_read_file(AT_FDCWD, "/proc/self/uid_map", 65536, &map, NULL) < 0) {
@@ -51,7 +51,7 @@ static int make_root_directories(const struct store *store, struct error *error)
     static const char *const own[] = { "bud", "bud/snapshots", "bud/builds", "bud/trash" };
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        char *path _cleanup_free_ = xasprintf("%s%s", store->driver_name, parts[i]);
+        _cleanup_free_ char *path = xasprintf("%s%s", store->driver_name, parts[i]);
 
         if (make_directory(store->root_fd, path, 0700, error) < 0) {
             return -1;
@@ -70,7 +70,7 @@ static int make_root_directories(const struct store *store, struct error *error)
 
 static int make_run_directories(const struct store *store, struct error *error) {
     static const char *const parts[] = { "", "-layers", "-containers", "-locks" };
-    int run_root _cleanup_fd_ = -1;
+    _cleanup_fd_ int run_root = -1;
 
     if (fs_make_directories(AT_FDCWD, store->run_root, 0700, error) < 0) {
         return -1;
@@ -80,7 +80,7 @@ static int make_run_directories(const struct store *store, struct error *error) 
         return -1;
     }
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        char *path _cleanup_free_ = xasprintf("%s%s", store->driver_name, parts[i]);
+        _cleanup_free_ char *path = xasprintf("%s%s", store->driver_name, parts[i]);
 
         if (make_directory(run_root, path, 0700, error) < 0) {
             return -1;
@@ -91,13 +91,13 @@ static int make_run_directories(const struct store *store, struct error *error) 
 
 /* A store without a layer table is new, or its maker died before it was done. */
 static bool is_fresh(const struct store *store) {
-    char *table _cleanup_free_ = xasprintf("%s-layers/layers.json", store->driver_name);
+    _cleanup_free_ char *table = xasprintf("%s-layers/layers.json", store->driver_name);
 
     return faccessat(store->root_fd, table, F_OK, 0) < 0;
 }
 
 static int make_directories(const struct store *store, struct error *error) {
-    struct lock lock _cleanup_lock_ = LOCK_INIT;
+    _cleanup_lock_ struct lock lock = LOCK_INIT;
     int result = 0;
 
     if (is_fresh(store)) {
@@ -117,7 +117,7 @@ static int make_directories(const struct store *store, struct error *error) {
 }
 
 static int refuse_fuse(const struct store *store, struct error *error) {
-    struct buf text _cleanup_buf_ = BUF_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
     bool exists = false;
 
     if (store->driver != STORE_OVERLAY || store->root_fd < 0) {

@@ -266,7 +266,7 @@ static int check_row(struct table *table, size_t number, json_t *row, struct err
 /* Follows `parent` from every row with a second pointer that goes twice as fast. Parents are shared, so rows known to
  * lead to a base are remembered. */
 static int check_cycles(const struct table *table, struct error *error) {
-    struct map done _cleanup_map_ = MAP_INIT;
+    _cleanup_map_ struct map done = MAP_INIT;
 
     FOR_EACH_ROW(table, i, row) {
         size_t steps = 0;
@@ -299,7 +299,7 @@ static int check_rows(struct table *table, struct error *error) {
 
 int table_read(const struct store *store, const char *root, enum table_kind kind, struct table *out,
                struct error *error) {
-    struct buf text _cleanup_buf_ = BUF_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
     bool exists = false;
 
     *out = (struct table)TABLE_INIT;
@@ -334,8 +334,8 @@ failed:
 
 int table_read_shared(const struct store *store, const char *root, enum table_kind kind,
                       struct table *out, struct error *error) {
-    struct lock lock _cleanup_lock_ = LOCK_INIT;
-    char *path _cleanup_free_ =
+    _cleanup_lock_ struct lock lock = LOCK_INIT;
+    _cleanup_free_ char *path =
         xasprintf("%s/%s-%s/%s.lock", root, store->driver_name, kinds[kind].part, kinds[kind].part);
 
     if (lock_take_path(path, LOCK_SHARED, false, &lock, error) < 0) {
@@ -345,7 +345,7 @@ int table_read_shared(const struct store *store, const char *root, enum table_ki
 }
 
 int table_save(const struct table *table, const struct lock *lock, struct error *error) {
-    struct buf text _cleanup_buf_ = BUF_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
 
     json_write(&text, table->rows);
     /* Dying between the two costs readers a needless reload; the other order could leave them with old rows. */

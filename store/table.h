@@ -18,26 +18,27 @@ enum table_kind {
     TABLE_LAYERS,
     TABLE_IMAGES,
     TABLE_CONTAINERS,
-    TABLE_VOLATILE_LAYERS,     /* storage 1.45 and later; bud reads them, never writes them */
+    TABLE_VOLATILE_LAYERS, /* storage 1.45 and later; bud reads them, never writes them */
     TABLE_VOLATILE_CONTAINERS,
     TABLE_COUNT
 };
 
 struct table {
     enum table_kind kind;
-    char *path;        /* absolute */
-    json_t *rows;      /* an array of objects */
-    struct map index;  /* id -> row, borrowed */
+    char *path;       /* absolute */
+    json_t *rows;     /* an array of objects */
+    struct map index; /* id -> row, borrowed */
 };
 
-#define TABLE_INIT { TABLE_LAYERS, NULL, NULL, MAP_INIT }
+#define TABLE_INIT                                                                                 \
+    { TABLE_LAYERS, NULL, NULL, MAP_INIT }
 
 /* ROOT is store->root or one of the additional roots. A missing or empty file, or `null`, is a table without rows. */
 int table_read(const struct store *store, const char *root, enum table_kind kind, struct table *out,
                struct error *error);
 /* Takes the shared lock, reads, releases it. */
-int table_read_shared(const struct store *store, const char *root, enum table_kind kind, struct table *out,
-                      struct error *error);
+int table_read_shared(const struct store *store, const char *root, enum table_kind kind,
+                      struct table *out, struct error *error);
 /* Token first, then the table in one durable step. LOCK is the exclusive lock of the table. */
 int table_save(const struct table *table, const struct lock *lock, struct error *error);
 void table_free(struct table *table);
