@@ -299,8 +299,14 @@ static int put_entry(struct stream *stream, const struct layer_walk *walk,
     if (!S_ISDIR(entry->mode)) {
         buf_append_str(&stream->name, entry->tar_name);
     }
-    if (entry
-            ->is_whiteout) { /* before hard links: the kernel makes all whiteouts of a mount one inode */
+    if (stream->name.len >= PATH_MAX) {
+        error_set(error, ERROR_INPUT, "a path in the layer has %zu bytes: '%.60s…'",
+                  stream->name.len, stream->name.data);
+        return error_hint(error, "no tool could open it by its name; keep paths below %d bytes",
+                          PATH_MAX);
+    }
+    /* Before hard links: the kernel makes all whiteouts of a mount one inode. */
+    if (entry->is_whiteout) {
         const struct tar_header marker = { .name = buf_str(&stream->name),
                                            .link = STR_EMPTY,
                                            .type = TAR_FILE };
