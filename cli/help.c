@@ -145,7 +145,7 @@ void help_overview(struct buf *out, const char *program) {
     buf_printf(out, "\n`%s help COMMAND` tells more about a command.\n", program);
 }
 
-/* Text for man(7): no backslash means anything, nor does a leading dot or quote. */
+/* Text for man(7): no backslash or backtick means anything, nor does a leading dot or quote. */
 static void append_roff(struct buf *out, struct str text) {
     bool is_line_start = true;
     for (size_t i = 0; i < text.len; i++) {
@@ -157,6 +157,8 @@ static void append_roff(struct buf *out, struct str text) {
             buf_append_c(out, "\\e");
         } else if (c == '-') {
             buf_append_c(out, "\\-");
+        } else if (c == '`') {
+            buf_append_c(out, "\\(ga"); /* not a quotation mark */
         } else {
             buf_append_byte(out, c);
         }

@@ -83,7 +83,7 @@ static json_t *entry_json(const struct entry *entry) {
                      entry->created_by, "size", (json_int_t)entry->size, "comment", entry->comment);
 }
 
-static void add_row(struct table *table, const struct options *options, const struct entry *entry,
+static void add_row(struct columns *table, const struct options *options, const struct entry *entry,
                     int64_t now) {
     bool is_whole = option_flag(options, "no-trunc", false);
     bool is_human = option_flag(options, "human", true);
@@ -93,13 +93,13 @@ static void add_row(struct table *table, const struct options *options, const st
     if (entry->has_created) {
         time_format(created, entry->created);
     }
-    table_add(table, entry->id);
-    table_add(table, is_human && entry->has_created ? human_age(arena, entry->created, now)
-                                                    : arena_strdup(arena, created));
-    table_add(table, human_line(arena, str_of(entry->created_by), width));
-    table_add(table, is_human ? human_size(arena, entry->size)
-                              : arena_printf(arena, "%" PRIu64, entry->size));
-    table_add(table, human_line(arena, str_of(entry->comment), width));
+    columns_add(table, entry->id);
+    columns_add(table, is_human && entry->has_created ? human_age(arena, entry->created, now)
+                                                      : arena_strdup(arena, created));
+    columns_add(table, human_line(arena, str_of(entry->created_by), width));
+    columns_add(table, is_human ? human_size(arena, entry->size)
+                                : arena_printf(arena, "%" PRIu64, entry->size));
+    columns_add(table, human_line(arena, str_of(entry->comment), width));
 }
 
 static void print_entries(const struct options *options, struct arena *arena,
@@ -118,15 +118,15 @@ static void print_entries(const struct options *options, struct arena *arena,
         buf_append_byte(out, '\n');
     } else {
         static const char *const headings[] = { "ID", "CREATED", "CREATED BY", "SIZE", "COMMENT" };
-        struct table table = { .arena = arena, .columns = 5, .gap = 2 };
+        struct columns table = { .arena = arena, .width = 5, .gap = 2 };
         int64_t now = time_now();
         for (size_t i = 0; i < 5; i++) {
-            table_add(&table, headings[i]);
+            columns_add(&table, headings[i]);
         }
         for (size_t i = count; i > 0; i--) {
             add_row(&table, options, &entries[i - 1], now);
         }
-        table_print(&table, out);
+        columns_print(&table, out);
     }
 }
 

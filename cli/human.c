@@ -62,12 +62,12 @@ const char *human_line(struct arena *arena, struct str text, size_t width) {
     return line;
 }
 
-void table_add(struct table *table, const char *cell) {
-    if (table->cell_count == table->cell_capacity) {
-        table->cells = vec_grow(table->arena, table->cells, table->cell_count,
-                                &table->cell_capacity, sizeof(*table->cells));
+void columns_add(struct columns *columns, const char *cell) {
+    if (columns->cell_count == columns->cell_capacity) {
+        columns->cells = vec_grow(columns->arena, columns->cells, columns->cell_count,
+                                  &columns->cell_capacity, sizeof(*columns->cells));
     }
-    table->cells[table->cell_count++] = cell;
+    columns->cells[columns->cell_count++] = cell;
 }
 
 /* Columns a terminal needs, taking every character for one. */
@@ -79,24 +79,24 @@ static size_t text_width(const char *text) {
     return width;
 }
 
-static size_t column_width(const struct table *table, size_t column) {
+static size_t column_width(const struct columns *columns, size_t column) {
     size_t widest = 0;
-    for (size_t i = column; i < table->cell_count; i += table->columns) {
-        size_t width = text_width(table->cells[i]);
+    for (size_t i = column; i < columns->cell_count; i += columns->width) {
+        size_t width = text_width(columns->cells[i]);
         widest = width > widest ? width : widest;
     }
     return widest;
 }
 
-void table_print(const struct table *table, struct buf *out) {
-    size_t *widths = arena_array(table->arena, table->columns, sizeof(*widths));
-    for (size_t column = 0; column < table->columns; column++) {
-        widths[column] = column_width(table, column) + table->gap;
+void columns_print(const struct columns *columns, struct buf *out) {
+    size_t *widths = arena_array(columns->arena, columns->width, sizeof(*widths));
+    for (size_t column = 0; column < columns->width; column++) {
+        widths[column] = column_width(columns, column) + columns->gap;
     }
-    for (size_t i = 0; i < table->cell_count; i++) {
-        size_t column = i % table->columns;
-        const char *cell = table->cells[i];
-        if (column + 1 < table->columns) {
+    for (size_t i = 0; i < columns->cell_count; i++) {
+        size_t column = i % columns->width;
+        const char *cell = columns->cells[i];
+        if (column + 1 < columns->width) {
             buf_printf(out, "%s%*s", cell, (int)(widths[column] - text_width(cell)), "");
         } else {
             buf_append_c(out, cell);

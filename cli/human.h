@@ -11,15 +11,15 @@ const char *human_age(struct arena *arena, int64_t time, int64_t now);
 /* TEXT in at most WIDTH bytes, the rest replaced by `...`; control characters become spaces. */
 const char *human_line(struct arena *arena, struct str text, size_t width);
 
-/* Cells in rows of COLUMNS, padded to columns that stand GAP spaces apart. No spaces at line ends. */
-struct table {
+/* Cells in rows of WIDTH, padded to columns that stand GAP spaces apart. No spaces at line ends. */
+struct columns {
     struct arena *arena;
-    size_t columns;
+    size_t width; /* cells a row */
     size_t gap;
     const char **cells;
     size_t cell_count, cell_capacity;
 };
-void table_add(struct table *table, const char *cell);
-void table_print(const struct table *table, struct buf *out);
+void columns_add(struct columns *columns, const char *cell);
+void columns_print(const struct columns *columns, struct buf *out);
 
 #endif

@@ -36,7 +36,7 @@ struct listing {
     struct arena *arena;
     const struct layer_list *layers;
     int64_t now;
-    struct table table;
+    struct columns table;
     json_t *json;
     struct buf *out;
 };
@@ -51,11 +51,11 @@ static void add_heading(struct listing *listing) {
     static const char *const headings[] = { "REPOSITORY", "TAG",     "DIGEST",
                                             "IMAGE ID",   "CREATED", "SIZE" };
     bool has_digests = option_flag(listing->options, "digests", false);
-    listing->table.columns = has_digests ? 6 : 5;
+    listing->table.width = has_digests ? 6 : 5;
     for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++) {
         bool is_shown = i != 2 || has_digests;
         if (is_shown && !option_flag(listing->options, "noheading", false)) {
-            table_add(&listing->table, headings[i]);
+            columns_add(&listing->table, headings[i]);
         }
     }
 }
@@ -64,15 +64,15 @@ static void add_row(struct listing *listing, const struct image *image, struct s
                     uint64_t size) {
     const char *repository, *tag;
     stored_image_split_name(name, listing->arena, &repository, &tag);
-    table_add(&listing->table, repository);
-    table_add(&listing->table, tag);
+    columns_add(&listing->table, repository);
+    columns_add(&listing->table, tag);
     if (option_flag(listing->options, "digests", false)) {
-        table_add(&listing->table,
-                  image->digest.len > 0 ? str_dup(listing->arena, image->digest) : "<none>");
+        columns_add(&listing->table,
+                    image->digest.len > 0 ? str_dup(listing->arena, image->digest) : "<none>");
     }
-    table_add(&listing->table, shown_id(listing, image));
-    table_add(&listing->table, human_age(listing->arena, image->created, listing->now));
-    table_add(&listing->table, human_size(listing->arena, size));
+    columns_add(&listing->table, shown_id(listing, image));
+    columns_add(&listing->table, human_age(listing->arena, image->created, listing->now));
+    columns_add(&listing->table, human_size(listing->arena, size));
 }
 
 /* The members of `buildah images --json`. */
@@ -171,7 +171,7 @@ static int print_images(const struct invocation *invocation, const struct store 
                                .now = time_now(),
                                .json = json,
                                .out = &out };
-    listing.table = (struct table){ .arena = invocation->arena, .gap = 3 };
+    listing.table = (struct columns){ .arena = invocation->arena, .gap = 3 };
     add_heading(&listing);
     if (add_images(&listing, &images, error) < 0) {
         return -1;
@@ -183,7 +183,7 @@ static int print_images(const struct invocation *invocation, const struct store 
         json_write_indented(&out, json, 4);
         buf_append_byte(&out, '\n');
     } else {
-        table_print(&listing.table, &out);
+        columns_print(&listing.table, &out);
     }
     return output_write(&out, error);
 }

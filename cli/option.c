@@ -181,12 +181,13 @@ static int refuse_unknown(const struct parser *parser, const char *word, char le
     for (size_t i = 0; i < parser->options->count; i++) {
         candidates[i] = parser->options->values[i].spec->name;
     }
-    const char *nearest = str_nearest(name, candidates, parser->options->count);
-    if (nearest == NULL) { /* an abbreviation */
-        for (size_t i = 0; i < parser->options->count && nearest == NULL; i++) {
-            nearest =
-                name.len > 1 && str_has_prefix(str_of(candidates[i]), name) ? candidates[i] : NULL;
-        }
+    const char *nearest = NULL;
+    for (size_t i = 0; i < parser->options->count && name.len > 1 && nearest == NULL; i++) {
+        /* An abbreviation, which other programs understand. */
+        nearest = str_has_prefix(str_of(candidates[i]), name) ? candidates[i] : NULL;
+    }
+    if (nearest == NULL && name.len > 2) { /* anything shorter is near to something */
+        nearest = str_nearest(name, candidates, parser->options->count);
     }
     return nearest == NULL ? hint_usage(parser)
                            : error_hint(parser->error, "did you mean --%s?", nearest);

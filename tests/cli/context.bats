@@ -1,0 +1,109 @@
+#!/usr/bin/env bats
+# Which Dockerfile and which context. `plan` reads them as `build` does, and makes nothing.
+load helper
+
+scratch() { # $1: file
+    mkdir -p "$(dirname "$1")"
+    printf 'FROM scratch\nLABEL file=%s\n' "$1" > "$1"
+}
+
+@test "without a Dockerfile, what was looked for is named" {
+    mkdir context
+    run_bud 125 build context
+    is "${stderr_lines[0]}" "error: no Dockerfile: there is neither context/Containerfile nor context/Dockerfile"
+    run_bud 125 build
+    is "${stderr_lines[0]}" "error: no Dockerfile: there is neither ./Containerfile nor ./Dockerfile"
+    run_bud 125 build -f nope context
+    is "${stderr_lines[0]}" "error: no Dockerfile: there is neither nope nor context/nope"
+}
+
+@test "Containerfile comes before Dockerfile" {
+    scratch context/Dockerfile
+    run_bud 0 plan context
+    echo NONSENSE > context/Containerfile
+    run_bud 125 plan context
+    contains "$stderr" "context/Containerfile:1"
+}
+
+@test "--file is relative to the current directory, then to the context" {
+    scratch context/other
+    run_bud 0 plan -f context/other context
+    run_bud 0 plan -f other context
+    run_bud 0 plan --file="$PWD/context/other" context
+    echo NONSENSE > other
+    run_bud 125 plan -f other context
+    contains "$stderr" "other:1"
+}
+
+@test "--file - is standard input" {
+    mkdir context
+    run_bud 0 plan -f - context <<< 'FROM scratch'
+    run_bud 125 plan -f - context <<< 'NONSENSE'
+    contains "$stderr" "standard input:1"
+}
+
+@test "the context may stand anywhere" {
+    scratch context/Dockerfile
+    run_bud 0 plan context --target ''
+    run_bud 0 plan -- context
+    cd context
+    run_bud 0 plan
+    run_bud 0 plan .
+}
+
+@test "what is no context directory is an error" {
+    touch file
+    run_bud 125 build nowhere
+    is "${stderr_lines[0]}" "error: context nowhere: No such file or directory"
+    run_bud 125 build file
+    is "${stderr_lines[0]}" "error: context file: an archive as context is not done yet"
+    run_bud 125 build -
+    is "${stderr_lines[0]}" "error: a context from standard input is not done yet"
+    for context in https://example.com/a.git git@example.com:a git://example.com/a github.com/a/b; do
+        run_bud 125 build "$context"
+        is "${stderr_lines[0]}" "error: context $context: a remote context is not done yet"
+    done
+}
+
+@test "what cannot be a Dockerfile is an error" {
+    mkdir context
+    run_bud 125 build -f context context
+    is "${stderr_lines[0]}" "error: context is a directory, not a Dockerfile"
+    run_bud 125 build -f /dev/zero context
+    contains "$stderr" "cannot read the Dockerfile"
+    touch context/Containerfile.in
+    run_bud 125 build -f Containerfile.in context
+    is "${stderr_lines[0]}" "error: --file Containerfile.in: the C preprocessor is not done yet"
+    run_bud 125 build -f https://example.com/Dockerfile context
+    run_bud 125 build -f one -f two context
+    is "${stderr_lines[0]}" "error: more than one --file is not done yet"
+}
+
+@test "values of options are checked before anything is read" {
+    run_bud 2 build --label =x .
+    is "${stderr_lines[0]}" "error: --label: \`=x\` is not NAME=VALUE"
+    run_bud 2 build --annotation x .
+    run_bud 2 build --annotation a=b --format docker .
+    is "${stderr_lines[1]}" "hint: use --format oci, or --label"
+    run_bud 2 build --add-host host .
+    is "${stderr_lines[0]}" "error: --add-host: \`host\` is not NAME:ADDRESS"
+    run_bud 2 build --add-host host:1.2.3 .
+    run_bud 125 build --add-host host:host-gateway .
+    run_bud 2 build --cap-add 'net raw' .
+    run_bud 2 build --timestamp 99999999999999 .
+    run_bud 125 build -t 'UPPER CASE' .
+    contains "$stderr" "UPPER CASE"
+}
+
+@test "bud is build, bud bud is build, and so is buildah bud" {
+    for words in "" build bud build-using-dockerfile; do
+        # shellcheck disable=SC2086
+        run_bud 125 $words -t x nowhere
+        is "${stderr_lines[0]}" "error: context nowhere: No such file or directory"
+    done
+    ln -s "$BUD" buildah
+    run --separate-stderr -125 ./buildah bud -t x nowhere
+    is "${stderr_lines[0]}" "error: context nowhere: No such file or directory"
+    run --separate-stderr -0 ./buildah bud --help
+    contains "$output" "Usage: buildah build"
+}

@@ -1,0 +1,54 @@
+# For tests of what a user of bud sees. Each test has a store and a directory of its own; `bud` below is the program,
+# pointed at that store.
+bats_require_minimum_version 1.5.0
+
+REPOSITORY=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+BUD=${BUD:-$REPOSITORY/build/bud}
+BUD=$(realpath "$BUD")
+
+setup() {
+    STORE=$BATS_TEST_TMPDIR/store
+    mkdir -p "$STORE" "$BATS_TEST_TMPDIR/work"
+    STORAGE=(--root "$STORE/root" --runroot "$STORE/run" --storage-driver overlay)
+    # What the person who runs the tests has set must not matter.
+    unset BUILDAH_FORMAT BUILDAH_LAYERS BUILDAH_ISOLATION BUILDAH_RUNTIME SOURCE_DATE_EPOCH
+    export NO_COLOR=1
+    cd "$BATS_TEST_TMPDIR/work" || return 1
+}
+
+bud() {
+    "$BUD" "${STORAGE[@]}" "$@"
+}
+
+# For `run`, with the standard output and error apart in $output and $stderr.
+run_bud() { # $1: the exit status that is expected; the rest: words for bud
+    local status_wanted=$1
+    shift
+    run --separate-stderr "-$status_wanted" bud "$@"
+}
+
+# A Dockerfile of standard input, in the context $1.
+context() {
+    mkdir -p "$1"
+    cat > "$1/Dockerfile"
+}
+
+# The image `busybox`, made from a tar that is made once for all tests of a file.
+import_busybox() {
+    local tar=$BATS_FILE_TMPDIR/busybox.tar
+    [ -e "$tar" ] || "$REPOSITORY/examples/hello/busybox-rootfs" > "$tar"
+    bud import "$tar" busybox > /dev/null
+}
+
+# Fails, showing both, unless the text $1 has the part $2.
+contains() {
+    [[ $1 == *"$2"* ]] && return 0
+    printf 'not found: %s\nin:\n%s\n' "$2" "$1" >&2
+    return 1
+}
+
+is() {
+    [ "$1" = "$2" ] && return 0
+    printf 'wanted: %s\nfound:  %s\n' "$2" "$1" >&2
+    return 1
+}

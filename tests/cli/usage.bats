@@ -1,0 +1,149 @@
+#!/usr/bin/env bats
+# How bud is called, and what it says to a wrong call. Nothing here needs an image.
+load helper
+
+@test "without a word, bud lists its commands" {
+    run_bud 0 --help
+    contains "$output" "Usage: bud [build] [OPTION...] [CONTEXT]"
+    run --separate-stderr -0 "$BUD"
+    for command in build plan images tag rmi inspect history import info version help; do
+        contains "$output" "  $command "
+    done
+}
+
+@test "every command tells what it does, in two ways" {
+    for command in build plan images tag rmi inspect history import info version help; do
+        run_bud 0 help "$command"
+        contains "$output" "Usage: bud $command"
+        local by_help=$output
+        run_bud 0 "$command" --help
+        is "$output" "$by_help"
+    done
+}
+
+@test "help is on standard output and needs no store" {
+    STORAGE=(--root /proc/nowhere)
+    run_bud 0 build --help
+    is "$stderr" ""
+    contains "$output" "--build-arg NAME[=VALUE]"
+    contains "$output" "\`host\` (default: it shares"
+}
+
+@test "every command has a man page" {
+    for command in build plan images tag rmi inspect history import info version help; do
+        run_bud 0 help --man "$command"
+        contains "${lines[0]}" '.TH "BUD\-'
+    done
+    run_bud 0 help --man
+    contains "${lines[0]}" '.TH BUD 1'
+}
+
+@test "the completion script is bash" {
+    "$BUD" help --completion > completion
+    bash -n completion
+    bash -c '. ./completion; COMP_WORDS=(bud im) COMP_CWORD=1; _bud; echo "${COMPREPLY[*]}"' > found
+    is "$(cat found)" "images import"
+    bash -c '. ./completion; COMP_WORDS=(bud build --lay) COMP_CWORD=2; _bud; echo "${COMPREPLY[*]}"' > found
+    is "$(cat found)" "--layers"
+}
+
+@test "version" {
+    run_bud 0 version
+    is "$output" "bud version $(cat "$REPOSITORY/VERSION")"
+    run --separate-stderr -0 "$BUD" --version
+    is "$output" "bud version $(cat "$REPOSITORY/VERSION")"
+    run_bud 0 version --json
+    is "$(jq -r .version <<< "$output")" "$(cat "$REPOSITORY/VERSION")"
+}
+
+@test "global options stand before or after the command" {
+    run_bud 0 images --log-level debug
+    run_bud 0 --log-level=debug images
+    run_bud 2 --log-level loud images
+    is "${stderr_lines[0]}" "error: --log-level: \`loud\` is no log level"
+}
+
+@test "an unknown option is an error with status 2 that names a near one" {
+    run_bud 2 build --targett x .
+    is "$output" ""
+    is "${stderr_lines[0]}" "error: unknown option --targett"
+    is "${stderr_lines[1]}" "hint: did you mean --target?"
+    run_bud 2 images --nope
+    is "${stderr_lines[0]}" "error: unknown option --nope"
+    run_bud 2 -Z .
+    is "${stderr_lines[0]}" "error: unknown option -Z"
+}
+
+@test "an abbreviated option is not understood" {
+    run_bud 2 build --no-c .
+    is "${stderr_lines[0]}" "error: unknown option --no-c"
+    is "${stderr_lines[1]}" "hint: did you mean --no-cache?"
+}
+
+@test "a missing or malformed value is an error with status 2" {
+    run_bud 2 build --target
+    is "${stderr_lines[0]}" "error: --target needs a value: --target STAGE"
+    run_bud 2 build --layers=perhaps .
+    is "${stderr_lines[0]}" "error: --layers takes true or false, not \`perhaps\`"
+    run_bud 2 build --jobs many .
+    is "${stderr_lines[0]}" "error: --jobs takes a whole number, not \`many\`"
+    SOURCE_DATE_EPOCH=yesterday run_bud 2 build .
+    is "${stderr_lines[0]}" "error: SOURCE_DATE_EPOCH in the environment takes a whole number, not \`yesterday\`"
+}
+
+@test "too few and too many arguments are errors with status 2" {
+    run_bud 2 tag only-one
+    is "${stderr_lines[1]}" "hint: usage: bud tag NAME NEW-NAME..."
+    run_bud 2 inspect
+    run_bud 2 build one two
+    is "${stderr_lines[0]}" "error: \`bud build\` takes fewer arguments: \`two\` is too many"
+    run_bud 2 version now
+    run_bud 2 rmi
+    run_bud 2 rmi --all x
+    run_bud 2 info --deep
+}
+
+@test "a misspelt command is taken for a context, and the command is suggested" {
+    run_bud 125 imags
+    is "${stderr_lines[0]}" "error: context imags: No such file or directory"
+    is "${stderr_lines[1]}" "hint: did you mean the command \`images\`?"
+    run_bud 2 help imags
+    is "${stderr_lines[1]}" "hint: did you mean \`images\`?"
+}
+
+@test "options of Buildah and Docker that are not done yet are errors that say so" {
+    for option in --secret=id=x --ssh=default --platform=linux/arm64 --cache-from=x --memory=1g -m1g \
+        --output=type=tar --build-context=a=b --device=/dev/null --unsetenv=A --dns=1.1.1.1 --squash-all; do
+        run_bud 125 build "$option" .
+        contains "${stderr_lines[0]}" "is not done yet"
+        contains "${stderr_lines[1]}" "hint: "
+    done
+}
+
+@test "of options that are done in part, the rest is an error that says so" {
+    for option in --network=bridge --net=private --isolation=chroot --pull --pull=always --rm=false --force-rm=false \
+        --skip-unused-stages=false --identity-label --format=v1 --pid=host; do
+        run_bud 125 build "$option" .
+        contains "${stderr_lines[0]}" "not done yet"
+    done
+    BUILDAH_ISOLATION=chroot run_bud 125 build .
+    is "${stderr_lines[0]}" "error: BUILDAH_ISOLATION in the environment: \`chroot\` is not done yet"
+}
+
+@test "colours are only for terminals, and not where NO_COLOR is set" {
+    run_bud 2 --nope
+    [[ $stderr != *$'\033'* ]]
+    unset NO_COLOR
+    run_bud 2 --nope
+    [[ $stderr != *$'\033'* ]]
+}
+
+@test "an output that cannot be written is an error" {
+    run --separate-stderr -125 bash -c '"$1" version > /dev/full' - "$BUD"
+    contains "$stderr" "standard output"
+}
+
+@test "closed standard descriptors do no harm" {
+    "$BUD" version <&- 2>&-
+    run -125 bash -c '"$1" --root /proc/nowhere images >&- 2>&-' - "$BUD"
+}

@@ -1,0 +1,131 @@
+/* Sizes, ages and columns for people; subordinate IDs. */
+#include "cli/human.h"
+#include "cli/userns.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define SECOND INT64_C(1000000000)
+
+static void sizes_have_three_digits(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t bytes;
+        const char *text;
+    } rows[] = {
+        { 0, "0 B" },           { 999, "999 B" },          { 1000, "1 kB" },
+        { 1234, "1.23 kB" },    { 12345, "12.3 kB" },      { 999499, "999 kB" },
+        { 999500, "1 MB" },     { 3147264, "3.15 MB" },    { 6295000, "6.29 MB" },
+        { 1000000000, "1 GB" }, { UINT64_MAX, "18.4 EB" },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        assert_string_equal(human_size(&arena, rows[i].bytes), rows[i].text);
+    }
+}
+
+static void ages_are_dockers(void **state) {
+    (void)state;
+    static const struct {
+        int64_t seconds;
+        const char *text;
+    } rows[] = {
+        { -5, "Less than a second ago" },
+        { 0, "Less than a second ago" },
+        { 1, "1 second ago" },
+        { 59, "59 seconds ago" },
+        { 60, "About a minute ago" },
+        { 120, "2 minutes ago" },
+        { 3599, "59 minutes ago" },
+        { 3600, "About an hour ago" },
+        { 5400, "2 hours ago" },
+        { 47 * 3600, "47 hours ago" },
+        { 48 * 3600, "2 days ago" },
+        { 14 * 86400, "2 weeks ago" },
+        { 60 * 86400, "2 months ago" },
+        { 800 * 86400, "2 years ago" },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        int64_t now = 2000000000 * SECOND;
+        assert_string_equal(human_age(&arena, now - rows[i].seconds * SECOND, now), rows[i].text);
+    }
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    assert_string_equal(human_age(&arena, INT64_MIN, INT64_MAX), "584 years ago");
+}
+
+static void lines_are_cut_between_characters(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t width;
+        const char *line;
+    } rows[] = {
+        { "short", 10, "short" },
+        { "exactly 10", 10, "exactly 10" },
+        { "longer than 10", 10, "longer ..." },
+        { "sechs \xc3\xa4\xc3\xa4\xc3\xa4", 10, "sechs ..." },
+        { "a\nb\tc\033d", 10, "a b c d" },
+        { "\xa4\xa4\xa4\xa4\xa4", 4, "..." },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        assert_string_equal(human_line(&arena, str_of(rows[i].text), rows[i].width), rows[i].line);
+    }
+}
+
+static void columns_are_aligned(void **state) {
+    (void)state;
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    struct columns columns = { .arena = &arena, .width = 3, .gap = 2 };
+    static const char *const cells[] = { "A", "LONG", "C", "longer", "\xc3\xa4", "" };
+    for (size_t i = 0; i < COUNT(cells); i++) {
+        columns_add(&columns, cells[i]);
+    }
+    columns_print(&columns, &out);
+    assert_string_equal(out.data, "A       LONG  C\n"
+                                  "longer  \xc3\xa4\n");
+}
+
+static void subordinate_ids_are_read(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t count;
+        uint64_t start, length;
+    } rows[] = {
+        { "", 0, 0, 0 },
+        { "me:100000:65536\n", 1, 100000, 65536 },
+        { "me:100000:65536", 1, 100000, 65536 },
+        { "you:1:2\nme:3:4\n", 1, 3, 4 },
+        { "1000:5:6\n", 1, 5, 6 },
+        { "mee:1:2\n", 0, 0, 0 },
+        { "me:1\n", 0, 0, 0 },
+        { "me\n", 0, 0, 0 },
+        { "me:x:2\nme:1:y\nme:1:0\nme:-1:2\n", 0, 0, 0 },
+        { "me:4294967296:1\n", 0, 0, 0 },
+        { "# me:1:2\nme:1:2\nme:7:8\n", 2, 1, 2 },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct id_range ranges[4] = { { 0, 0 } };
+        assert_int_equal(userns_parse_ranges(str_of(rows[i].text), "me", "1000", ranges, 4),
+                         rows[i].count);
+        assert_int_equal(ranges[0].start, rows[i].start);
+        assert_int_equal(ranges[0].count, rows[i].length);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes_have_three_digits),          cmocka_unit_test(ages_are_dockers),
+        cmocka_unit_test(lines_are_cut_between_characters), cmocka_unit_test(columns_are_aligned),
+        cmocka_unit_test(subordinate_ids_are_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
