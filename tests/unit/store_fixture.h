@@ -50,7 +50,9 @@ static inline struct store *fixture_open(const struct fixture *fixture, const ch
 static inline int fixture_bare(void **state) {
     struct fixture *fixture = xcalloc(1, sizeof(*fixture));
 
-    strcpy(fixture->directory, "/tmp/bud-store-XXXXXX");
+    /* In memory where that is possible: every image published is a syncfs(). */
+    strcpy(fixture->directory,
+           access("/dev/shm", W_OK) == 0 ? "/dev/shm/bud-store-XXXXXX" : "/tmp/bud-store-XXXXXX");
     assert_non_null(mkdtemp(fixture->directory));
     snprintf(fixture->root, sizeof(fixture->root), "%s/root", fixture->directory);
     snprintf(fixture->run_root, sizeof(fixture->run_root), "%s/run", fixture->directory);
@@ -109,9 +111,19 @@ static inline bool fixture_has(struct fixture *fixture, const char *relative) {
     return access(fixture_path(fixture, relative), F_OK) == 0;
 }
 
+/* NAME made as long as a snapshot's ID is. */
+static inline char *fixture_snapshot_id(struct fixture *fixture, const char *name) {
+    char *id = arena_alloc(&fixture->arena, SNAPSHOT_ID_LEN + 1);
+
+    memset(id, 'x', SNAPSHOT_ID_LEN);
+    memcpy(id, name, strlen(name));
+    return id;
+}
+
 /* A snapshot with one file, digested and with its tar-split log, as a finished build step leaves it. */
-static inline struct layer_draft fixture_snapshot(struct fixture *fixture, const char *id,
+static inline struct layer_draft fixture_snapshot(struct fixture *fixture, const char *name,
                                                   const char *file, const char *content) {
+    const char *id = fixture_snapshot_id(fixture, name);
     _cleanup_error_ struct error error = ERROR_INIT;
     char *directory = arena_printf(&fixture->arena, "bud/snapshots/%s", id);
     char *diff_path = arena_printf(&fixture->arena, "%s/diff", directory);
