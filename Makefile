@@ -7,7 +7,7 @@
 BUILD ?= build
 SAN ?=
 ifneq ($(SAN),)
-BUILD := $(BUILD)/san
+override BUILD := $(BUILD)/san
 endif
 
 CC ?= gcc
