@@ -7,7 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define MAX_RESULT 200 /* an LMDB key has at most 511 bytes */
+#define MAX_RESULT 200             /* an LMDB key has at most 511 bytes */
+#define MAP_SIZE ((size_t)4 << 30) /* address space, not memory or disk */
 
 struct cache {
     struct cache_file *file;
@@ -18,7 +19,7 @@ int cache_open(const struct store *store, enum cache_access access, struct cache
     (void)error; /* a cache that cannot be used is an empty one */
     _cleanup_free_ char *directory = xasprintf("%s/bud", store->root);
     struct cache *cache = xcalloc(1, sizeof(*cache));
-    cache->file = cache_file_open(directory, access);
+    cache->file = cache_file_open(directory, access, MAP_SIZE);
     *out = cache;
     return 0;
 }

@@ -16,7 +16,6 @@
 #define MARK_NAME FILE_NAME "-unsynced"
 #define DAMAGED_PREFIX FILE_NAME ".damaged-"
 #define FORMAT "bud-cache 1"
-#define MAP_SIZE ((size_t)4 << 30) /* address space, not memory or disk */
 #define MAX_READERS 512
 
 static const char *const table_names[CACHE_TABLES] = {
@@ -26,9 +25,10 @@ static const char *const table_names[CACHE_TABLES] = {
 };
 
 struct cache_file {
-    char *path;    /* of cache.mdb */
-    int directory; /* that holds it; -1: there is none */
-    MDB_env *env;  /* NULL: nothing can be read or stored */
+    char *path;      /* of cache.mdb */
+    int directory;   /* that holds it; -1: there is none */
+    size_t map_size; /* to begin with */
+    MDB_env *env;    /* NULL: nothing can be read or stored */
     MDB_dbi tables[CACHE_TABLES];
     bool is_writable;
     bool is_unreadable;
@@ -170,7 +170,7 @@ static struct verdict open_env(struct cache_file *file, enum cache_access access
     if (code == 0) {
         mdb_env_set_maxdbs(file->env, CACHE_TABLES);
         mdb_env_set_maxreaders(file->env, MAX_READERS);
-        mdb_env_set_mapsize(file->env, MAP_SIZE);
+        mdb_env_set_mapsize(file->env, file->map_size);
         code = mdb_env_open(file->env, file->path, flags, 0600);
     }
     if (code) {
@@ -269,10 +269,12 @@ static void open_best(struct cache_file *file, enum cache_access access) {
     }
 }
 
-struct cache_file *cache_file_open(const char *directory, enum cache_access access) {
+struct cache_file *cache_file_open(const char *directory, enum cache_access access,
+                                   size_t map_size) {
     struct cache_file *file = xcalloc(1, sizeof(*file));
     pthread_rwlock_init(&file->map_lock, NULL);
     pthread_mutex_init(&file->mutex, NULL);
+    file->map_size = map_size;
     file->path = xasprintf("%s/" FILE_NAME, directory);
     if (access == CACHE_WRITE && mkdir(directory, 0700) && errno != EEXIST) {
         log_warn("cannot create %s: nothing will be remembered of this build: %s", directory,

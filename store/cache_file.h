@@ -31,8 +31,10 @@ enum cache_table {
 struct cache_file;
 
 /* Opens DIRECTORY/cache.mdb, created with CACHE_WRITE. Never fails: with a file that cannot be used, reading finds
- * nothing and writing does nothing, after a warning. */
-struct cache_file *cache_file_open(const char *directory, enum cache_access access);
+ * nothing and writing does nothing, after a warning. MAP_SIZE bytes of address space are reserved; it grows by itself
+ * when the file does. */
+struct cache_file *cache_file_open(const char *directory, enum cache_access access,
+                                   size_t map_size);
 void cache_file_close(struct cache_file *file);
 /* False when there is a file that could not be read: not finding something in it says nothing then. */
 bool cache_file_is_readable(const struct cache_file *file);
