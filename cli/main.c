@@ -4,14 +4,14 @@
 
 #include <unistd.h>
 
-/* A descriptor 0 to 2 that the caller closed would be given to the first file opened, and messages would go there. */
+/* A descriptor 0 to 2 that the caller closed would be given to the first file opened, and messages would go there. Opened
+ * for the wrong direction it stays what it was: using it is an error. */
 static void open_standard_descriptors(void) {
-    int fd;
-    do {
-        fd = open("/dev/null", O_RDWR); /* inherited on purpose, as the real ones are */
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0) {
-        close(fd);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            /* The lowest free one, which is this; inherited on purpose, as the real ones are. */
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
     }
 }
 

@@ -145,5 +145,7 @@ load helper
 
 @test "closed standard descriptors do no harm" {
     "$BUD" version <&- 2>&-
-    run -125 bash -c '"$1" --root /proc/nowhere images >&- 2>&-' - "$BUD"
+    run -125 bash -c '"$1" version >&-' - "$BUD"
+    contains "$output" "standard output"
+    run -125 bash -c '"$1" version >&- 2>&-' - "$BUD"
 }
