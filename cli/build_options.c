@@ -123,7 +123,7 @@ const struct option_spec running_options[] = {
     { .name = NULL },
 };
 
-/* Not shown: what scripts for other tools pass. */
+/* Named in the help, not described. */
 #define UNDONE(NAME, KIND, VALUE)                                                                  \
     { .name = NAME, .kind = KIND, .value = VALUE, .only = "", .help = "" }
 #define UNDONE_LETTER(NAME, LETTER, KIND, VALUE)                                                   \
@@ -161,6 +161,12 @@ const struct option_spec undone_options[] = {
       .only = "true",
       .instead = "stages nothing needs are never built; name one with --target",
       .help = "true: stages nothing needs are never built" },
+    { .name = "platform",
+      .kind = OPTION_SET,
+      .value = "PLATFORM",
+      .help = "only the one of this machine, as in linux/amd64" },
+    { .name = "arch", .kind = OPTION_TEXT, .value = "ARCHITECTURE", .help = "only this machine's" },
+    { .name = "os", .kind = OPTION_TEXT, .value = "SYSTEM", .help = "only linux" },
     ONLY("identity-label", OPTION_FLAG, "false", "false: no label names the builder"),
     ONLY("userns", OPTION_TEXT, "host", "`host`: RUN has bud's user namespace"),
     ONLY("pid", OPTION_TEXT, "private container", "`private`: RUN has its own processes"),
@@ -182,7 +188,6 @@ const struct option_spec undone_options[] = {
     UNDONE_INSTEAD("unsetenv", OPTION_SET, "NAME", "write `ENV NAME=` in the Dockerfile"),
     UNDONE("all-platforms", OPTION_FLAG, NULL),
     UNDONE("allow", OPTION_SET, "ENTITLEMENT"),
-    UNDONE("arch", OPTION_TEXT, "ARCHITECTURE"),
     UNDONE("attest", OPTION_LIST, "ATTESTATION"),
     UNDONE("authfile", OPTION_TEXT, "FILE"),
     UNDONE("build-context", OPTION_LIST, "NAME=VALUE"),
@@ -222,7 +227,6 @@ const struct option_spec undone_options[] = {
     UNDONE("no-hostname", OPTION_FLAG, NULL),
     UNDONE("no-hosts", OPTION_FLAG, NULL),
     UNDONE("omit-history", OPTION_FLAG, NULL),
-    UNDONE("os", OPTION_TEXT, "SYSTEM"),
     UNDONE("os-feature", OPTION_TEXT, "FEATURE"),
     UNDONE("os-version", OPTION_TEXT, "VERSION"),
     { .name = "output",
@@ -232,7 +236,6 @@ const struct option_spec undone_options[] = {
       .only = "",
       .instead = "build with -t NAME, then `skopeo copy containers-storage:NAME DESTINATION`",
       .help = "" },
-    UNDONE("platform", OPTION_SET, "PLATFORM"),
     UNDONE_INSTEAD("push", OPTION_FLAG, NULL, "`podman push NAME` after the build"),
     UNDONE("retry", OPTION_TEXT, "NUMBER"),
     UNDONE("retry-delay", OPTION_TEXT, "DURATION"),

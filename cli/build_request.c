@@ -3,6 +3,7 @@
 
 #include "base/vec.h"
 #include "parser/parser.h"
+#include "planner/platform.h"
 #include "registry/reference.h"
 
 #include <arpa/inet.h>
@@ -82,6 +83,40 @@ static int read_content(const struct reader *reader) {
         push_item(reader->arena, &plan->volumes, str_of(*volume));
     }
     return 0;
+}
+
+static int check_platform(const struct reader *reader, const char *option, struct str text) {
+    struct platform platform, host = platform_host();
+    if (platform_parse(text, reader->arena, &platform, reader->error) < 0) {
+        reader->error->code = ERROR_USAGE;
+        return error_wrap(reader->error, "--%s %.*s", option, STR_ARG(text));
+    }
+    if (!platform_equal(&platform, &host)) {
+        error_set(reader->error, ERROR_UNSUPPORTED, "--%s: `%.*s` is not done yet", option,
+                  STR_ARG(text));
+        struct str known = platform_format(&host, reader->arena);
+        return error_hint(reader->error, "this machine is %.*s; build the other one there",
+                          STR_ARG(known));
+    }
+    return 0;
+}
+
+static int check_platforms(const struct reader *reader) {
+    const char *const *item = option_items(reader->options, "platform");
+    for (; *item != NULL; item++) {
+        if (check_platform(reader, "platform", str_of(*item)) < 0) {
+            return -1;
+        }
+    }
+    struct platform host = platform_host();
+    const char *architecture = option_text(reader->options, "arch", "");
+    const char *os = option_text(reader->options, "os", "");
+    if (architecture[0] != '\0' &&
+        check_platform(reader, "arch",
+                       str_printf(reader->arena, "%.*s/%s", STR_ARG(host.os), architecture)) < 0) {
+        return -1;
+    }
+    return os[0] == '\0' ? 0 : check_platform(reader, "os", str_of(os));
 }
 
 static int read_names(const struct reader *reader) {
@@ -239,8 +274,8 @@ int build_request_read(const struct invocation *invocation, const char *image_fo
         plan->target = NULL; /* as the other tools read `--target "$STAGE"` */
     }
     const struct reader reader = { options, invocation->arena, out, error };
-    if (read_names(&reader) < 0 || read_content(&reader) < 0 || read_running(&reader) < 0 ||
-        read_time(&reader) < 0) {
+    if (check_platforms(&reader) < 0 || read_names(&reader) < 0 || read_content(&reader) < 0 ||
+        read_running(&reader) < 0 || read_time(&reader) < 0) {
         return -1;
     }
     return read_file(&reader);
