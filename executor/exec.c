@@ -235,18 +235,21 @@ static int make_cwd(struct run *run, struct error *error) {
     return root_path_make_directories(root, cwd, run->bundle.user.uid, run->bundle.user.gid, error);
 }
 
-static bool is_directory_mount(const struct bundle_mount *mount) {
+/* Of the mount point, where it has to be made; 0 is a file. */
+static mode_t mount_point_mode(const struct bundle_mount *mount) {
     struct stat stat_buffer;
-    return strcmp(mount->type, "bind") != 0 || stat(mount->source, &stat_buffer) < 0 ||
-           S_ISDIR(stat_buffer.st_mode);
+    if (strcmp(mount->type, "bind") == 0) {
+        bool is_file = stat(mount->source, &stat_buffer) == 0 && !S_ISDIR(stat_buffer.st_mode);
+        return is_file ? 0 : 0755;
+    }
+    return strstr(mount->options, "mode=1777") ? 01777 : 0755;
 }
 
 static int make_mount_points(struct run *run, struct error *error) {
     run->points = mount_points_new(run->rootfs);
     for (size_t i = 0; i < run->mounts.count; i++) {
         const struct bundle_mount *mount = &run->mounts.items[i];
-        if (mount_points_add(run->points, mount->destination, is_directory_mount(mount), error) <
-            0) {
+        if (mount_points_add(run->points, mount->destination, mount_point_mode(mount), error) < 0) {
             return -1;
         }
     }

@@ -95,7 +95,7 @@ static int open_directory(int root, struct str path, struct error *error) {
 }
 
 /* Makes one directory where it is missing; 1: made. */
-static int make_directory(int parent, const char *name, uint32_t uid, uint32_t gid,
+static int make_directory(int parent, const char *name, uint32_t uid, uint32_t gid, mode_t mode,
                           struct error *error) {
     if (mkdirat(parent, name, 0700) < 0) {
         return errno == EEXIST ? 0
@@ -103,7 +103,7 @@ static int make_directory(int parent, const char *name, uint32_t uid, uint32_t g
     }
     /* After the owner: chown drops bits, and the umask is not asked. */
     if (fchownat(parent, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-        fchmodat(parent, name, 0755, 0) < 0) {
+        fchmodat(parent, name, mode, 0) < 0) {
         error_system(error, "cannot set owner and mode of directory %s in the image", name);
         unlinkat(parent, name, AT_REMOVEDIR);
         return -1;
@@ -122,7 +122,7 @@ int root_path_make_directories(int root, struct str path, uint32_t uid, uint32_t
         struct str parent = drop_last(here);
         const char *name = str_dup(&arena, str_from(here, parent.len ? parent.len + 1 : 0));
         _cleanup_fd_ int fd = open_directory(root, parent, error);
-        if (fd < 0 || make_directory(fd, name, uid, gid, error) < 0) {
+        if (fd < 0 || make_directory(fd, name, uid, gid, 0755, error) < 0) {
             return -1;
         }
     }
@@ -170,12 +170,12 @@ static int make_file(int parent, const char *name, struct error *error) {
 }
 
 /* Makes one component of a mount point, unless it exists. */
-static int make_component(struct mount_points *points, struct str path, bool is_directory,
+static int make_component(struct mount_points *points, struct str path, mode_t mode,
                           struct error *error) {
     struct str directory = drop_last(path);
     struct made made = {
         .name = str_dup(&points->arena, str_from(path, directory.len ? directory.len + 1 : 0)),
-        .is_directory = is_directory,
+        .is_directory = mode != 0,
     };
     struct stat stat;
     made.parent = open_directory(points->root, directory, error);
@@ -193,8 +193,8 @@ static int make_component(struct mount_points *points, struct str path, bool is_
     if (fstat(made.parent, &made.before) < 0) {
         return error_system(error, "cannot look at /%.*s in the image", STR_ARG(directory));
     }
-    if ((is_directory ? make_directory(made.parent, made.name, 0, 0, error)
-                      : make_file(made.parent, made.name, error)) < 0) {
+    if ((mode ? make_directory(made.parent, made.name, 0, 0, mode, error)
+              : make_file(made.parent, made.name, error)) < 0) {
         return -1;
     }
     if (fstatat(made.parent, made.name, &stat, AT_SYMLINK_NOFOLLOW) < 0 ||
@@ -208,7 +208,7 @@ static int make_component(struct mount_points *points, struct str path, bool is_
     return 0;
 }
 
-int mount_points_add(struct mount_points *points, struct str destination, bool is_directory,
+int mount_points_add(struct mount_points *points, struct str destination, mode_t mode,
                      struct error *error) {
     struct str path;
     if (root_path_resolve(points->root, destination, &points->arena, &path, error) < 0) {
@@ -219,7 +219,7 @@ int mount_points_add(struct mount_points *points, struct str destination, bool i
     }
     for (size_t i = 1; i <= path.len; i++) {
         if ((i == path.len || path.data[i] == '/') &&
-            make_component(points, str_sub(path, 0, i), i < path.len || is_directory, error) < 0) {
+            make_component(points, str_sub(path, 0, i), i < path.len ? 0755 : mode, error) < 0) {
             return error_wrap(error, "cannot mount %.*s", STR_ARG(destination));
         }
     }

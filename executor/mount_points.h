@@ -8,6 +8,8 @@
 
 #include "executor/rootfs.h"
 
+#include <sys/types.h>
+
 /* Where PATH (absolute) leads in ROOT, links resolved; what does not exist is kept as written. Relative to the root,
  * without leading '/', "" for the root itself, in ARENA. ERROR_INPUT when it leads through a file or in circles. */
 int root_path_resolve(int root, struct str path, struct arena *arena, struct str *out,
@@ -22,9 +24,9 @@ bool root_path_is_below(struct str path, struct str directory);
 struct mount_points;
 
 struct mount_points *mount_points_new(const struct rootfs *rootfs);
-/* Makes DESTINATION (absolute, as in the runtime's config) with its parents where it is missing: a directory, or an empty
- * file. What lies below a destination added before is left to the runtime: it will be in that mount. */
-int mount_points_add(struct mount_points *points, struct str destination, bool is_directory,
+/* Makes DESTINATION (absolute, as in the runtime's config) with its parents where it is missing: a directory of MODE, or an
+ * empty file when MODE is 0 (runc gives a tmpfs the mode of its mount point, whatever its options say). What lies below a destination added before is left to the runtime: it will be in that mount. */
+int mount_points_add(struct mount_points *points, struct str destination, mode_t mode,
                      struct error *error);
 /* After the container: removes what was made and is still empty, gives the directories around their times back unless
  * the container changed them too, and frees. NULL is fine. */
