@@ -252,7 +252,11 @@ int layer_dir_make(const struct store *store, const char *id, const char *parent
         return -1;
     }
     if (store->driver == STORE_VFS) {
-        return place_contents(store, id, parent, contents, &st, error);
+        _cleanup_free_ char *all = xasprintf("%s/vfs/dir", store->root);
+
+        return place_contents(store, id, parent, contents, &st, error) < 0
+                   ? -1
+                   : sync_set_add(sync, all, error);
     }
     return make_overlay(store, id, parent, contents, sync, error);
 }

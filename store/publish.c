@@ -7,6 +7,7 @@
 #include "store/image_files.h"
 #include "store/layer_dir.h"
 #include "store/table.h"
+#include "store/vfs.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -287,10 +288,43 @@ static int publish_row(struct publication *work, struct error *error) {
     return is_changed ? table_save(&work->images, &work->images_lock, error) : 0;
 }
 
+/* The vfs driver wants whole trees: each draft's is made beside its diff, from the one below. */
+static int stage_trees(struct publication *work, struct error *error) {
+    const struct store *store = work->store;
+    const char *below = NULL;
+
+    if (work->draft->base_layer) {
+        const char *root = layer_dir_root(store, work->draft->base_layer);
+
+        if (!root) {
+            return error_set(error, ERROR_CHANGED, "the layer %s was removed meanwhile",
+                             work->draft->base_layer);
+        }
+        below = arena_printf(&work->arena, "%s/vfs/dir/%s", root, work->draft->base_layer);
+    }
+    for (size_t i = 0; i < work->draft->layer_count; i++) {
+        struct placement *place = &work->placements[i];
+        const char *root = layer_dir_root(store, place->id.text);
+        const char *diff = place->contents;
+
+        place->contents = arena_printf(&work->arena, "%s/bud/snapshots/%s/full", store->root,
+                                       work->draft->layers[i].snapshot);
+        if (!root && vfs_stage(store, below, diff, place->contents, error) < 0) {
+            return -1;
+        }
+        below = root ? arena_printf(&work->arena, "%s/vfs/dir/%s", root, place->id.text)
+                     : place->contents;
+    }
+    return 0;
+}
+
 /* What the slow disk does is done while nobody waits for us. */
 static int prepare(struct publication *work, struct error *error) {
     if (work->draft->layer_count == 0) {
         return 0; /* nothing big to wait for: the few files are written when the locks are held */
+    }
+    if (work->store->driver == STORE_VFS && stage_trees(work, error) < 0) {
+        return -1;
     }
     if (image_files_prepare(&work->files, &work->has_made_image_directory, error) < 0) {
         return -1;
@@ -334,8 +368,8 @@ static void drop_image_directory(struct publication *work) {
     }
 }
 
-/* Snapshots whose layer was there already are in nobody's way but take space. Another build may have one of them
- * mounted, so they go only when ours is the only build; else they wait for the next time. */
+/* Snapshots whose layer was there already, or is a copy, are in nobody's way but take space. Another build may have one
+ * of them mounted, so they go only when ours is the only build; else they wait for the next time. */
 static void drop_snapshots(struct publication *work) {
     _cleanup_lock_ struct lock registry = LOCK_INIT;
     _cleanup_error_ struct error error = ERROR_INIT;
@@ -347,9 +381,9 @@ static void drop_snapshots(struct publication *work) {
     }
     for (size_t i = 0; i < work->draft->layer_count; i++) {
         const char *snapshot = work->draft->layers[i].snapshot;
+        bool has_moved = work->placements[i].is_new && work->store->driver == STORE_OVERLAY;
 
-        if ((work->placements[i].is_new || alive <= 1) &&
-            snapshot_remove(work->store, snapshot, &error) < 0) {
+        if ((has_moved || alive <= 1) && snapshot_remove(work->store, snapshot, &error) < 0) {
             log_warn("cannot remove the snapshot %s: %s", snapshot, error.message);
         }
     }

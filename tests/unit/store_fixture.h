@@ -120,29 +120,32 @@ static inline char *fixture_snapshot_id(struct fixture *fixture, const char *nam
     return id;
 }
 
-/* A snapshot with one file, digested and with its tar-split log, as a finished build step leaves it. */
-static inline struct layer_draft fixture_snapshot(struct fixture *fixture, const char *name,
-                                                  const char *file, const char *content) {
-    const char *id = fixture_snapshot_id(fixture, name);
+/* The empty diff directory of a new snapshot, relative to the root. */
+static inline char *fixture_diff(struct fixture *fixture, const char *name) {
     _cleanup_error_ struct error error = ERROR_INIT;
-    char *directory = arena_printf(&fixture->arena, "bud/snapshots/%s", id);
-    char *diff_path = arena_printf(&fixture->arena, "%s/diff", directory);
+    char *diff =
+        arena_printf(&fixture->arena, "bud/snapshots/%s/diff", fixture_snapshot_id(fixture, name));
+
+    assert_ok(fs_make_directories(AT_FDCWD, fixture_path(fixture, diff), 0755, &error), &error);
+    assert_int_equal(0, chmod(fixture_path(fixture, diff), 0555));
+    return diff;
+}
+
+/* The snapshot digested and with its tar-split log, as a finished build step leaves it. */
+static inline struct layer_draft fixture_finish(struct fixture *fixture, const char *name) {
+    _cleanup_error_ struct error error = ERROR_INIT;
+    const char *id = fixture_snapshot_id(fixture, name);
+    char *directory = fixture_path(fixture, arena_printf(&fixture->arena, "bud/snapshots/%s", id));
+    _cleanup_fd_ int diff = fs_open(arena_printf(&fixture->arena, "%s/diff", directory),
+                                    O_RDONLY | O_DIRECTORY, 0, &error);
     struct cache_layer layer;
-    int diff;
     struct layer_stream_options options = {
-        .tar_split = fixture_path(
-            fixture, arena_printf(&fixture->arena, "bud/snapshots/%s/tar-split.gz", id)),
+        .tar_split = arena_printf(&fixture->arena, "%s/tar-split.gz", directory),
         .tar = -1,
     };
 
-    assert_ok(fs_make_directories(AT_FDCWD, fixture_path(fixture, diff_path), 0755, &error),
-              &error);
-    assert_int_equal(0, chmod(fixture_path(fixture, diff_path), 0555));
-    fixture_write(fixture, arena_printf(&fixture->arena, "%s/%s", diff_path, file), content);
-    diff = fs_open(fixture_path(fixture, diff_path), O_RDONLY | O_DIRECTORY, 0, &error);
     assert_true(diff >= 0);
     assert_ok(layer_stream_digest(diff, &options, &fixture->arena, NULL, &layer, &error), &error);
-    close(diff);
     return (struct layer_draft){ .snapshot = id,
                                  .diff_id = layer.diff_id,
                                  .diff_size = layer.diff_size,
@@ -150,6 +153,15 @@ static inline struct layer_draft fixture_snapshot(struct fixture *fixture, const
                                  .uid_count = layer.uid_count,
                                  .gids = layer.gids,
                                  .gid_count = layer.gid_count };
+}
+
+/* A snapshot of one file. */
+static inline struct layer_draft fixture_snapshot(struct fixture *fixture, const char *name,
+                                                  const char *file, const char *content) {
+    const char *diff = fixture_diff(fixture, name);
+
+    fixture_write(fixture, arena_printf(&fixture->arena, "%s/%s", diff, file), content);
+    return fixture_finish(fixture, name);
 }
 
 /* Config and manifest of an image of these layers; LABEL makes images differ. */
