@@ -2,7 +2,6 @@
 
 #include "base/fs.h"
 #include "base/log.h"
-#include "executor/copy_data.h"
 #include "executor/metadata.h"
 
 #include <errno.h>
@@ -255,7 +254,7 @@ static int copy_file(struct copy *copy, const struct selection_entry *entry,
         return -1;
     }
     _cleanup_fd_ int fd = create_file(copy, target, error);
-    if (fd < 0 || copy_data(entry, copy->rules->is_context, source, fd, error) < 0) {
+    if (fd < 0 || copy_data(entry, copy->rules->is_context, &copy->buffer, source, fd, error) < 0) {
         return -1;
     }
     return finish_file(copy, entry, source, fd, target, error);
@@ -465,6 +464,7 @@ int copy_end(struct copy *copy, struct error *error) {
     }
     vec_free(&copy->levels);
     buf_free(&copy->path);
+    copy_buffer_free(&copy->buffer);
     map_free(&copy->links);
     arena_free(&copy->arena);
     return result;

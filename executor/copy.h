@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "executor/chmod.h"
+#include "executor/copy_data.h"
 #include "planner/plan.h"
 
 #include <time.h>
@@ -38,8 +39,9 @@ struct copy {
     const char *name;              /* absolute path of the base directory, for messages */
     VEC(struct copy_level) levels; /* from the base to the directory being written */
     struct buf path;               /* of that directory, from the base */
-    struct arena arena;            /* of what follows */
-    struct map links; /* device and inode of sources with several links -> their copy's path */
+    struct copy_buffer buffer;
+    struct arena arena; /* of what follows */
+    struct map links;   /* device and inode of sources with several links -> their copy's path */
 };
 
 /* DIRECTORY and NAME are borrowed until copy_end. */
