@@ -71,6 +71,10 @@ void image_config_copy(struct image_config *out, const struct image_config *in,
 /* The blob: compact JSON, members in the order of BuildKit's output, deterministic. `created` and every history time
  * must be filled in. */
 void image_config_write(struct buf *out, const struct image_config *config);
+/* The same without any time: what an image is apart from when it was made (the image step's key). */
+void image_config_write_untimed(struct buf *out, const struct image_config *config);
+void image_config_push_history(struct image_config *config, struct arena *arena,
+                               struct history_entry entry);
 
 /* Replaces in place or appends. */
 void name_values_set(struct name_values *list, struct arena *arena, struct str name,

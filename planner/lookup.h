@@ -6,6 +6,7 @@
 #define BUD_PLANNER_LOOKUP_H
 
 #include "planner/plan.h"
+#include "store/image.h"
 #include "store/layer.h"
 #include "store/store.h"
 
@@ -15,16 +16,25 @@ struct lookup {
     struct cache *cache;
     struct layer_list layers;
     struct arena *arena;
-    bool is_disabled; /* --no-cache */
+    bool is_disabled;                /* --no-cache */
+    const struct image_list *images; /* NULL: read when an image step asks */
+    const struct plan *plan;         /* its context; steps that read the context need it */
 };
 
-/* Computes ingredients, key and state of STEP, whose parent and inputs have been looked up. CONTENTS has one digest
- * per input that is read by content (COPY --from), or NULL: those known from the cache are used, otherwise the step
- * becomes DEFERRED. */
+/* Computes ingredients, key and state of STEP, whose parent and inputs have been looked up. CONTENTS has one digest for
+ * every input of the step, those of the context ignored, or is NULL: those known from the cache are used, otherwise the
+ * step becomes DEFERRED. The content of a context is read once; a second call uses what the first found. */
 int lookup_step(struct lookup *lookup, struct step *step, const struct digest *contents,
                 struct error *error);
 /* The digest under which the content digest of STEP's selection in INPUT's result RESULT (a snapshot or layer ID) is
  * kept in the cache. */
 struct digest lookup_selection_id(const struct step *step, struct str result);
+/* The same for any input, also a bind mount's. */
+struct digest lookup_input_id(const struct step_input *input, struct str result);
+
+/* Where the last record of each step is found: hash of context and Dockerfile (NULL: none), stage and ordinal. */
+void lookup_set_places(struct plan *plan, const char *context, const char *dockerfile);
+/* After all steps were looked up: which must run, or be there, for the image. */
+void lookup_mark_needed(struct plan *plan);
 
 #endif

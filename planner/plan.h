@@ -23,6 +23,15 @@ enum step_state {
     STEP_DEFERRED, /* the key is known only after an input has run */
 };
 
+struct step;
+
+/* An instruction of a stage as printed; those that only change the config have no step. */
+struct stage_line {
+    struct str text;
+    unsigned line;
+    const struct step *step; /* NULL: config only */
+};
+
 struct stage {
     unsigned index;   /* position in the Dockerfile */
     struct str name;  /* lower-cased; "" when unnamed */
@@ -33,6 +42,11 @@ struct stage {
     unsigned step_count;        /* numbered steps, for "[build 2/5]" */
     struct span span;           /* of its FROM */
     unsigned line;
+    struct { /* FROM and all that follows, triggers included */
+        struct stage_line *items;
+        size_t count;
+        size_t capacity;
+    } lines;
 };
 
 /* An extra file system read by a step: a stage, an image, or the build context. */
@@ -40,11 +54,16 @@ struct step_input {
     const struct step *step; /* whose file system; NULL with is_context false: empty (scratch) */
     bool is_context;
     struct str label; /* "context", "stage build", "image alpine" */
+    /* What of it is read, and so decides by content; NULL: nothing. */
+    const struct selection *selection;
     /* Of what the step reads from it; filled by lookup_step(), so that the executor can tell after copying
      * whether the context changed meanwhile. */
     bool has_content;
     struct digest content;
+    const struct content *details; /* the same file by file, to explain a miss; NULL: not known */
 };
+
+enum cache_sharing { SHARING_SHARED, SHARING_PRIVATE, SHARING_LOCKED };
 
 struct mount_plan { /* RUN --mount, and --volume of the command line */
     enum mount_type type;
@@ -54,7 +73,8 @@ struct mount_plan { /* RUN --mount, and --volume of the command line */
     bool is_host;      /* --volume */
     bool is_readonly;
     struct str id;
-    uint64_t size; /* tmpfs, bytes; 0: kernel default */
+    enum cache_sharing sharing; /* cache */
+    uint64_t size;              /* tmpfs, bytes; 0: kernel default */
     unsigned mode;
     unsigned uid, gid;
     struct digest content; /* bind: what is mounted */
@@ -76,9 +96,11 @@ struct run_options {
 
 struct step_exec {
     struct str_list argv;
-    struct str_list env; /* "K=V", as the process sees it */
-    struct str cwd;      /* absolute */
-    struct str user;     /* as in the config; "" is root */
+    struct str_list env;       /* "K=V", as the process sees it */
+    size_t key_env_count;      /* the first so many decide the key; what follows are proxies */
+    struct str_list arguments; /* names in ENV that came from ARG, for explanations */
+    struct str cwd;            /* absolute */
+    struct str user;           /* as in the config; "" is root */
     enum network_mode network;
     bool is_insecure; /* --security=insecure, granted */
     struct mount_plan *mounts;

@@ -24,8 +24,11 @@ struct tree {
 struct selection {
     const struct str *sources; /* expanded, as written otherwise */
     size_t source_count;
-    const struct ignore *excludes; /* --exclude, or NULL */
-    bool is_parents;               /* --parents */
+    const struct ignore *excludes;   /* --exclude, or NULL */
+    const struct str *exclude_texts; /* the patterns it was made of */
+    size_t exclude_count;
+    bool is_parents; /* --parents */
+    bool is_literal; /* no wildcards in sources: a bind mount's source */
 };
 
 /* One matched source, announced before its entries. */
@@ -53,7 +56,8 @@ struct selection_visitor {
     void *context;
 };
 
-/* Walks the selected entries: sources in order, results and entries in bytewise lexical order of paths. A literal
+/* Walks the selected entries: sources in order, the results of a pattern and the entries of a directory in bytewise order
+ * of their names, each directory followed by what is in it. A literal
  * source that does not exist is ERROR_NOT_FOUND (`"/x": not found`, with the deciding .dockerignore rule or the nearest
  * name as hint); a pattern that matches nothing gives no result. Sockets and devices in a context that are selected
  * are refused by name. *result_count (may be NULL) gets the number of results. */

@@ -1,0 +1,211 @@
+#include "planner/explain.h"
+
+#include "base/map.h"
+#include "base/vec.h"
+
+#include <stdlib.h>
+
+#define MAX_SHOWN 3
+#define MAX_VALUE 40 /* bytes of a value that are shown */
+
+/* How telling a difference is: files before contents, own changes before the parent's. */
+enum rank { RANK_OWN, RANK_CONTENT, RANK_PARENT };
+
+struct difference {
+    struct str text;
+    enum rank rank;
+};
+
+struct comparison {
+    const struct step *step;
+    struct arena *arena;
+    VEC(struct difference) list;
+    bool has_command, has_files;
+};
+
+static struct str shown(struct str value, struct arena *arena) {
+    for (size_t i = 0; i < value.len && i < MAX_VALUE; i++) {
+        if ((unsigned char)value.data[i] < 0x20) {
+            return str_printf(arena, "%.*s…", (int)i, value.data);
+        }
+    }
+    if (value.len <= MAX_VALUE) {
+        return value.len > 0 ? value : STR("\"\"");
+    }
+    size_t end = MAX_VALUE; /* not within a character */
+    while (end > 0 && ((unsigned char)value.data[end] & 0xc0) == 0x80) {
+        end--;
+    }
+    return str_printf(arena, "%.*s…", (int)end, value.data);
+}
+
+static void add(struct comparison *c, enum rank rank, struct str text) {
+    vec_push(&c->list, (struct difference){ text, rank });
+}
+
+static bool is_argument(const struct step *step, struct str name) {
+    for (size_t i = 0; step->kind == STEP_EXEC && i < step->exec.arguments.count; i++) {
+        if (str_equal(step->exec.arguments.items[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_prefix(struct str *name, struct str prefix) {
+    if (!str_has_prefix(*name, prefix)) {
+        return false;
+    }
+    *name = str_from(*name, prefix.len);
+    return true;
+}
+
+static void compare_variable(struct comparison *c, struct str name, const struct str *before,
+                             const struct str *now) {
+    const char *keyword = is_argument(c->step, name) ? "ARG" : "ENV";
+    struct str text =
+        !before ? str_printf(c->arena, "%s %.*s is new", keyword, STR_ARG(name))
+        : !now  ? str_printf(c->arena, "%s %.*s is gone", keyword, STR_ARG(name))
+                : str_printf(c->arena, "%s %.*s: %.*s → %.*s", keyword, STR_ARG(name),
+                             STR_ARG(shown(*before, c->arena)), STR_ARG(shown(*now, c->arena)));
+    add(c, RANK_OWN, text);
+}
+
+static void compare_file(struct comparison *c, struct str path, const struct str *before,
+                         const struct str *now) {
+    c->has_files = true;
+    add(c, RANK_OWN,
+        !before ? str_printf(c->arena, "new file %.*s", STR_ARG(path))
+        : !now  ? str_printf(c->arena, "%.*s was removed", STR_ARG(path))
+                : str_printf(c->arena, "%.*s changed", STR_ARG(path)));
+}
+
+static void compare_directory(struct comparison *c, struct str path, const struct str *before,
+                              const struct str *now) {
+    c->has_files = true;
+    add(c, RANK_OWN,
+        !before ? str_printf(c->arena, "new files in %.*s/", STR_ARG(path))
+        : !now  ? str_printf(c->arena, "the files of %.*s/ were removed", STR_ARG(path))
+                : str_printf(c->arena, "files in %.*s/ changed", STR_ARG(path)));
+}
+
+static void compare_parent(struct comparison *c) {
+    const struct step *parent = c->step->parent;
+    bool is_image = parent && parent->kind == STEP_SOURCE;
+    add(c, RANK_PARENT,
+        is_image ? str_printf(c->arena, "base image %.*s moved", STR_ARG(parent->source.name))
+                 : STR("the steps before it are others"));
+}
+
+static void compare_content(struct comparison *c) {
+    struct str label = c->step->input_count > 0 ? c->step->inputs[0].label : STR("the sources");
+    add(c, RANK_CONTENT, str_printf(c->arena, "the files from %.*s changed", STR_ARG(label)));
+}
+
+/* BEFORE or NOW may be NULL: the ingredient is new or gone. */
+static void compare(struct comparison *c, struct str name, const struct str *before,
+                    const struct str *now) {
+    struct str rest = name;
+    if (take_prefix(&rest, STR("env "))) {
+        compare_variable(c, rest, before, now);
+    } else if (take_prefix(&rest, STR("file "))) {
+        compare_file(c, rest, before, now);
+    } else if (take_prefix(&rest, STR("directory "))) {
+        compare_directory(c, rest, before, now);
+    } else if (str_has_prefix(name, STR("argument ")) || str_has_prefix(name, STR("script "))) {
+        if (!c->has_command) {
+            add(c, RANK_OWN, STR("the command changed"));
+        }
+        c->has_command = true;
+    } else if (str_equal_c(name, "parent")) {
+        compare_parent(c);
+    } else if (str_equal_c(name, "content")) {
+        compare_content(c);
+    } else if (take_prefix(&rest, STR("heredoc "))) {
+        add(c, RANK_OWN, STR("a heredoc changed"));
+    } else if (str_has_prefix(name, STR("layer "))) {
+        add(c, RANK_PARENT, STR("the layers are others"));
+    } else if (str_equal_c(name, "config")) {
+        add(c, RANK_OWN, STR("the configuration changed"));
+    } else if (str_equal_c(name, "kind")) {
+        add(c, RANK_OWN, STR("the instruction is another one"));
+    } else {
+        struct str old = before ? shown(*before, c->arena) : STR("none");
+        struct str new = now ? shown(*now, c->arena) : STR("none");
+        add(c, RANK_OWN,
+            str_printf(c->arena, "%.*s: %.*s → %.*s", STR_ARG(name), STR_ARG(old), STR_ARG(new)));
+    }
+}
+
+static void compare_all(struct comparison *c, const struct cache_record *old) {
+    _cleanup_map_ struct map before = MAP_INIT;
+    for (size_t i = 0; i < old->ingredient_count; i++) {
+        map_set(&before, old->ingredients[i].name, (void *)(uintptr_t)&old->ingredients[i].value);
+    }
+    _cleanup_map_ struct map now = MAP_INIT;
+    for (size_t i = 0; i < c->step->ingredient_count; i++) {
+        const struct ingredient *ingredient = &c->step->ingredients[i];
+        const struct str *value = map_get(&before, ingredient->name);
+        map_set(&now, ingredient->name, (void *)(uintptr_t)&ingredient->value);
+        if (!value || !str_equal(*value, ingredient->value)) {
+            compare(c, ingredient->name, value, &ingredient->value);
+        }
+    }
+    for (size_t i = 0; i < old->ingredient_count; i++) {
+        const struct ingredient *ingredient = &old->ingredients[i];
+        if (!map_has(&now, ingredient->name)) {
+            compare(c, ingredient->name, &ingredient->value, NULL);
+        }
+    }
+}
+
+/* Is DIFFERENCE worth a place, given that others of lower rank are there? */
+static bool is_shown(const struct comparison *c, size_t at) {
+    const struct difference *difference = &c->list.items[at];
+    if (difference->rank == RANK_CONTENT && c->has_files) {
+        return false;
+    }
+    for (size_t i = 0; i < c->list.count; i++) {
+        if (difference->rank == RANK_PARENT && c->list.items[i].rank != RANK_PARENT) {
+            return false; /* the own change is the answer; the parent's belongs to the parent */
+        }
+        if (i < at && str_equal(c->list.items[i].text, difference->text)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct str explain_difference(const struct cache_record *old, const struct step *step,
+                              struct arena *arena) {
+    struct comparison c = { .step = step, .arena = arena };
+    compare_all(&c, old);
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    size_t count = 0, more = 0;
+    for (size_t i = 0; i < c.list.count; i++) {
+        if (count >= MAX_SHOWN && c.list.items[i].rank == RANK_OWN) {
+            more++;
+        } else if (count < MAX_SHOWN && is_shown(&c, i)) {
+            buf_append_c(&text, count++ > 0 ? ", " : "");
+            buf_append_str(&text, c.list.items[i].text);
+        }
+    }
+    if (more > 0) {
+        buf_printf(&text, " and %zu more", more);
+    }
+    vec_free(&c.list);
+    return str_copy(arena, buf_str(&text));
+}
+
+struct str explain_miss(struct cache *cache, const struct step *step, struct arena *arena) {
+    struct digest key;
+    struct cache_record old;
+    if (!cache_last_at(cache, &step->place, &key)) {
+        return STR("no record: first build");
+    }
+    if (!cache_lookup(cache, &key, arena, &old)) {
+        return STR("its record is gone");
+    }
+    struct str text = explain_difference(&old, step, arena);
+    return text.len > 0 ? text : STR("no record");
+}

@@ -1,0 +1,218 @@
+#include "planner/lookup.h"
+
+#include "planner/content.h"
+#include "planner/explain.h"
+#include "planner/recipe.h"
+#include "store/snapshot.h"
+
+#include <stdlib.h>
+
+/* ---- what the inputs hold ---- */
+
+struct digest lookup_input_id(const struct step_input *input, struct str result) {
+    const struct selection *selection = input->selection;
+    struct hasher hasher;
+    hasher_init(&hasher);
+    hasher_update_str(&hasher, STR("bud-selection-v1"));
+    hasher_update_str(&hasher, result);
+    hasher_update_u64(&hasher, selection->source_count);
+    for (size_t i = 0; i < selection->source_count; i++) {
+        hasher_update_str(&hasher, selection->sources[i]);
+    }
+    hasher_update_u64(&hasher, selection->exclude_count);
+    for (size_t i = 0; i < selection->exclude_count; i++) {
+        hasher_update_str(&hasher, selection->exclude_texts[i]);
+    }
+    hasher_update_u64(&hasher, (selection->is_parents ? 1 : 0) | (selection->is_literal ? 2 : 0));
+    return hasher_finish(&hasher);
+}
+
+struct digest lookup_selection_id(const struct step *step, struct str result) {
+    return lookup_input_id(&step->inputs[0], result);
+}
+
+static int read_context(struct lookup *lookup, struct step_input *input, struct error *error) {
+    struct content *content = arena_new(lookup->arena, struct content);
+    if (content_read(&lookup->plan->context, input->selection, lookup->arena, content, error)) {
+        return -1;
+    }
+    input->details = content;
+    input->content = content->digest;
+    input->has_content = true;
+    return 0;
+}
+
+static int find_content(struct lookup *lookup, struct step_input *input, const struct digest *given,
+                        struct error *error) {
+    if (input->has_content || !input->selection) {
+        return 0;
+    }
+    if (input->is_context) {
+        return read_context(lookup, input, error);
+    }
+    if (!input->step) { /* nothing can be read from an empty file system */
+        input->content = digest_of("bud-content-scratch", 19);
+        input->has_content = true;
+    } else if (given) {
+        input->content = *given;
+        input->has_content = true;
+    } else if (input->step->state == STEP_HIT) {
+        struct digest id = lookup_input_id(input, input->step->record.result);
+        input->has_content = cache_content_get(lookup->cache, &id, &input->content);
+    }
+    return 0;
+}
+
+/* True when the key cannot be made yet; the reason is set then. */
+static bool is_deferred(struct lookup *lookup, struct step *step) {
+    step->state = STEP_DEFERRED;
+    for (size_t i = 0; i < step->input_count; i++) {
+        const struct step_input *input = &step->inputs[i];
+        if (input->selection && !input->has_content) {
+            bool is_there = input->step->state == STEP_HIT;
+            step->reason = str_printf(lookup->arena,
+                                      is_there ? "the files of %.*s have not been read yet"
+                                               : "decided when %.*s is built",
+                                      STR_ARG(input->label));
+            return true;
+        }
+    }
+    if (step->parent && !step->parent->has_key) {
+        step->reason = STR("follows a step that is decided later");
+        return true;
+    }
+    return false;
+}
+
+/* ---- is the result there? ---- */
+
+static bool has_image(struct lookup *lookup, struct str id) {
+    struct image_list own = { 0 };
+    const struct image_list *images = lookup->images;
+    if (!images) {
+        if (image_list_read(lookup->store, lookup->arena, &own, NULL)) {
+            return false;
+        }
+        images = &own;
+    }
+    for (size_t i = 0; i < images->count; i++) {
+        if (str_equal(images->items[i].id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_result(struct lookup *lookup, const struct cache_record *record) {
+    if (record->kind == CACHE_IMAGE) {
+        return has_image(lookup, record->result);
+    }
+    const char *path, *layer = NULL;
+    if (snapshot_locate(lookup->store, lookup->cache, str_dup(lookup->arena, record->result),
+                        lookup->arena, &path, &layer, NULL)) {
+        return false;
+    }
+    return !layer || layer_find(&lookup->layers, str_of(layer)) != NULL;
+}
+
+/* REASON empty: found by comparing. The record to come needs the files too, to explain a later miss. */
+static void miss(struct lookup *lookup, struct step *step, struct str reason) {
+    recipe_add_files(step, lookup->arena);
+    step->state = STEP_MISS;
+    step->reason = reason.len > 0 ? reason : explain_miss(lookup->cache, step, lookup->arena);
+}
+
+static void judge(struct lookup *lookup, struct step *step) {
+    const struct step *parent = step->parent;
+    struct cache_record record;
+    if (lookup->is_disabled) {
+        miss(lookup, step, STR("the cache is not used"));
+        return;
+    }
+    if (parent && parent->state != STEP_HIT) {
+        miss(lookup, step, STR("follows a step that runs"));
+        return;
+    }
+    if (!cache_lookup(lookup->cache, &step->key, lookup->arena, &record)) {
+        miss(lookup, step, STR_EMPTY);
+        return;
+    }
+    enum cache_result kind = step->kind == STEP_IMAGE ? CACHE_IMAGE : CACHE_SNAPSHOT;
+    struct str below = parent ? parent->record.result : STR_EMPTY;
+    if (record.kind != kind || !str_equal(record.parent, below)) {
+        miss(lookup, step, STR("the step before it was built anew"));
+    } else if (!has_result(lookup, &record)) {
+        miss(lookup, step, STR("its result was removed"));
+    } else {
+        step->state = STEP_HIT;
+        step->record = record;
+        step->reason = STR_EMPTY;
+    }
+}
+
+static void take_source(struct lookup *lookup, struct step *step) {
+    recipe_make(lookup->plan, step, lookup->arena);
+    step->state = STEP_HIT;
+    step->record = (struct cache_record){
+        .key = step->key,
+        .kind = CACHE_IMAGE,
+        .result = str_of(step->source.image),
+        .text = step->text,
+    };
+}
+
+int lookup_step(struct lookup *lookup, struct step *step, const struct digest *contents,
+                struct error *error) {
+    if (step->kind == STEP_SOURCE) {
+        take_source(lookup, step);
+        return 0;
+    }
+    for (size_t i = 0; i < step->input_count; i++) {
+        if (find_content(lookup, &step->inputs[i], contents ? &contents[i] : NULL, error)) {
+            return -1;
+        }
+    }
+    if (is_deferred(lookup, step)) {
+        return 0;
+    }
+    recipe_make(lookup->plan, step, lookup->arena);
+    judge(lookup, step);
+    return 0;
+}
+
+/* ---- the plan as a whole ---- */
+
+void lookup_set_places(struct plan *plan, const char *context, const char *dockerfile) {
+    char *path = context ? realpath(context, NULL) : NULL;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        struct step *step = plan->steps[i];
+        struct hasher hasher;
+        hasher_init(&hasher);
+        hasher_update_str(&hasher, STR("bud-place-v1"));
+        hasher_update_str(&hasher, str_of(path));
+        hasher_update_str(&hasher, str_of(dockerfile));
+        hasher_update_str(&hasher, step->stage->label);
+        hasher_update_u64(&hasher, step->number);
+        hasher_update_u64(&hasher, step->kind == STEP_IMAGE);
+        step->place = hasher_finish(&hasher);
+    }
+    free(path);
+}
+
+void lookup_mark_needed(struct plan *plan) {
+    plan->image->is_needed = plan->image->state != STEP_HIT;
+    for (size_t i = plan->step_count; i-- > 0;) {
+        struct step *step = plan->steps[i];
+        if (!step->is_needed) {
+            continue;
+        }
+        if (step->parent) { /* its files are mounted below, or its layer is published */
+            plan->steps[step->parent->id]->is_needed = true;
+        }
+        for (size_t j = 0; step->state != STEP_HIT && j < step->input_count; j++) {
+            if (step->inputs[j].step) {
+                plan->steps[step->inputs[j].step->id]->is_needed = true;
+            }
+        }
+    }
+}

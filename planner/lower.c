@@ -1,0 +1,323 @@
+#include "planner/lower.h"
+
+#include "base/fs.h"
+#include "base/vec.h"
+
+#include <stdlib.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+int lower_error_at(const struct lowering *lowering, struct span span, struct error *error) {
+    struct span place = lowering->is_trigger ? lowering->draft->from->span : span;
+    return planning_error_at(lowering->planning, place, error);
+}
+
+int lower_word(const struct lowering *lowering, const struct ast_word *word, struct str *out,
+               struct error *error) {
+    *out = STR_EMPTY;
+    if (scope_expand(&lowering->scope, lowering->escape, word->text, out, error)) {
+        return lower_error_at(lowering, word->span, error);
+    }
+    return 0;
+}
+
+/* ---- what the lower_*.c files build with ---- */
+
+static void add_line(struct lowering *lowering, struct str text, const struct step *step) {
+    struct stage_line line = { text, lowering->instruction->line, step };
+    arena_vec_push(lowering->arena, &lowering->stage->lines, line);
+}
+
+struct step *lower_new_step(struct lowering *lowering, enum step_kind kind, struct str text) {
+    struct step *step = planning_new_step(lowering->planning, kind, lowering->stage);
+    step->number = ++lowering->stage->step_count;
+    step->instruction = lowering->instruction;
+    step->text = text;
+    step->parent = lowering->last;
+    return step;
+}
+
+void lower_finish_step(struct lowering *lowering, struct step *step, struct str created_by) {
+    planning_append_step(lowering->planning, step);
+    lowering->last = step;
+    image_config_push_history(lowering->config, lowering->arena,
+                              (struct history_entry){ .created_by = created_by,
+                                                      .comment = STR(HISTORY_COMMENT),
+                                                      .step = step });
+    add_line(lowering, step->text, step);
+}
+
+void lower_history(struct lowering *lowering, struct str created_by) {
+    image_config_push_history(lowering->config, lowering->arena,
+                              (struct history_entry){ .created_by = created_by,
+                                                      .comment = STR(HISTORY_COMMENT),
+                                                      .is_empty_layer = true });
+    add_line(lowering, lowering->instruction->text, NULL);
+}
+
+struct str lower_directory(const struct lowering *lowering) {
+    return lowering->config->working_dir.len > 0 ? lowering->config->working_dir : STR("/");
+}
+
+struct str_list lower_shell(const struct lowering *lowering) {
+    struct str_list shell = { 0 };
+    const struct str_list *own = &lowering->config->shell;
+    for (size_t i = 0; i < own->count; i++) {
+        str_list_push(&shell, lowering->arena, own->items[i]);
+    }
+    if (shell.count == 0) {
+        str_list_push(&shell, lowering->arena, STR("/bin/sh"));
+        str_list_push(&shell, lowering->arena, STR("-c"));
+    }
+    return shell;
+}
+
+struct str lower_heredoc_body(struct arena *arena, const struct ast_heredoc *heredoc) {
+    if (!heredoc->is_chomped) {
+        return heredoc->body;
+    }
+    char *out = arena_alloc(arena, heredoc->body.len + 1);
+    size_t len = 0;
+    bool is_line_start = true;
+    for (size_t i = 0; i < heredoc->body.len; i++) {
+        char c = heredoc->body.data[i];
+        if (is_line_start && c == '\t') {
+            continue;
+        }
+        is_line_start = c == '\n';
+        out[len++] = c;
+    }
+    return str_make(out, len);
+}
+
+/* ---- inputs ---- */
+
+/* One step stands for an image's file system, however often it is copied from. */
+static const struct step *image_step(struct lowering *lowering, struct base_image *base) {
+    if (!base->step) {
+        struct step *step = planning_new_step(lowering->planning, STEP_SOURCE, lowering->stage);
+        step->instruction = lowering->instruction;
+        step->text = str_printf(lowering->arena, "image %.*s", STR_ARG(base->name));
+        step->source.image = str_dup(lowering->arena, base->image->id);
+        step->source.layer =
+            base->image->layer.len > 0 ? str_dup(lowering->arena, base->image->layer) : NULL;
+        step->source.name = base->name;
+        planning_append_step(lowering->planning, step);
+        base->step = step;
+    }
+    return base->step;
+}
+
+int lower_input(struct lowering *lowering, struct str text, bool is_mount, struct span span,
+                struct step_input *out, struct error *error) {
+    *out = (struct step_input){ 0 };
+    if (text.len == 0) {
+        if (!lowering->planning->request->context) {
+            error_set(error, ERROR_INPUT, "there is no build context to read files from");
+            error_hint(error, "give a directory as the last argument of the command");
+            return lower_error_at(lowering, span, error);
+        }
+        out->is_context = true;
+        out->label = STR("context");
+        return 0;
+    }
+    struct origin origin;
+    if (stage_draft_find_origin(lowering->planning, lowering->draft, text, is_mount, span, &origin,
+                                error)) {
+        return -1;
+    }
+    if (origin.kind == ORIGIN_STAGE) {
+        out->step = origin.draft->stage->last;
+        out->label = str_printf(lowering->arena, "stage %.*s", STR_ARG(origin.draft->label));
+    } else if (origin.kind == ORIGIN_SCRATCH) {
+        out->label = STR("scratch");
+    } else {
+        struct base_image *base;
+        if (planning_find_image(lowering->planning, text, &base, error)) {
+            if (error && error->code == ERROR_NOT_FOUND) {
+                error_wrap(error, "no stage before this one is called %.*s", STR_ARG(text));
+            }
+            return lower_error_at(lowering, span, error);
+        }
+        out->step = base->image->layer.len > 0 ? image_step(lowering, base) : NULL;
+        out->label = str_printf(lowering->arena, "image %.*s", STR_ARG(text));
+    }
+    return 0;
+}
+
+/* ---- the start of a stage ---- */
+
+static void begin_from_image(struct lowering *lowering) {
+    const struct base_image *base = lowering->draft->base_image;
+    image_config_copy(lowering->config, &base->config, lowering->arena);
+    struct step *step = lower_new_step(lowering, STEP_SOURCE, lowering->instruction->text);
+    step->source.image = str_dup(lowering->arena, base->image->id);
+    step->source.name = base->name;
+    if (base->image->layer.len > 0) {
+        step->source.layer = str_dup(lowering->arena, base->image->layer);
+    }
+    planning_append_step(lowering->planning, step);
+    lowering->last = step;
+    add_line(lowering, step->text, step);
+}
+
+static void begin_from_stage(struct lowering *lowering) {
+    const struct stage_draft *parent = lowering->draft->base_stage;
+    image_config_copy(lowering->config, &parent->stage->config, lowering->arena);
+    scope_copy(&lowering->scope, &parent->scope, lowering->arena);
+    lowering->last = parent->stage->last;
+    add_line(lowering, lowering->instruction->text, NULL);
+}
+
+static void begin_from_scratch(struct lowering *lowering) {
+    image_config_scratch(lowering->config);
+    if (lowering->draft->has_platform) {
+        const struct platform *platform = &lowering->draft->platform;
+        lowering->config->os = platform->os;
+        lowering->config->architecture = platform->architecture;
+        lowering->config->variant = platform->variant;
+    }
+    add_line(lowering, lowering->instruction->text, NULL);
+}
+
+/* --env of the command line: as an ENV right after FROM. */
+static void add_given_envs(struct lowering *lowering) {
+    const struct name_values *envs = &lowering->planning->request->envs;
+    for (size_t i = 0; i < envs->count; i++) {
+        struct str value = envs->items[i].value;
+        if (!value.data) {
+            const char *own = getenv(str_dup(lowering->arena, envs->items[i].name));
+            if (!own) {
+                continue;
+            }
+            value = str_of(arena_strdup(lowering->arena, own));
+        }
+        name_values_set(&lowering->config->env, lowering->arena, envs->items[i].name, value);
+        scope_set(&lowering->scope, envs->items[i].name, value);
+    }
+}
+
+static void begin_stage(struct lowering *lowering) {
+    lowering->scope.arena = lowering->arena;
+    if (lowering->draft->base == BASE_STAGE) {
+        begin_from_stage(lowering);
+    } else if (lowering->draft->base == BASE_IMAGE) {
+        begin_from_image(lowering);
+    } else {
+        begin_from_scratch(lowering);
+    }
+    struct image_config *config = lowering->config;
+    config->on_build = (struct str_list){ 0 }; /* the triggers run now, they are not passed on */
+    if (lowering->draft->base == BASE_STAGE) {
+        return;
+    }
+    for (size_t i = 0; i < config->env.count; i++) {
+        scope_set(&lowering->scope, config->env.items[i].name, config->env.items[i].value);
+    }
+    add_given_envs(lowering);
+    if (!scope_get(&lowering->scope, STR("PATH"))) {
+        name_values_set(&config->env, lowering->arena, STR("PATH"), STR(DEFAULT_PATH));
+        scope_set(&lowering->scope, STR("PATH"), STR(DEFAULT_PATH));
+    }
+}
+
+/* ---- instructions ---- */
+
+static int lower_argument(struct lowering *lowering, struct error *error) {
+    struct name_values set = { 0 };
+    const struct instruction *instruction = lowering->instruction;
+    for (size_t i = 0; i < instruction->pair_count; i++) {
+        struct str name = instruction->pairs[i].key.text;
+        if (name_values_get(&lowering->config->env, name) &&
+            !scope_is_declared(&lowering->scope, name)) {
+            planning_warn(lowering->planning,
+                          "line %u: ARG %.*s hides the ENV of the same name for the rest of the "
+                          "stage; the image keeps the ENV",
+                          instruction->line, STR_ARG(name));
+        }
+    }
+    if (arguments_declare(lowering->planning, &lowering->scope, false, instruction,
+                          lowering->escape, &set,
+                          lowering->is_trigger ? &lowering->draft->from->span : NULL, error)) {
+        return -1;
+    }
+    lower_history(lowering, history_pairs(lowering->arena, "ARG", &set));
+    return 0;
+}
+
+static int lower_work_directory(struct lowering *lowering, struct error *error) {
+    struct str path;
+    if (lower_word(lowering, &lowering->instruction->words[0], &path, error)) {
+        return -1;
+    }
+    struct arena *arena = lowering->arena;
+    path = path.len > 0 ? path_join(arena, lower_directory(lowering), path)
+                        : path_clean(arena, lower_directory(lowering));
+    if (path.data[0] != '/') { /* a base whose own directory is relative */
+        path = path_join(arena, STR("/"), path);
+    }
+    lowering->config->working_dir = path;
+    struct str created_by = str_printf(arena, "WORKDIR %.*s", STR_ARG(path));
+    if (str_equal_c(path, "/")) {
+        lower_history(lowering, created_by);
+        return 0;
+    }
+    struct step *step = lower_new_step(lowering, STEP_FILE, lowering->instruction->text);
+    step->file.kind = FILE_DIRECTORY;
+    step->file.destination = path;
+    step->file.chown = lowering->config->user;
+    lower_finish_step(lowering, step, created_by);
+    return 0;
+}
+
+static int lower_instruction(struct lowering *lowering, const struct instruction *instruction,
+                             struct error *error) {
+    lowering->instruction = instruction;
+    switch (instruction->kind) {
+    case INSTRUCTION_ARG:
+        return lower_argument(lowering, error);
+    case INSTRUCTION_WORKDIR:
+        return lower_work_directory(lowering, error);
+    case INSTRUCTION_RUN:
+        return lower_run(lowering, error);
+    case INSTRUCTION_COPY:
+    case INSTRUCTION_ADD:
+        return lower_copy(lowering, error);
+    default:
+        return lower_config(lowering, error);
+    }
+}
+
+int lower_stage(struct planning *planning, struct stage_draft *draft, struct error *error) {
+    struct stage *stage = arena_new(planning->arena, struct stage);
+    stage->index = draft->index;
+    stage->name = draft->name;
+    stage->label = draft->label;
+    stage->span = draft->from->span;
+    stage->line = draft->from->line;
+    draft->stage = stage;
+    struct lowering lowering = { .planning = planning,
+                                 .arena = planning->arena,
+                                 .draft = draft,
+                                 .stage = stage,
+                                 .config = &stage->config,
+                                 .instruction = draft->from,
+                                 .escape = '\\' };
+    begin_stage(&lowering);
+    lowering.is_trigger = true; /* parsed with the default escape */
+    for (size_t i = 0; i < draft->trigger_count; i++) {
+        if (lower_instruction(&lowering, &draft->triggers[i], error)) {
+            return -1;
+        }
+    }
+    lowering.is_trigger = false;
+    lowering.escape = planning->request->dockerfile->escape;
+    for (size_t i = 0; i < draft->instruction_count; i++) {
+        if (lower_instruction(&lowering, &draft->instructions[i], error)) {
+            return -1;
+        }
+    }
+    stage->last = lowering.last;
+    draft->scope = lowering.scope;
+    return 0;
+}

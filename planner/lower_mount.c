@@ -1,0 +1,385 @@
+/* RUN --mount and --volume (Dockerfile reference, RUN --mount). */
+#include "base/fs.h"
+#include "base/vec.h"
+#include "planner/lower.h"
+
+#include <stdlib.h>
+
+struct mount_options { /* values expanded; data NULL: not given */
+    enum mount_type type;
+    struct str from, source, target, id;
+    struct span from_span, span;
+    bool has_readonly, is_readonly;
+    bool has_size, has_sharing, has_mode, has_uid, has_gid;
+    uint64_t size, mode, uid, gid;
+    enum cache_sharing sharing;
+};
+
+static int bad_value(struct str key, struct str value, struct error *error) {
+    return error_set(error, ERROR_INPUT, "invalid value for %.*s: %.*s", STR_ARG(key),
+                     STR_ARG(value));
+}
+
+static int parse_type(struct str value, enum mount_type *out, struct error *error) {
+    static const struct {
+        const char *name;
+        enum mount_type type;
+    } types[] = { { "bind", MOUNT_BIND },
+                  { "cache", MOUNT_CACHE },
+                  { "tmpfs", MOUNT_TMPFS },
+                  { "secret", MOUNT_SECRET },
+                  { "ssh", MOUNT_SSH } };
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (str_equal_nocase(value, str_of(types[i].name))) {
+            *out = types[i].type;
+            return 0;
+        }
+    }
+    error_set(error, ERROR_INPUT, "unsupported mount type \"%.*s\"", STR_ARG(value));
+    return error_hint(error, "the types are bind, cache, tmpfs, secret and ssh");
+}
+
+static bool parse_bool(struct str value, bool *out) {
+    static const char *const texts[] = { "1", "t", "T", "TRUE",  "true",  "True",
+                                         "0", "f", "F", "FALSE", "false", "False" };
+    for (size_t i = 0; i < 12; i++) {
+        if (str_equal_c(value, texts[i])) {
+            *out = i < 6;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* 64, 64k, 1MiB: 1024-based. */
+static bool parse_size(struct str value, uint64_t *out) {
+    size_t digits = 0;
+    while (digits < value.len && value.data[digits] >= '0' && value.data[digits] <= '9') {
+        digits++;
+    }
+    struct str unit = str_from(value, digits);
+    unsigned shift = 0;
+    if (unit.len > 0) {
+        static const char units[] = "bkmgtp";
+        char c = (char)(unit.data[0] | 0x20);
+        const char *found = strchr(units, c);
+        if (!found) {
+            return false;
+        }
+        shift = (unsigned)(found - units) * 10;
+        struct str rest = str_from(unit, 1);
+        if (rest.len > 0 && (shift == 0 || (!str_equal_nocase(rest, STR("b")) &&
+                                            !str_equal_nocase(rest, STR("ib"))))) {
+            return false;
+        }
+    }
+    if (!str_parse_uint(str_sub(value, 0, digits), 10, INT64_MAX >> shift, out)) {
+        return false;
+    }
+    *out <<= shift;
+    return true;
+}
+
+static int parse_sharing(struct str value, enum cache_sharing *out, struct error *error) {
+    static const char *const names[] = { "shared", "private", "locked" };
+    for (unsigned i = 0; i < 3; i++) {
+        if (str_equal_nocase(value, str_of(names[i]))) {
+            *out = (enum cache_sharing)i;
+            return 0;
+        }
+    }
+    return error_set(error, ERROR_INPUT, "unsupported sharing value \"%.*s\"", STR_ARG(value));
+}
+
+static int unknown_key(const struct ast_mount_option *option, struct error *error) {
+    static const char *const keys[] = { "type", "from",        "source",   "src", "target",
+                                        "dst",  "destination", "readonly", "ro",  "readwrite",
+                                        "rw",   "required",    "size",     "id",  "sharing",
+                                        "mode", "uid",         "gid",      "env" };
+    const char *nearest = str_nearest(option->key.text, keys, sizeof(keys) / sizeof(keys[0]));
+    error_set(error, ERROR_INPUT, "unexpected key '%.*s' in '%.*s=%.*s'", STR_ARG(option->key.text),
+              STR_ARG(option->key.text), STR_ARG(option->value.text));
+    return nearest ? error_hint(error, "did you mean %s?", nearest) : -1;
+}
+
+static int parse_readonly(struct mount_options *options, struct str key, bool has_value,
+                          struct str value, struct error *error) {
+    bool is_on = true;
+    if (has_value && !parse_bool(value, &is_on)) {
+        return bad_value(key, value, error);
+    }
+    bool is_write = str_equal_c(key, "rw") || str_equal_c(key, "readwrite");
+    options->has_readonly = true;
+    options->is_readonly = is_write ? !is_on : is_on;
+    return 0;
+}
+
+static int parse_number(struct str key, struct str value, unsigned base, bool *has, uint64_t *out,
+                        struct error *error) {
+    *has = true;
+    return str_parse_uint(value, base, UINT32_MAX, out) ? 0 : bad_value(key, value, error);
+}
+
+static int parse_option(struct mount_options *options, const struct ast_mount_option *option,
+                        struct str value, struct error *error) {
+    struct str key = option->key.text;
+    bool is_flag = str_equal_c(key, "ro") || str_equal_c(key, "readonly") ||
+                   str_equal_c(key, "rw") || str_equal_c(key, "readwrite");
+    if (is_flag) {
+        return parse_readonly(options, key, option->has_value, value, error);
+    }
+    if (!option->has_value && !str_equal_c(key, "required")) {
+        return error_set(error, ERROR_INPUT, "invalid field '%.*s' must be a key=value pair",
+                         STR_ARG(key));
+    }
+    if (str_equal_c(key, "type")) {
+        return parse_type(value, &options->type, error);
+    } else if (str_equal_c(key, "from")) {
+        options->from = value;
+        options->from_span = option->value.span;
+    } else if (str_equal_c(key, "source") || str_equal_c(key, "src")) {
+        options->source = value;
+    } else if (str_equal_c(key, "target") || str_equal_c(key, "dst") ||
+               str_equal_c(key, "destination")) {
+        options->target = value;
+    } else if (str_equal_c(key, "id")) {
+        options->id = value;
+    } else if (str_equal_c(key, "sharing")) {
+        options->has_sharing = true;
+        return parse_sharing(value, &options->sharing, error);
+    } else if (str_equal_c(key, "size") && options->type == MOUNT_TMPFS) {
+        options->has_size = true;
+        return parse_size(value, &options->size) ? 0 : bad_value(key, value, error);
+    } else if (str_equal_c(key, "mode")) {
+        return parse_number(key, value, 8, &options->has_mode, &options->mode, error);
+    } else if (str_equal_c(key, "uid")) {
+        return parse_number(key, value, 10, &options->has_uid, &options->uid, error);
+    } else if (str_equal_c(key, "gid")) {
+        return parse_number(key, value, 10, &options->has_gid, &options->gid, error);
+    } else if (str_equal_c(key, "size") || str_equal_c(key, "required")) {
+        return error_set(error, ERROR_INPUT, "unexpected key '%.*s' for this mount type",
+                         STR_ARG(key));
+    } else {
+        return unknown_key(option, error);
+    }
+    return 0;
+}
+
+/* Secrets and agent sockets are refused before their options are looked at. */
+static int refuse_secret(const struct ast_mount *mount, struct error *error) {
+    for (size_t i = 0; i < mount->count; i++) {
+        struct str value = mount->options[i].value.text;
+        if (!str_equal_c(mount->options[i].key.text, "type")) {
+            continue;
+        }
+        if (str_equal_nocase(value, STR("secret")) || str_equal_nocase(value, STR("ssh"))) {
+            error_set(error, ERROR_UNSUPPORTED, "RUN --mount=type=%.*s is not supported",
+                      STR_ARG(value));
+            return error_hint(error, "give the file with --volume HOST:CONTAINER:ro; it gets into "
+                                     "no layer");
+        }
+    }
+    return 0;
+}
+
+static int read_options(struct lowering *lowering, const struct ast_mount *mount,
+                        struct mount_options *options, struct error *error) {
+    options->span = mount->span;
+    if (refuse_secret(mount, error)) {
+        return lower_error_at(lowering, mount->span, error);
+    }
+    for (size_t i = 0; i < mount->count; i++) {
+        const struct ast_mount_option *option = &mount->options[i];
+        struct str value = option->value.text;
+        if (!str_equal_c(option->key.text, "from") && option->has_value &&
+            lower_word(lowering, &option->value, &value, error)) {
+            return -1;
+        }
+        if (parse_option(options, option, value, error)) {
+            return lower_error_at(lowering, option->key.span, error);
+        }
+    }
+    return 0;
+}
+
+/* What one type does not take. */
+static int check_options(const struct mount_options *options, struct error *error) {
+    bool is_cache = options->type == MOUNT_CACHE;
+    const char *type = is_cache ? "cache" : options->type == MOUNT_BIND ? "bind" : "tmpfs";
+    const struct {
+        const char *key;
+        bool is_bad;
+    } rules[] = {
+        { "sharing", options->has_sharing && !is_cache },
+        { "mode", options->has_mode && !is_cache },
+        { "uid", options->has_uid && !is_cache },
+        { "gid", options->has_gid && !is_cache },
+        { "source", options->source.data && options->type == MOUNT_TMPFS },
+        { "from", options->from.data && options->type == MOUNT_TMPFS },
+        { "id", options->id.data && !is_cache },
+    };
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        if (rules[i].is_bad) {
+            return error_set(error, ERROR_INPUT, "%s not allowed for \"%s\" type mounts",
+                             rules[i].key, type);
+        }
+    }
+    if (is_cache && (options->from.len > 0 || options->source.len > 0)) {
+        error_set(error, ERROR_UNSUPPORTED,
+                  "a cache mount that begins with files (from, source) is not supported");
+        return error_hint(error, "copy the files in the command itself when the cache is empty");
+    }
+    return 0;
+}
+
+static struct mount_plan *add_mount(struct lowering *lowering, struct step_exec *exec) {
+    struct mount_plan *all =
+        arena_array(lowering->arena, exec->mount_count + 1, sizeof(*exec->mounts));
+    for (size_t i = 0; i < exec->mount_count; i++) {
+        all[i] = exec->mounts[i];
+    }
+    exec->mounts = all;
+    struct mount_plan *mount = &all[exec->mount_count++];
+    mount->input = SIZE_MAX;
+    return mount;
+}
+
+/* A bind mount reads SOURCE of an input of its own. */
+static int add_input(struct lowering *lowering, struct step *step, struct mount_plan *mount,
+                     const struct mount_options *options, struct error *error) {
+    struct step_input input;
+    if (lower_input(lowering, options->from, true,
+                    options->from.len > 0 ? options->from_span : options->span, &input, error)) {
+        return -1;
+    }
+    struct arena *arena = lowering->arena;
+    struct selection *selection = arena_new(arena, struct selection);
+    struct str *sources = arena_array(arena, 1, sizeof(*sources));
+    sources[0] = options->source.len > 0 ? options->source : STR("/");
+    selection->sources = sources;
+    selection->source_count = 1;
+    selection->is_literal = true;
+    input.selection = selection;
+    mount->source = sources[0];
+    mount->input = step->input_count;
+    struct step_input *all = arena_array(arena, step->input_count + 1, sizeof(*all));
+    for (size_t i = 0; i < step->input_count; i++) {
+        all[i] = step->inputs[i];
+    }
+    all[step->input_count++] = input;
+    step->inputs = all;
+    return 0;
+}
+
+static int lower_mount(struct lowering *lowering, struct step *step, const struct ast_mount *ast,
+                       struct error *error) {
+    struct mount_options options = { .type = MOUNT_BIND };
+    if (read_options(lowering, ast, &options, error)) {
+        return -1;
+    }
+    if (check_options(&options, error)) {
+        return lower_error_at(lowering, ast->span, error);
+    }
+    struct arena *arena = lowering->arena;
+    if (options.target.len == 0 && options.type != MOUNT_BIND) {
+        error_set(error, ERROR_INPUT, "a mount of this type needs a target");
+        error_hint(error, "add target=/path");
+        return lower_error_at(lowering, ast->span, error);
+    }
+    struct mount_plan *mount = add_mount(lowering, &step->exec);
+    mount->type = options.type;
+    mount->target = options.target.len > 0 ? path_join(arena, step->exec.cwd, options.target)
+                                           : path_clean(arena, step->exec.cwd);
+    if (str_equal_c(mount->target, "/")) {
+        error_set(error, ERROR_INPUT, "invalid mount target \"/\"");
+        error_hint(error, "add target=/path");
+        return lower_error_at(lowering, ast->span, error);
+    }
+    mount->is_readonly = options.has_readonly ? options.is_readonly : options.type == MOUNT_BIND;
+    mount->size = options.size;
+    if (options.type == MOUNT_CACHE) {
+        mount->id = options.id.len > 0 ? options.id : path_clean(arena, options.target);
+        mount->sharing = options.sharing;
+        mount->mode = options.has_mode ? (unsigned)options.mode : 0755;
+        mount->uid = (unsigned)options.uid;
+        mount->gid = (unsigned)options.gid;
+    }
+    return options.type == MOUNT_BIND ? add_input(lowering, step, mount, &options, error) : 0;
+}
+
+/* HOST:CONTAINER[:OPTION,…] of the command line. */
+static int lower_volume_option(struct lowering *lowering, struct step_exec *exec, struct str text,
+                               struct error *error) {
+    struct str rest = text;
+    struct str host, container = STR_EMPTY, option = STR_EMPTY, flag;
+    str_split(&rest, ':', &host);
+    if (!str_split(&rest, ':', &container) || host.len == 0 || container.len == 0 ||
+        host.data[0] != '/' || container.data[0] != '/') {
+        error_set(error, ERROR_USAGE, "--volume %.*s: both parts must be absolute paths",
+                  STR_ARG(text));
+        return error_hint(error, "write --volume /host/path:/container/path[:ro]");
+    }
+    struct mount_plan *mount = add_mount(lowering, exec);
+    mount->is_host = true;
+    mount->source = path_clean(lowering->arena, host);
+    mount->target = path_clean(lowering->arena, container);
+    while (str_split(&rest, ',', &option)) {
+        flag = str_trim(option);
+        if (str_equal_c(flag, "ro")) {
+            mount->is_readonly = true;
+        } else if (flag.len > 0 && !str_equal_c(flag, "rw")) {
+            error_set(error, ERROR_UNSUPPORTED, "--volume %.*s: option %.*s is not supported",
+                      STR_ARG(text), STR_ARG(flag));
+            return error_hint(error, "the options are ro and rw");
+        }
+    }
+    return 0;
+}
+
+/* Parents before what is mounted in them; the order of equal targets stays. */
+static int compare_mounts(const void *a, const void *b) {
+    const struct mount_plan *left = *(const struct mount_plan *const *)a;
+    const struct mount_plan *right = *(const struct mount_plan *const *)b;
+    int order = str_compare(left->target, right->target);
+    return order != 0 ? order : (left > right) - (left < right);
+}
+
+static void sort_mounts(struct arena *arena, struct step_exec *exec) {
+    if (exec->mount_count < 2) {
+        return;
+    }
+    struct mount_plan **order = xcalloc(exec->mount_count, sizeof(struct mount_plan *));
+    for (size_t i = 0; i < exec->mount_count; i++) {
+        order[i] = &exec->mounts[i];
+    }
+    qsort(order, exec->mount_count, sizeof(*order), compare_mounts);
+    struct mount_plan *sorted = arena_array(arena, exec->mount_count, sizeof(*sorted));
+    size_t count = 0;
+    for (size_t i = 0; i < exec->mount_count; i++) {
+        bool is_replaced =
+            i + 1 < exec->mount_count && str_equal(order[i]->target, order[i + 1]->target);
+        if (!is_replaced) { /* the last one of a target wins */
+            sorted[count++] = *order[i];
+        }
+    }
+    free(order);
+    exec->mounts = sorted;
+    exec->mount_count = count;
+}
+
+int lower_mounts(struct lowering *lowering, struct step *step, struct error *error) {
+    const struct str_list *volumes = &lowering->planning->request->volumes;
+    for (size_t i = 0; i < volumes->count; i++) {
+        if (lower_volume_option(lowering, &step->exec, volumes->items[i], error)) {
+            return -1;
+        }
+    }
+    const struct instruction *instruction = lowering->instruction;
+    for (size_t i = 0; i < instruction->run.mount_count; i++) {
+        if (lower_mount(lowering, step, &instruction->run.mounts[i], error)) {
+            return -1;
+        }
+    }
+    sort_mounts(lowering->arena, &step->exec);
+    return 0;
+}

@@ -1,0 +1,259 @@
+#include "planner/planner.h"
+
+#include "base/vec.h"
+#include "planner/context.h"
+#include "planner/lookup.h"
+#include "planner/lower.h"
+#include "planner/planning.h"
+#include "registry/reference.h"
+
+#include <stdlib.h>
+
+/* ---- what the parts share (planning.h) ---- */
+
+int planning_error_at(const struct planning *planning, struct span span, struct error *error) {
+    const struct dockerfile *dockerfile = planning->request->dockerfile;
+    return error_at(error, dockerfile->name, dockerfile->source, span);
+}
+
+void planning_warn(struct planning *planning, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    const char *text = arena_vprintf(planning->arena, format, arguments);
+    va_end(arguments);
+    str_list_push(&planning->plan->warnings, planning->arena, str_of(text));
+}
+
+struct step *planning_new_step(struct planning *planning, enum step_kind kind,
+                               const struct stage *stage) {
+    struct step *step = arena_new(planning->arena, struct step);
+    step->kind = kind;
+    step->stage = stage;
+    return step;
+}
+
+void planning_append_step(struct planning *planning, struct step *step) {
+    struct plan *plan = planning->plan;
+    if (plan->step_count == planning->step_capacity) {
+        plan->steps = vec_grow(planning->arena, plan->steps, plan->step_count,
+                               &planning->step_capacity, sizeof(struct step *));
+    }
+    step->id = (unsigned)plan->step_count;
+    plan->steps[plan->step_count++] = step;
+}
+
+static int read_images(struct planning *planning, struct error *error) {
+    if (!planning->has_images) {
+        planning->has_images = true;
+        return image_list_read(planning->store, planning->arena, &planning->images, error);
+    }
+    return 0;
+}
+
+static int read_image_config(struct planning *planning, struct base_image *base,
+                             struct error *error) {
+    _cleanup_buf_ struct buf blob = BUF_INIT;
+    if (image_read_config(base->image, &blob, error) ||
+        image_config_parse(buf_str(&blob), planning->arena, &base->config, error)) {
+        error_wrap(error, "cannot use the image %.*s (%.12s)", STR_ARG(base->name),
+                   base->image->id.data);
+        return error_hint(error, "remove it with `podman rmi` and fetch or import it again");
+    }
+    return 0;
+}
+
+int planning_find_image(struct planning *planning, struct str name, struct base_image **out,
+                        struct error *error) {
+    *out = map_get(&planning->base_images, name);
+    if (*out) {
+        return 0;
+    }
+    const struct image *image = NULL;
+    if (read_images(planning, error) ||
+        image_find(&planning->images, reference_candidates(name, planning->arena), &image, error)) {
+        return -1;
+    }
+    if (!image) {
+        error_set(error, ERROR_NOT_FOUND, "there is no image %.*s in the store", STR_ARG(name));
+        return error_hint(error,
+                          "`podman pull %.*s` fetches it, `bud import FILE %.*s` makes it from a "
+                          "root file system",
+                          STR_ARG(name), STR_ARG(name));
+    }
+    struct base_image *base = arena_new(planning->arena, struct base_image);
+    base->name = str_copy(planning->arena, name);
+    base->image = image;
+    if (read_image_config(planning, base, error)) {
+        return -1;
+    }
+    map_set(&planning->base_images, base->name, base);
+    *out = base;
+    return 0;
+}
+
+/* ---- stages to steps ---- */
+
+static void skip_stage(struct planning *planning, const struct stage_draft *draft) {
+    struct plan *plan = planning->plan;
+    if (plan->skipped_count == planning->skipped_capacity) {
+        plan->skipped = vec_grow(planning->arena, plan->skipped, plan->skipped_count,
+                                 &planning->skipped_capacity, sizeof(*plan->skipped));
+    }
+    plan->skipped[plan->skipped_count++] = (struct stage_skip){ draft->label, draft->from->line };
+}
+
+static int lower_stages(struct planning *planning, struct error *error) {
+    struct plan *plan = planning->plan;
+    for (size_t i = 0; i < planning->draft_count; i++) {
+        struct stage_draft *draft = &planning->drafts[i];
+        if (!draft->is_needed) {
+            skip_stage(planning, draft);
+            continue;
+        }
+        if (lower_stage(planning, draft, error)) {
+            return -1;
+        }
+        if (plan->stage_count == planning->stage_capacity) {
+            plan->stages = vec_grow(planning->arena, plan->stages, plan->stage_count,
+                                    &planning->stage_capacity, sizeof(struct stage *));
+        }
+        plan->stages[plan->stage_count++] = draft->stage;
+    }
+    plan->target = planning->target->stage;
+    return 0;
+}
+
+/* ---- the image ---- */
+
+/* An entry without a layer gets the time of the layer before it, else of the next one; without any layer of our own
+ * that of the base, if it has one. What is still open then is the time of the image itself. */
+static void date_history(struct image_config *config) {
+    const struct step *step = NULL;
+    for (size_t i = 0; i < config->history_count; i++) {
+        struct history_entry *entry = &config->history[i];
+        if (entry->has_created) {
+            continue;
+        }
+        step = entry->step ? entry->step : step;
+        entry->step = step;
+    }
+    for (size_t i = config->history_count; i-- > 0;) {
+        struct history_entry *entry = &config->history[i];
+        if (entry->has_created) {
+            continue;
+        }
+        if (entry->step) {
+            step = entry->step;
+        } else if (step) {
+            entry->step = step;
+        } else if (config->has_created) {
+            entry->has_created = true;
+            entry->created = config->created;
+        }
+    }
+}
+
+static void add_image_step(struct planning *planning) {
+    const struct plan_request *request = planning->request;
+    struct plan *plan = planning->plan;
+    struct step *step = planning_new_step(planning, STEP_IMAGE, plan->target);
+    struct image_config *config = &step->image.config;
+    image_config_copy(config, &plan->target->config, planning->arena);
+    for (size_t i = 0; i < request->labels.count; i++) {
+        name_values_set(&config->labels, planning->arena, request->labels.items[i].name,
+                        request->labels.items[i].value);
+    }
+    date_history(config);
+    step->parent = plan->target->last;
+    step->text = STR("image");
+    step->image.annotations = request->annotations;
+    step->image.is_docker = request->is_docker;
+    step->image.is_squashed = request->is_squashed;
+    planning_append_step(planning, step);
+    plan->image = step;
+}
+
+/* ---- what is there already ---- */
+
+static bool reads_context(const struct plan *plan) {
+    for (size_t i = 0; i < plan->step_count; i++) {
+        for (size_t j = 0; j < plan->steps[i]->input_count; j++) {
+            if (plan->steps[i]->inputs[j].is_context) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static int look_up(struct planning *planning, struct error *error) {
+    struct plan *plan = planning->plan;
+    const struct plan_request *request = planning->request;
+    struct lookup lookup = {
+        .store = planning->store,
+        .cache = planning->cache,
+        .arena = planning->arena,
+        .is_disabled = request->is_no_cache || !request->is_layers,
+        .images = &planning->images,
+        .plan = plan,
+    };
+    if (read_images(planning, error) ||
+        layer_list_read(planning->store, planning->arena, &lookup.layers, error)) {
+        return -1;
+    }
+    lookup_set_places(plan, request->context, request->dockerfile_path);
+    for (size_t i = 0; i < plan->step_count; i++) {
+        if (lookup_step(&lookup, plan->steps[i], NULL, error)) {
+            const struct instruction *instruction = plan->steps[i]->instruction;
+            return instruction ? planning_error_at(planning, instruction->span, error) : -1;
+        }
+    }
+    lookup_mark_needed(plan);
+    return 0;
+}
+
+static int make_plan(struct planning *planning, struct error *error) {
+    const struct plan_request *request = planning->request;
+    struct plan *plan = planning->plan;
+    if (arguments_read(planning, error) || stage_drafts_make(planning, error) ||
+        stage_drafts_resolve(planning, error)) {
+        return -1;
+    }
+    arguments_warn_unused(planning);
+    if (lower_stages(planning, error)) {
+        return -1;
+    }
+    add_image_step(planning);
+    if (reads_context(plan) &&
+        context_open(request->context, request->dockerfile_path, request->ignore_file,
+                     planning->cache, planning->arena, &plan->context, error)) {
+        return -1;
+    }
+    return look_up(planning, error);
+}
+
+int planner_plan(const struct plan_request *request, const struct store *store, struct cache *cache,
+                 struct plan **out, struct error *error) {
+    struct plan *plan = xcalloc(1, sizeof(*plan));
+    plan->dockerfile = request->dockerfile;
+    plan->context.fd = -1;
+    plan->run = request->run;
+    plan->has_timestamp = request->has_timestamp;
+    plan->timestamp = request->timestamp;
+    struct planning planning = {
+        .request = request,
+        .store = store,
+        .cache = cache,
+        .plan = plan,
+        .arena = &plan->arena,
+    };
+    int result = make_plan(&planning, error);
+    map_free(&planning.stage_names);
+    map_free(&planning.base_images);
+    if (result) {
+        plan_free(plan);
+        return -1;
+    }
+    *out = plan;
+    return 0;
+}

@@ -1,0 +1,103 @@
+/* planning: what the parts of the planner share while one plan is made. Internal to this folder.
+ *
+ * The way of a plan: stage_draft.c cuts the Dockerfile into stages and finds which are needed, lower*.c turns the
+ * instructions of each into steps and config, lookup.c finds what is there already. */
+#ifndef BUD_PLANNER_PLANNING_H
+#define BUD_PLANNER_PLANNING_H
+
+#include "base/map.h"
+#include "planner/plan.h"
+#include "planner/planner.h"
+#include "planner/platform.h"
+#include "planner/scope.h"
+#include "store/image.h"
+
+/* An image of the store that some stage uses. */
+struct base_image {
+    struct str name; /* as written */
+    const struct image *image;
+    struct image_config config;
+    const struct step *step; /* its file system, for COPY --from and mounts; NULL: not needed yet */
+};
+
+enum base_kind { BASE_SCRATCH, BASE_STAGE, BASE_IMAGE };
+
+/* A stage of the Dockerfile before (and while) it is lowered. */
+struct stage_draft {
+    unsigned index;
+    const struct instruction *from;
+    const struct instruction *instructions; /* those after FROM */
+    size_t instruction_count;
+    struct str name;              /* lower-cased, "" none */
+    struct str label;             /* name, or stage-N */
+    struct stage_draft *previous; /* an earlier stage of the same name */
+    struct str image;             /* FROM's argument, expanded */
+    struct platform platform;
+    bool has_platform;
+    enum base_kind base;
+    struct stage_draft *base_stage;
+    struct base_image *base_image;
+    struct instruction *triggers; /* ONBUILD of the base, placed at FROM */
+    size_t trigger_count;
+    bool is_needed;
+    struct stage *stage; /* when lowered */
+    struct scope scope;  /* at its end */
+};
+
+struct planning {
+    const struct plan_request *request;
+    const struct store *store;
+    struct cache *cache;
+    struct plan *plan;
+    struct arena *arena; /* the plan's */
+    struct image_list images;
+    bool has_images;
+    struct name_values build_args; /* those that have a value */
+    struct scope globals;
+    struct stage_draft *drafts;
+    size_t draft_count;
+    struct stage_draft *target;
+    struct map stage_names; /* name -> last draft so called */
+    struct map base_images; /* name -> struct base_image */
+    size_t step_capacity, stage_capacity, skipped_capacity;
+};
+
+/* ERROR gets the place SPAN of the Dockerfile; returns -1. */
+int planning_error_at(const struct planning *planning, struct span span, struct error *error);
+void planning_warn(struct planning *planning, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+struct step *planning_new_step(struct planning *planning, enum step_kind kind,
+                               const struct stage *stage);
+/* Puts STEP at the end of the plan, after all it needs. */
+void planning_append_step(struct planning *planning, struct step *step);
+/* The stored image called NAME, its config read; ERROR_NOT_FOUND with a hint when there is none. No place. */
+int planning_find_image(struct planning *planning, struct str name, struct base_image **out,
+                        struct error *error);
+
+/* stage_draft.c */
+int stage_drafts_make(struct planning *planning, struct error *error);
+/* Finds the target, the bases, and which stages are needed. */
+int stage_drafts_resolve(struct planning *planning, struct error *error);
+
+enum origin_kind { ORIGIN_STAGE, ORIGIN_SCRATCH, ORIGIN_IMAGE };
+
+struct origin { /* what --from names */
+    enum origin_kind kind;
+    struct stage_draft *draft;
+};
+
+/* Y of `COPY --from=Y` or `RUN --mount=from=Y` in DRAFT. Errors have the place SPAN. */
+int stage_draft_find_origin(struct planning *planning, const struct stage_draft *draft,
+                            struct str text, bool is_mount, struct span span, struct origin *out,
+                            struct error *error);
+
+/* arguments.c: global ARGs, build arguments. */
+int arguments_read(struct planning *planning, struct error *error);
+/* ARG of a stage or, with IS_GLOBAL, before the first FROM. SET (may be NULL) gets what was declared, for the history.
+ * Errors have the place of the value, or PLACE when it is not NULL (a trigger's FROM). */
+int arguments_declare(struct planning *planning, struct scope *scope, bool is_global,
+                      const struct instruction *instruction, char escape, struct name_values *set,
+                      const struct span *place, struct error *error);
+void arguments_warn_unused(struct planning *planning);
+
+#endif

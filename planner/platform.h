@@ -1,0 +1,23 @@
+/* platform: os/architecture/variant texts, as FROM --platform takes them and image configs hold them.
+ *
+ * Normalised as containerd does: x86_64 is amd64, aarch64 is arm64, arm without a variant is v7 (docs/plan.md). */
+#ifndef BUD_PLANNER_PLATFORM_H
+#define BUD_PLANNER_PLATFORM_H
+
+#include "base/error.h"
+
+struct platform {
+    struct str os, architecture, variant; /* variant empty: none */
+};
+
+/* The machine we run on. */
+struct platform platform_host(void);
+/* `os[/arch[/variant]]` or `arch`; what is missing comes from the host. ERROR_INPUT `failed to parse platform X: why`. */
+int platform_parse(struct str text, struct arena *arena, struct platform *out, struct error *error);
+/* Normalises what an image config says. */
+struct platform platform_normalise(struct platform platform);
+bool platform_equal(const struct platform *a, const struct platform *b);
+/* "linux/arm/v7" in ARENA. */
+struct str platform_format(const struct platform *platform, struct arena *arena);
+
+#endif

@@ -1,0 +1,122 @@
+/* The schema is written down in docs/plan.md; members are only ever added. */
+#include "base/json.h"
+#include "planner/content.h"
+#include "planner/print.h"
+
+static void set_str(json_t *object, const char *key, struct str value) {
+    json_object_set_new(object, key, json_from_str(value));
+}
+
+static void set_integer(json_t *object, const char *key, uint64_t value) {
+    json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+static void set_id(json_t *object, const char *key, const struct step *step) {
+    json_object_set_new(object, key, step ? json_integer(step->id) : json_null());
+}
+
+static json_t *inputs_to_json(const struct step *step) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < step->input_count; i++) {
+        const struct step_input *input = &step->inputs[i];
+        json_t *object = json_object();
+        set_str(object, "label", input->label);
+        json_object_set_new(object, "context", json_boolean(input->is_context));
+        set_id(object, "step", input->step);
+        if (input->has_content) {
+            set_str(object, "content", str_of(digest_hex(&input->content).text));
+        }
+        if (input->details) {
+            set_integer(object, "files", input->details->files);
+            set_integer(object, "bytes", input->details->bytes);
+        }
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static const char *kind_name(const struct step *step) {
+    static const char *const names[] = { "source", "exec", "file", "image" };
+    return names[step->kind];
+}
+
+static json_t *step_to_json(const struct step *step) {
+    static const char *const states[] = { "hit", "miss", "deferred" };
+    json_t *object = json_object();
+    set_integer(object, "id", step->id);
+    json_object_set_new(object, "kind", json_string(kind_name(step)));
+    set_str(object, "stage", step->stage->label);
+    set_integer(object, "number", step->number);
+    if (step->instruction) {
+        set_integer(object, "line", step->instruction->line);
+    }
+    set_str(object, "text", step->text);
+    set_id(object, "parent", step->parent);
+    json_object_set_new(object, "inputs", inputs_to_json(step));
+    json_object_set_new(object, "state", json_string(states[step->state]));
+    json_object_set_new(object, "needed", json_boolean(step->is_needed));
+    if (step->has_key) {
+        set_str(object, "key", str_of(digest_hex(&step->key).text));
+    }
+    if (step->state != STEP_HIT) {
+        set_str(object, "reason", step->reason);
+    } else {
+        set_str(object, "result", step->record.result);
+        if (step->record.duration > 0) {
+            set_integer(object, "duration", step->record.duration);
+        }
+    }
+    return object;
+}
+
+static json_t *stage_to_json(const struct stage *stage) {
+    json_t *object = json_object();
+    set_str(object, "label", stage->label);
+    set_integer(object, "index", stage->index);
+    set_integer(object, "line", stage->line);
+    set_integer(object, "steps", stage->step_count);
+    set_id(object, "last", stage->last);
+    json_t *lines = json_array();
+    for (size_t i = 0; i < stage->lines.count; i++) {
+        const struct stage_line *line = &stage->lines.items[i];
+        json_t *item = json_object();
+        set_str(item, "text", line->text);
+        set_integer(item, "line", line->line);
+        set_id(item, "step", line->step);
+        json_array_append_new(lines, item);
+    }
+    json_object_set_new(object, "instructions", lines);
+    return object;
+}
+
+void print_json(struct buf *out, const struct plan *plan) {
+    _cleanup_json_ json_t *root = json_object();
+    set_integer(root, "version", 1);
+    set_str(root, "dockerfile", str_of(plan->dockerfile->name));
+    set_str(root, "target", plan->target->label);
+    json_t *steps = json_array();
+    for (size_t i = 0; i < plan->step_count; i++) {
+        json_array_append_new(steps, step_to_json(plan->steps[i]));
+    }
+    json_object_set_new(root, "steps", steps);
+    json_t *stages = json_array();
+    for (size_t i = 0; i < plan->stage_count; i++) {
+        json_array_append_new(stages, stage_to_json(plan->stages[i]));
+    }
+    json_object_set_new(root, "stages", stages);
+    json_t *skipped = json_array();
+    for (size_t i = 0; i < plan->skipped_count; i++) {
+        json_t *object = json_object();
+        set_str(object, "label", plan->skipped[i].label);
+        set_integer(object, "line", plan->skipped[i].line);
+        json_array_append_new(skipped, object);
+    }
+    json_object_set_new(root, "skipped", skipped);
+    json_t *warnings = json_array();
+    for (size_t i = 0; i < plan->warnings.count; i++) {
+        json_array_append_new(warnings, json_from_str(plan->warnings.items[i]));
+    }
+    json_object_set_new(root, "warnings", warnings);
+    json_write_indented(out, root, 2);
+    buf_append_byte(out, '\n');
+}

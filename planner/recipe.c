@@ -1,0 +1,281 @@
+#include "planner/recipe.h"
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "planner/content.h"
+#include "planner/platform.h"
+
+#include <stdlib.h>
+
+/* More files than this are kept by directory, more directories by the first component of their path. */
+#define MAX_FILES 1000
+
+struct list {
+    struct ingredient *items;
+    size_t count;
+    size_t capacity;
+};
+
+static void add(struct list *list, struct arena *arena, struct str name, struct str value) {
+    arena_vec_push(arena, list, (struct ingredient){ name, value });
+}
+
+static void add_text(struct list *list, struct arena *arena, const char *name, struct str value) {
+    if (value.len > 0) {
+        add(list, arena, str_of(name), value);
+    }
+}
+
+static struct str hex(struct arena *arena, const struct digest *digest) {
+    return str_of(arena_strdup(arena, digest_hex(digest).text));
+}
+
+static void add_parent(struct list *list, struct arena *arena, const struct step *step) {
+    add(list, arena, STR("parent"), step->parent ? hex(arena, &step->parent->key) : STR("scratch"));
+}
+
+static void add_numbered(struct list *list, struct arena *arena, const char *name,
+                         const struct str *items, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        add(list, arena, str_printf(arena, "%s %zu", name, i + 1), items[i]);
+    }
+}
+
+static void add_timestamp(struct list *list, struct arena *arena, const struct plan *plan) {
+    if (plan->has_timestamp) {
+        add(list, arena, STR("timestamp"), str_printf(arena, "%lld", (long long)plan->timestamp));
+    }
+}
+
+/* ---- kinds ---- */
+
+static void make_source(struct list *list, struct arena *arena, const struct step *step) {
+    add(list, arena, STR("kind"), STR("image"));
+    add(list, arena, STR("image"), str_of(step->source.image));
+}
+
+static int compare_str(const void *a, const void *b) {
+    return str_compare(*(const struct str *)a, *(const struct str *)b);
+}
+
+static void add_env(struct list *list, struct arena *arena, const struct step_exec *exec) {
+    struct str *sorted = arena_array(arena, exec->key_env_count, sizeof(*sorted));
+    for (size_t i = 0; i < exec->key_env_count; i++) {
+        sorted[i] = exec->env.items[i];
+    }
+    qsort(sorted, exec->key_env_count, sizeof(*sorted), compare_str);
+    for (size_t i = 0; i < exec->key_env_count; i++) {
+        struct str value = sorted[i];
+        struct str name;
+        str_split(&value, '=', &name);
+        add(list, arena, str_printf(arena, "env %.*s", STR_ARG(name)), value);
+    }
+}
+
+static void add_mount(struct list *list, struct arena *arena, const struct step *step,
+                      const struct mount_plan *mount) {
+    struct str name = str_printf(arena, "mount %.*s", STR_ARG(mount->target));
+    const char *mode = mount->is_readonly ? "ro" : "rw";
+    if (mount->is_host) {
+        add(list, arena, name, str_printf(arena, "volume %s %.*s", mode, STR_ARG(mount->source)));
+    } else if (mount->type == MOUNT_TMPFS) {
+        add(list, arena, name,
+            str_printf(arena, "tmpfs %s %llu", mode, (unsigned long long)mount->size));
+    } else if (mount->type == MOUNT_CACHE) {
+        add(list, arena, name, str_printf(arena, "cache %s %.*s", mode, STR_ARG(mount->id)));
+    } else {
+        add(list, arena, name,
+            str_printf(arena, "bind %s %s", mode,
+                       hex(arena, &step->inputs[mount->input].content).data));
+    }
+}
+
+static void make_exec(struct list *list, struct arena *arena, const struct plan *plan,
+                      const struct step *step) {
+    const struct step_exec *exec = &step->exec;
+    const struct run_options *run = &plan->run;
+    add(list, arena, STR("kind"), STR("run"));
+    add_parent(list, arena, step);
+    add_numbered(list, arena, "argument", exec->argv.items, exec->argv.count);
+    if (exec->script.len > 0) {
+        add(list, arena, str_printf(arena, "script %.*s", STR_ARG(exec->script_name)),
+            exec->script);
+    }
+    add_env(list, arena, exec);
+    add(list, arena, STR("directory"), exec->cwd);
+    add_text(list, arena, "user", exec->user);
+    const struct image_config *config = &step->stage->config;
+    struct platform platform = { config->os, config->architecture, config->variant };
+    add(list, arena, STR("platform"), platform_format(&platform, arena));
+    add(list, arena, STR("network"), exec->network == NETWORK_NONE ? STR("none") : STR("host"));
+    if (exec->is_insecure) {
+        add(list, arena, STR("security"), STR("insecure"));
+    }
+    for (size_t i = 0; i < exec->mount_count; i++) {
+        add_mount(list, arena, step, &exec->mounts[i]);
+    }
+    add_text(list, arena, "hostname", run->hostname);
+    add_numbered(list, arena, "added capability", run->cap_add.items, run->cap_add.count);
+    add_numbered(list, arena, "dropped capability", run->cap_drop.items, run->cap_drop.count);
+    add_numbered(list, arena, "security option", run->security_options.items,
+                 run->security_options.count);
+    add_numbered(list, arena, "limit", run->ulimits.items, run->ulimits.count);
+    for (size_t i = 0; i < run->add_hosts.count; i++) { /* the names only, as BuildKit */
+        struct str address = run->add_hosts.items[i];
+        struct str name;
+        str_split(&address, ':', &name);
+        add(list, arena, str_printf(arena, "host %zu", i + 1), name);
+    }
+}
+
+static void make_file(struct list *list, struct arena *arena, const struct plan *plan,
+                      const struct step *step) {
+    const struct step_file *file = &step->file;
+    static const char *const kinds[] = { "copy", "add", "directory" };
+    add(list, arena, STR("kind"), str_of(kinds[file->kind]));
+    add_parent(list, arena, step);
+    add(list, arena, STR("destination"), file->destination);
+    add_text(list, arena, file->kind == FILE_DIRECTORY ? "user" : "chown", file->chown);
+    add_text(list, arena, "chmod", file->chmod);
+    if (file->is_link) {
+        add(list, arena, STR("link"), STR("true"));
+    }
+    if (file->kind == FILE_ADD) {
+        add(list, arena, STR("unpack"), file->is_unpack ? STR("true") : STR("false"));
+    }
+    if (step->input_count > 0) {
+        add(list, arena, STR("content"), hex(arena, &step->inputs[0].content));
+    }
+    for (size_t i = 0; i < file->inline_file_count; i++) {
+        struct digest digest =
+            digest_of(file->inline_files[i].data.data, file->inline_files[i].data.len);
+        add(list, arena,
+            str_printf(arena, "heredoc %zu %.*s", i + 1, STR_ARG(file->inline_files[i].name)),
+            hex(arena, &digest));
+    }
+    add_timestamp(list, arena, plan);
+}
+
+static void add_layers(struct list *list, struct arena *arena, const struct step *top) {
+    size_t count = 0;
+    for (const struct step *step = top; step; step = step->parent) {
+        count++;
+    }
+    struct str *keys = arena_array(arena, count, sizeof(*keys));
+    size_t i = count;
+    for (const struct step *step = top; step; step = step->parent) {
+        keys[--i] = hex(arena, &step->key);
+    }
+    add_numbered(list, arena, "layer", keys, count);
+}
+
+static void make_image(struct list *list, struct arena *arena, const struct plan *plan,
+                       const struct step *step) {
+    const struct step_image *image = &step->image;
+    _cleanup_buf_ struct buf config = BUF_INIT;
+    add(list, arena, STR("kind"), STR("output"));
+    add_layers(list, arena, step->parent);
+    image_config_write_untimed(&config, &image->config);
+    add(list, arena, STR("config"), str_copy(arena, buf_str(&config)));
+    for (size_t i = 0; i < image->annotations.count; i++) {
+        const struct name_value *annotation = &image->annotations.items[i];
+        add(list, arena, str_printf(arena, "annotation %.*s", STR_ARG(annotation->name)),
+            annotation->value);
+    }
+    add(list, arena, STR("format"), image->is_docker ? STR("docker") : STR("oci"));
+    if (image->is_squashed) {
+        add(list, arena, STR("squash"), STR("true"));
+    }
+    add_timestamp(list, arena, plan);
+}
+
+void recipe_make(const struct plan *plan, struct step *step, struct arena *arena) {
+    struct list list = { 0 };
+    switch (step->kind) {
+    case STEP_SOURCE:
+        make_source(&list, arena, step);
+        break;
+    case STEP_EXEC:
+        make_exec(&list, arena, plan, step);
+        break;
+    case STEP_FILE:
+        make_file(&list, arena, plan, step);
+        break;
+    case STEP_IMAGE:
+        make_image(&list, arena, plan, step);
+        break;
+    }
+    struct hasher hasher;
+    hasher_init(&hasher);
+    hasher_update_str(&hasher, STR("bud-step-v1"));
+    for (size_t i = 0; i < list.count; i++) {
+        hasher_update_str(&hasher, list.items[i].name);
+        hasher_update_str(&hasher, list.items[i].value);
+    }
+    step->key = hasher_finish(&hasher);
+    step->has_key = true;
+    step->ingredients = list.items;
+    step->ingredient_count = list.count;
+}
+
+/* ---- files, for explanations ---- */
+
+static struct str file_value(struct arena *arena, const struct content_file *file) {
+    return str_printf(arena, "%o %.16s", file->mode, digest_hex(&file->digest).text);
+}
+
+static struct str group_of(struct str path, bool is_coarse) {
+    size_t slash = is_coarse ? str_find_byte(path, '/') : str_rfind_byte(path, '/');
+    return slash == SIZE_MAX ? STR(".") : str_sub(path, 0, slash);
+}
+
+/* One ingredient a directory; false when even those are too many. */
+static bool add_directories(struct list *list, struct arena *arena, const struct content *content,
+                            bool is_coarse) {
+    _cleanup_map_ struct map groups = MAP_INIT; /* directory -> hasher */
+    for (size_t i = 0; i < content->count; i++) {
+        const struct content_file *file = &content->items[i];
+        struct str group = group_of(file->path, is_coarse);
+        struct hasher *hasher = map_get(&groups, group);
+        if (!hasher) {
+            if (groups.count == MAX_FILES) {
+                return is_coarse; /* the first thousand say enough */
+            }
+            hasher = arena_new(arena, struct hasher);
+            hasher_init(hasher);
+            map_set(&groups, group, hasher);
+        }
+        hasher_update_str(hasher, file->path);
+        hasher_update_u64(hasher, file->mode);
+        hasher_update(hasher, file->digest.bytes, sizeof(file->digest.bytes));
+    }
+    for (size_t i = 0; i < groups.count; i++) {
+        struct digest digest = hasher_finish(groups.entries[i].value);
+        add(list, arena, str_printf(arena, "directory %.*s", STR_ARG(groups.entries[i].key)),
+            str_printf(arena, "%.16s", digest_hex(&digest).text));
+    }
+    return true;
+}
+
+static void add_content(struct list *list, struct arena *arena, const struct content *content) {
+    if (content->count <= MAX_FILES) {
+        for (size_t i = 0; i < content->count; i++) {
+            const struct content_file *file = &content->items[i];
+            add(list, arena, str_printf(arena, "file %.*s", STR_ARG(file->path)),
+                file_value(arena, file));
+        }
+    } else if (!add_directories(list, arena, content, false)) {
+        add_directories(list, arena, content, true);
+    }
+}
+
+void recipe_add_files(struct step *step, struct arena *arena) {
+    struct list list = { step->ingredients, step->ingredient_count, step->ingredient_count };
+    for (size_t i = 0; i < step->input_count; i++) {
+        if (step->inputs[i].details) {
+            add_content(&list, arena, step->inputs[i].details);
+        }
+    }
+    step->ingredients = list.items;
+    step->ingredient_count = list.count;
+}

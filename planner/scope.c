@@ -1,0 +1,101 @@
+#include "planner/scope.h"
+
+#include "base/vec.h"
+#include "parser/expand.h"
+
+void scope_copy(struct scope *out, const struct scope *in, struct arena *arena) {
+    *out = (struct scope){ .arena = arena };
+    for (size_t i = 0; i < in->env.count; i++) {
+        arena_vec_push(arena, &out->env, in->env.items[i]);
+    }
+    for (size_t i = 0; i < in->args.count; i++) {
+        arena_vec_push(arena, &out->args, in->args.items[i]);
+    }
+}
+
+void scope_set(struct scope *scope, struct str name, struct str value) {
+    name_values_set(&scope->env, scope->arena, name, value);
+}
+
+const struct str *scope_get(const struct scope *scope, struct str name) {
+    return name_values_get(&scope->env, name);
+}
+
+void scope_declare(struct scope *scope, struct str name, const struct str *value) {
+    struct scope_arg *found = NULL;
+    for (size_t i = 0; i < scope->args.count; i++) {
+        if (str_equal(scope->args.items[i].name, name)) {
+            found = &scope->args.items[i];
+        }
+    }
+    if (!found) {
+        arena_vec_push(scope->arena, &scope->args, (struct scope_arg){ name, STR_EMPTY, false });
+        found = &scope->args.items[scope->args.count - 1];
+    }
+    if (value) {
+        found->value = *value;
+        found->has_value = true;
+        scope_set(scope, name, *value);
+    }
+}
+
+bool scope_is_declared(const struct scope *scope, struct str name) {
+    for (size_t i = 0; i < scope->args.count; i++) {
+        if (str_equal(scope->args.items[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool lookup(void *context, struct str name, struct str *value) {
+    const struct str *found = scope_get(context, name);
+    if (found) {
+        *value = *found;
+    }
+    return found != NULL;
+}
+
+static struct expand_scope expand_scope(const struct scope *scope, char escape) {
+    return (struct expand_scope){
+        .escape = escape,
+        .lookup = lookup,
+        .context = (void *)(uintptr_t)scope, /* only read by lookup() */
+    };
+}
+
+int scope_expand(const struct scope *scope, char escape, struct str input, struct str *out,
+                 struct error *error) {
+    struct expand_scope rules = expand_scope(scope, escape);
+    return expand_word(&rules, input, scope->arena, out, error);
+}
+
+int scope_expand_words(const struct scope *scope, char escape, struct str input, struct str **out,
+                       size_t *count, struct error *error) {
+    struct expand_scope rules = expand_scope(scope, escape);
+    return expand_words(&rules, input, scope->arena, out, count, error);
+}
+
+int scope_expand_body(const struct scope *scope, struct str input, struct str *out,
+                      struct error *error) {
+    struct expand_scope rules = expand_scope(scope, '\\');
+    rules.is_quotes_plain = true;
+    return expand_word(&rules, input, scope->arena, out, error);
+}
+
+static const char *const proxies[] = { "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY",   "NO_PROXY",
+                                       "ALL_PROXY",  "http_proxy",  "https_proxy", "ftp_proxy",
+                                       "no_proxy",   "all_proxy",   NULL };
+
+bool scope_is_proxy(struct str name) {
+    for (size_t i = 0; proxies[i]; i++) {
+        if (str_equal_c(name, proxies[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool scope_is_builder_argument(struct str name) {
+    return str_has_prefix(name, STR("BUILDKIT_")) || str_equal_c(name, "SOURCE_DATE_EPOCH");
+}

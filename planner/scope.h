@@ -1,0 +1,49 @@
+/* scope: the variables an instruction sees, and ARG's rules for setting them.
+ *
+ * One ordered environment for ENV and ARG, as BuildKit has: the later instruction wins. The global scope (before the
+ * first FROM) and every stage have one each; a stage's is copied to the stages built on it. Arena-allocated. */
+#ifndef BUD_PLANNER_SCOPE_H
+#define BUD_PLANNER_SCOPE_H
+
+#include "planner/image_config.h"
+
+struct scope_arg {
+    struct str name;
+    struct str value;
+    bool has_value;
+};
+
+struct scope {
+    struct arena *arena;
+    struct name_values env; /* what is set */
+    struct {
+        struct scope_arg *items; /* declared ARGs in order of first declaration, names distinct */
+        size_t count;
+        size_t capacity;
+    } args;
+};
+
+void scope_copy(struct scope *out, const struct scope *in, struct arena *arena);
+void scope_set(struct scope *scope, struct str name, struct str value);
+/* NULL: unset. */
+const struct str *scope_get(const struct scope *scope, struct str name);
+/* Declares NAME; without a value an earlier one stays. */
+void scope_declare(struct scope *scope, struct str name, const struct str *value);
+bool scope_is_declared(const struct scope *scope, struct str name);
+
+/* INPUT with variables replaced and quotes removed, in the scope's arena. ERROR_INPUT without a place. */
+int scope_expand(const struct scope *scope, char escape, struct str input, struct str *out,
+                 struct error *error);
+/* The same, split at white space. */
+int scope_expand_words(const struct scope *scope, char escape, struct str input, struct str **out,
+                       size_t *count, struct error *error);
+/* A heredoc body of COPY or ADD: quotes stay. */
+int scope_expand_body(const struct scope *scope, struct str input, struct str *out,
+                      struct error *error);
+
+/* HTTP_PROXY and the like: given as build arguments they reach RUN without ARG, and no key, history or expansion. */
+bool scope_is_proxy(struct str name);
+/* Build arguments the builder itself reads (BUILDKIT_…, SOURCE_DATE_EPOCH). */
+bool scope_is_builder_argument(struct str name);
+
+#endif
