@@ -123,7 +123,9 @@ static int stream_failed(struct unpacker *unpacker, const struct item *item, str
             *error = unpacker->input_error;
             unpacker->input_error = (struct error)ERROR_INIT;
         }
-        return item ? error_wrap(error, "cannot unpack '%s'", item->shown) : -1;
+        return item ? error_wrap(error, "archive '%s': cannot unpack '%s'", unpacker->name,
+                                 item->shown)
+                    : -1;
     }
     const char *why = archive_error_string(unpacker->tar);
     error_set(error, ERROR_INPUT, "archive '%s' is damaged%s%s: %s", unpacker->name,
