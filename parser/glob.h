@@ -1,0 +1,65 @@
+/* glob: the scanner of grammar/pattern.re and the automaton that both pattern languages compile to. Private to
+ * parser/pattern.c and parser/ignore.c. */
+#ifndef BUD_PARSER_GLOB_H
+#define BUD_PARSER_GLOB_H
+
+#include "base/arena.h"
+#include "parser/scan.h"
+
+/* ---- grammar/pattern.re ---- */
+enum pattern_token {
+    PATTERN_END,
+    PATTERN_CHARACTER, /* *text is the character, without its backslash */
+    PATTERN_ANY,       /* ? */
+    PATTERN_STAR,      /* one `*` */
+    PATTERN_CLASS,     /* *text is what stands between `[`, `[^` and `]` */
+    PATTERN_NEGATED_CLASS,
+    PATTERN_BAD, /* `[` without its end, a `\` at the end */
+};
+
+enum pattern_token pattern_next(struct scan *scan, struct str *text);
+/* The next range of a class; false at its end. */
+bool pattern_class_next(struct scan *scan, struct str *low, struct str *high);
+/* One character of a path: a code point, or a byte that is none. False at the end. */
+bool pattern_character(struct scan *scan, struct str *character);
+
+/* ---- glob.c ---- */
+/* A pattern longer than the longest path matches nothing. */
+enum { GLOB_SIZE = 4096 };
+
+enum glob_kind {
+    GLOB_CHARACTER,
+    GLOB_ANY,         /* one character but '/' */
+    GLOB_STAR,        /* any run without '/' */
+    GLOB_DIRECTORIES, /* `**` and what follows: nothing, or anything up to a '/' */
+    GLOB_ALL,         /* `**` at the end: anything */
+    GLOB_CLASS,
+    GLOB_NEGATED_CLASS,
+};
+
+/* Characters as their bytes, the first one highest: compares as code points do. */
+struct glob_range {
+    uint32_t low;
+    uint32_t high;
+};
+
+struct glob_part {
+    enum glob_kind kind;
+    uint32_t character;
+    const struct glob_range *ranges;
+    size_t range_count;
+};
+
+struct glob {
+    const struct glob_part *parts; /* at most GLOB_SIZE */
+    size_t count;
+    struct str tail; /* what every match ends with, from the pattern's last characters */
+};
+
+/* Compiles PATTERN, which pattern_check has accepted; `**` is special. False when it has too many parts. */
+bool glob_compile(struct str pattern, struct arena *arena, struct glob *out);
+bool glob_matches(const struct glob *glob, struct str path);
+/* False when nothing that begins with PREFIX matches. */
+bool glob_may_match_below(const struct glob *glob, struct str prefix);
+
+#endif

@@ -1,0 +1,328 @@
+/* ignore: lists of patterns as in .dockerignore.
+ *
+ * Each rule is compiled to the cheapest of four matchers. Two of them are not only faster: they define what a `**` at
+ * the very start or end of an otherwise literal pattern means (moby/patternmatcher). */
+#include "parser/glob.h"
+#include "parser/pattern.h"
+#include "parser/scan.h"
+
+#include "base/fs.h"
+#include "base/vec.h"
+
+enum rule_kind {
+    RULE_EXACT,
+    RULE_PREFIX, /* literal `**` */
+    RULE_SUFFIX, /* `**` literal */
+    RULE_GLOB,
+};
+
+struct rule {
+    enum rule_kind kind;
+    bool is_negated;
+    struct str literal;
+    struct glob glob;
+    struct str text; /* as written, trimmed */
+    unsigned line;
+};
+
+struct ignore {
+    struct rule *rules;
+    size_t count;
+    bool has_negation;
+};
+
+/* Where the patterns come from, for errors. */
+struct origin {
+    const char *name; /* NULL: --exclude */
+    struct str source;
+    struct str text;
+    unsigned line;
+};
+
+struct rule_list {
+    struct rule *items; /* in the arena */
+    size_t count;
+    size_t capacity;
+};
+
+/* ---- compiling ----------------------------------------------------------------------------------------- */
+
+static int fail(const struct origin *origin, struct error *error) {
+    if (!origin->name) {
+        return -1;
+    }
+    uint32_t start = (uint32_t)(origin->text.data - origin->source.data);
+    return error_at(error, origin->name, origin->source,
+                    (struct span){ start, start + (uint32_t)origin->text.len });
+}
+
+/* Literal but for `**` at one end? */
+static enum rule_kind classify(struct str pattern, struct str *literal) {
+    struct scan scan = scan_of(pattern);
+    struct str text;
+    size_t index = 0;
+    enum rule_kind kind = RULE_EXACT;
+    *literal = pattern;
+    for (;; index++) {
+        const char *at = scan.cursor;
+        switch (pattern_next(&scan, &text)) {
+        case PATTERN_END:
+            return kind;
+        case PATTERN_CHARACTER:
+            if (*at == '\\' || *at == ']') {
+                return RULE_GLOB;
+            }
+            break;
+        case PATTERN_STAR:
+            if (scan.cursor == scan.limit || *scan.cursor != '*') {
+                return RULE_GLOB;
+            }
+            scan.cursor++;
+            if (index == 0) {
+                kind = RULE_SUFFIX;
+                *literal = str_from(pattern, 2);
+            } else if (scan.cursor == scan.limit && kind == RULE_EXACT) {
+                kind = RULE_PREFIX;
+                *literal = str_sub(pattern, 0, pattern.len - 2);
+            } else {
+                return RULE_GLOB;
+            }
+            break;
+        default:
+            return RULE_GLOB;
+        }
+    }
+}
+
+static int compile(struct str pattern, bool is_negated, const struct origin *origin,
+                   struct arena *arena, struct rule_list *rules, struct error *error) {
+    struct rule rule = { .is_negated = is_negated, .text = origin->text, .line = origin->line };
+    if (pattern_check(pattern, error) < 0) {
+        return fail(origin, error);
+    }
+    rule.kind = classify(pattern, &rule.literal);
+    if (rule.kind == RULE_GLOB && !glob_compile(pattern, arena, &rule.glob)) {
+        error_set(error, ERROR_INPUT, "pattern has more than %d characters", GLOB_SIZE);
+        error_hint(error, "no path is that long");
+        return fail(origin, error);
+    }
+    arena_vec_push(arena, rules, rule);
+    return 0;
+}
+
+static int illegal_exclusion(const struct origin *origin, struct error *error) {
+    error_set(error, ERROR_INPUT, "illegal exclusion pattern: \"!\"");
+    error_hint(error, "name what is to be kept behind the `!`");
+    return fail(origin, error);
+}
+
+/* TEXT is trimmed and not empty. From a file (IS_ROOTED) a leading '/' means the root of the context. */
+static int add_pattern(struct str text, bool is_rooted, const struct origin *origin,
+                       struct arena *arena, struct rule_list *rules, struct error *error) {
+    bool is_negated = text.data[0] == '!';
+    if (is_negated) {
+        text = scan_trim(str_from(text, 1));
+        if (text.len == 0 || str_equal(text, STR("/"))) {
+            return illegal_exclusion(origin, error);
+        }
+    }
+    struct str pattern = path_clean(arena, text);
+    if (is_rooted && pattern.len > 1 && pattern.data[0] == '/') {
+        pattern = str_from(pattern, 1);
+    }
+    return compile(pattern, is_negated, origin, arena, rules, error);
+}
+
+static struct ignore *finish(const struct rule_list *rules, struct arena *arena) {
+    struct ignore *ignore = arena_new(arena, struct ignore);
+    ignore->rules = rules->items;
+    ignore->count = rules->count;
+    for (size_t i = 0; i < rules->count; i++) {
+        ignore->has_negation = ignore->has_negation || rules->items[i].is_negated;
+    }
+    return ignore;
+}
+
+int ignore_parse(struct str text, const char *name, struct arena *arena, struct ignore **out,
+                 struct error *error) {
+    struct rule_list rules = VEC_INIT;
+    struct str rest = text, line;
+    struct origin origin = { .name = name, .source = text };
+    if (str_has_prefix(rest, STR("\xEF\xBB\xBF"))) {
+        rest = str_from(rest, 3);
+    }
+    while (rest.len > 0 && str_split(&rest, '\n', &line)) {
+        origin.line++;
+        if (line.len > 0 && line.data[0] == '#') {
+            continue;
+        }
+        origin.text = scan_trim(line);
+        if (origin.text.len > 0 &&
+            add_pattern(origin.text, true, &origin, arena, &rules, error) < 0) {
+            return -1;
+        }
+    }
+    *out = finish(&rules, arena);
+    return 0;
+}
+
+int ignore_from_patterns(const struct str *patterns, size_t count, struct arena *arena,
+                         struct ignore **out, struct error *error) {
+    struct rule_list rules = VEC_INIT;
+    for (size_t i = 0; i < count; i++) {
+        struct origin origin = { .text = scan_trim(patterns[i]) };
+        if (origin.text.len > 0 &&
+            add_pattern(origin.text, false, &origin, arena, &rules, error) < 0) {
+            return -1;
+        }
+    }
+    *out = finish(&rules, arena);
+    return 0;
+}
+
+bool ignore_is_empty(const struct ignore *ignore) {
+    return ignore->count == 0;
+}
+
+bool ignore_has_negation(const struct ignore *ignore) {
+    return ignore->has_negation;
+}
+
+struct str ignore_rule_text(const struct ignore *ignore, size_t rule, unsigned *line) {
+    if (line) {
+        *line = ignore->rules[rule].line;
+    }
+    return ignore->rules[rule].text;
+}
+
+/* ---- one rule, one path -------------------------------------------------------------------------------- */
+
+static bool rule_matches(const struct rule *rule, struct str path) {
+    switch (rule->kind) {
+    case RULE_EXACT:
+        return str_equal(path, rule->literal);
+    case RULE_PREFIX:
+        return str_has_prefix(path, rule->literal);
+    case RULE_SUFFIX: /* `**` with `/a` also matches a itself */
+        return str_has_suffix(path, rule->literal) ||
+               (rule->literal.len > 0 && rule->literal.data[0] == '/' &&
+                str_equal(path, str_from(rule->literal, 1)));
+    case RULE_GLOB:
+        return glob_matches(&rule->glob, path);
+    }
+    return false;
+}
+
+static bool rule_may_match_below(const struct rule *rule, struct str directory) {
+    switch (rule->kind) {
+    case RULE_EXACT:
+        return str_has_prefix(rule->literal, directory);
+    case RULE_PREFIX:
+        return str_has_prefix(rule->literal, directory) || str_has_prefix(directory, rule->literal);
+    case RULE_SUFFIX:
+        return true;
+    case RULE_GLOB:
+        return glob_may_match_below(&rule->glob, directory);
+    }
+    return true;
+}
+
+/* ---- walking ------------------------------------------------------------------------------------------- */
+
+static size_t word_count(const struct ignore *ignore) {
+    return (ignore->count + 63) / 64;
+}
+
+static bool is_hit(const struct ignore_state *state, size_t rule) {
+    return state->hits[rule / 64] >> rule % 64 & 1;
+}
+
+void ignore_root(const struct ignore *ignore, struct arena *arena, struct ignore_state *root) {
+    root->hits = arena_array(arena, word_count(ignore), sizeof(*root->hits));
+    root->is_ignored = false;
+}
+
+/* HITS may be NULL. A rule that cannot change the outcome is not asked: patternmatcher does the same, and the
+ * children see it. */
+static bool evaluate(const struct ignore *ignore, const struct ignore_state *parent,
+                     struct str path, uint64_t *hits) {
+    bool is_ignored = false;
+    for (size_t i = 0; i < ignore->count; i++) {
+        const struct rule *rule = &ignore->rules[i];
+        if (!is_hit(parent, i) && (rule->is_negated != is_ignored || !rule_matches(rule, path))) {
+            continue;
+        }
+        if (hits) {
+            hits[i / 64] |= (uint64_t)1 << i % 64;
+        }
+        is_ignored = !rule->is_negated;
+    }
+    return is_ignored;
+}
+
+void ignore_enter(const struct ignore *ignore, const struct ignore_state *parent, struct str path,
+                  struct arena *arena, struct ignore_state *state) {
+    uint64_t *hits = arena_array(arena, word_count(ignore), sizeof(*hits));
+    state->is_ignored = evaluate(ignore, parent, path, hits);
+    state->hits = hits;
+}
+
+bool ignore_matches(const struct ignore *ignore, const struct ignore_state *parent,
+                    struct str path) {
+    return evaluate(ignore, parent, path, NULL);
+}
+
+/* Below PATH, the last rule that ignores PATH hits everything; only a negated rule after it can keep something. */
+bool ignore_may_keep_below(const struct ignore *ignore, const struct ignore_state *state,
+                           struct str path) {
+    if (!state->is_ignored || !ignore->has_negation) {
+        return !state->is_ignored;
+    }
+    char buffer[GLOB_SIZE + 1];
+    if (path.len >= GLOB_SIZE) {
+        return true;
+    }
+    memcpy(buffer, path.data, path.len);
+    buffer[path.len] = '/';
+    struct str directory = str_make(buffer, path.len + 1);
+    for (size_t i = ignore->count; i-- > 0;) {
+        if (ignore->rules[i].is_negated) {
+            if (rule_may_match_below(&ignore->rules[i], directory)) {
+                return true;
+            }
+        } else if (is_hit(state, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- one path by itself -------------------------------------------------------------------------------- */
+
+static bool matches_path_or_ancestor(const struct rule *rule, struct str path) {
+    if (rule_matches(rule, path)) {
+        return true;
+    }
+    for (size_t end = 0; end < path.len; end++) {
+        if (path.data[end] == '/' && rule_matches(rule, str_sub(path, 0, end))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ignore_decides(const struct ignore *ignore, struct str path, size_t *rule) {
+    bool is_ignored = false;
+    size_t decider = SIZE_MAX;
+    for (size_t i = 0; i < ignore->count; i++) {
+        if (ignore->rules[i].is_negated == is_ignored &&
+            matches_path_or_ancestor(&ignore->rules[i], path)) {
+            is_ignored = !is_ignored;
+            decider = i;
+        }
+    }
+    if (rule) {
+        *rule = decider;
+    }
+    return is_ignored;
+}
