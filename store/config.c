@@ -370,7 +370,8 @@ static bool is_in_priority(const struct reading *reading, const char *driver) {
 }
 
 /* Nobody named a driver: the one whose store is there (containers/storage drivers/driver.go, ScanPriorDrivers). */
-static int find_driver(struct reading *reading, bool is_rootless, struct error *error) {
+static const char *find_driver(const struct reading *reading, bool is_rootless,
+                               struct error *error) {
     static const char *const known[] = { "overlay", "vfs", "btrfs", "zfs", "aufs", "devicemapper" };
     const char *first = json_string_value(json_array_get(reading->priority, 0));
     const char *found = NULL;
@@ -386,27 +387,34 @@ static int find_driver(struct reading *reading, bool is_rootless, struct error *
         if (is_there && found && !is_rootless) {
             error_set(error, ERROR_INPUT, "%s holds stores of the drivers %s and %s",
                       reading->out->root, found, known[i]);
-            return error_hint(error, "choose one with --storage-driver");
+            error_hint(error, "choose one with --storage-driver");
+            return NULL;
         }
         if (is_there && !found) {
             found = known[i];
         }
     }
-    reading->driver = found ? found : first ? arena_strdup(reading->arena, first) : "overlay";
-    return 0;
+    if (found) {
+        return found;
+    }
+    return first ? arena_strdup(reading->arena, first) : "overlay";
 }
 
-static int choose_driver(struct reading *reading, bool is_rootless, struct error *error) {
-    if (!reading->driver && find_driver(reading, is_rootless, error) < 0) {
+static int choose_driver(const struct reading *reading, bool is_rootless, struct error *error) {
+    const char *driver = reading->driver;
+
+    if (!driver) {
+        driver = find_driver(reading, is_rootless, error);
+    }
+    if (!driver) {
         return -1;
     }
-    if (strcmp(reading->driver, "overlay") == 0 || strcmp(reading->driver, "overlay2") == 0) {
+    if (strcmp(driver, "overlay") == 0 || strcmp(driver, "overlay2") == 0) {
         reading->out->driver = STORE_OVERLAY;
-    } else if (strcmp(reading->driver, "vfs") == 0) {
+    } else if (strcmp(driver, "vfs") == 0) {
         reading->out->driver = STORE_VFS;
     } else {
-        error_set(error, ERROR_UNSUPPORTED, "the storage driver `%s` is not supported",
-                  reading->driver);
+        error_set(error, ERROR_UNSUPPORTED, "the storage driver `%s` is not supported", driver);
         return error_hint(error, "bud knows overlay and vfs: choose one with --storage-driver");
     }
     return 0;
