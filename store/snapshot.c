@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/time.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #define DIRECTORY "bud/snapshots"
 /* What is being removed is renamed first: a snapshot is there as a whole or not at all. */
 #define DOOMED_PREFIX ".removed-"
+#define SHELL_AGE (INT64_C(3600) * 1000000000)
 
 static bool is_id(struct str name) {
     for (size_t i = 0; i < name.len; i++) {
@@ -119,6 +121,14 @@ int snapshot_locate(const struct store *store, struct cache *cache, const char *
                       "its layer may have been removed with 'podman rmi' or the like; build again");
 }
 
+/* Has DIFF been moved away for good? Right after the rename a publisher still needs what lies beside it. */
+static bool is_shell(const struct store *store, struct str name, struct arena *arena) {
+    struct stat status;
+    const char *path = arena_printf(arena, "%s/" DIRECTORY "/%.*s", store->root, STR_ARG(name));
+    return stat(path, &status) == 0 && time_now() - time_of(status.st_mtim) > SHELL_AGE &&
+           !is_directory(arena_printf(arena, "%s/diff", path));
+}
+
 /* Is NAME something that neither a live build nor a record will ask for? The build first: while it lives, it may be
  * about to write the record; when it is dead, the record is there or will never be. */
 static bool is_debris(const struct store *store, struct cache *cache, struct str name,
@@ -129,10 +139,7 @@ static bool is_debris(const struct store *store, struct cache *cache, struct str
     if (build_is_alive(store, str_dup(arena, str_sub(name, 0, BUILD_ID_LEN)))) {
         return false;
     }
-    /* Of a published snapshot only the shell is left here. */
-    return !cache_has_result(cache, name) ||
-           !is_directory(
-               arena_printf(arena, "%s/" DIRECTORY "/%.*s/diff", store->root, STR_ARG(name)));
+    return !cache_has_result(cache, name) || is_shell(store, name, arena);
 }
 
 static void remove_debris(const struct store *store, struct str name) {
