@@ -2,7 +2,6 @@
 
 #include "base/fs.h"
 #include "base/log.h"
-#include "base/time.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +11,6 @@
 #define DIRECTORY "bud/snapshots"
 /* What is being removed is renamed first: a snapshot is there as a whole or not at all. */
 #define DOOMED_PREFIX ".removed-"
-#define SHELL_AGE (INT64_C(3600) * 1000000000)
 
 static bool is_id(struct str name) {
     for (size_t i = 0; i < name.len; i++) {
@@ -121,55 +119,86 @@ int snapshot_locate(const struct store *store, struct cache *cache, const char *
                       "its layer may have been removed with 'podman rmi' or the like; build again");
 }
 
-/* Has DIFF been moved away for good? Right after the rename a publisher still needs what lies beside it. */
-static bool is_shell(const struct store *store, struct str name, struct arena *arena) {
-    struct stat status;
-    const char *path = arena_printf(arena, "%s/" DIRECTORY "/%.*s", store->root, STR_ARG(name));
-    return stat(path, &status) == 0 && time_now() - time_of(status.st_mtim) > SHELL_AGE &&
-           !is_directory(arena_printf(arena, "%s/diff", path));
-}
-
 /* Is NAME something that neither a live build nor a record will ask for? The build first: while it lives, it may be
  * about to write the record; when it is dead, the record is there or will never be. */
 static bool is_debris(const struct store *store, struct cache *cache, struct str name,
                       struct arena *arena) {
-    if (!is_id(name)) {
-        return str_has_prefix(name, STR(DOOMED_PREFIX));
-    }
-    if (build_is_alive(store, str_dup(arena, str_sub(name, 0, BUILD_ID_LEN)))) {
+    if (!is_id(name) || build_is_alive(store, str_dup(arena, str_sub(name, 0, BUILD_ID_LEN)))) {
         return false;
     }
-    return !cache_has_result(cache, name) || is_shell(store, name, arena);
+    /* Of a published snapshot only the shell is left here. */
+    return !cache_has_result(cache, name) ||
+           !is_directory(
+               arena_printf(arena, "%s/" DIRECTORY "/%.*s/diff", store->root, STR_ARG(name)));
 }
 
-static void remove_debris(const struct store *store, struct str name) {
-    _cleanup_error_ struct error error = ERROR_INIT;
-    _cleanup_free_ char *text = xasprintf("%.*s", STR_ARG(name));
-    _cleanup_free_ char *path = xasprintf(DIRECTORY "/%s", text);
-    int result = is_id(name) ? snapshot_remove(store, text, &error)
-                             : fs_remove_tree(store->root_fd, path, &error);
-    if (result) {
-        log_warn("cannot remove the left-over snapshot %s: %s", text, error.message);
+/* Puts debris out of the way. */
+static void doom_debris(const struct store *store, struct cache *cache, const struct str *names,
+                        size_t count, struct arena *arena) {
+    for (size_t i = 0; i < count; i++) {
+        if (!is_debris(store, cache, names[i], arena)) {
+            continue;
+        }
+        const char *path = arena_printf(arena, DIRECTORY "/%.*s", STR_ARG(names[i]));
+        const char *doomed =
+            arena_printf(arena, DIRECTORY "/" DOOMED_PREFIX "%.*s", STR_ARG(names[i]));
+        if (renameat(store->root_fd, path, store->root_fd, doomed)) {
+            log_warn("cannot remove the left-over snapshot %.*s: %s", STR_ARG(names[i]),
+                     strerror(errno));
+        }
     }
 }
 
-int snapshot_sweep(const struct store *store, struct cache *cache, struct error *error) {
-    if (!cache_is_readable(cache)) {
-        return 0;
+/* Another sweeper may be at the same. */
+static void remove_doomed(const struct store *store, const struct str *names, size_t count,
+                          struct arena *arena) {
+    for (size_t i = 0; i < count; i++) {
+        _cleanup_error_ struct error error = ERROR_INIT;
+        const char *path = arena_printf(arena, DIRECTORY "/%.*s", STR_ARG(names[i]));
+        if (str_has_prefix(names[i], STR(DOOMED_PREFIX)) &&
+            fs_remove_tree(store->root_fd, path, &error) && error.code != ERROR_CHANGED) {
+            log_warn("cannot remove the left-over snapshot %s/%s: %s", store->root, path,
+                     error.message);
+        }
     }
-    _cleanup_arena_ struct arena arena = ARENA_INIT;
-    int fd = openat(store->root_fd, DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int list_snapshots(const struct store *store, struct arena *arena, struct str **names,
+                          size_t *count, struct error *error) {
+    *count = 0;
+    _cleanup_fd_ int fd =
+        openat(store->root_fd, DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
         return errno == ENOENT ? 0 : error_system(error, "cannot read %s/" DIRECTORY, store->root);
     }
+    return fs_list(fd, arena, names, count, error);
+}
+
+/* A live build may have mounted a snapshot whose record was replaced since; so as long as others are at work, nothing is
+ * taken away, and while it is, none may begin. The slow part comes after that. */
+int snapshot_sweep(const struct store *store, struct cache *cache, struct error *error) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    _cleanup_lock_ struct lock registry = LOCK_INIT;
     struct str *names;
-    size_t count;
-    int result = fs_list(fd, &arena, &names, &count, error);
-    close(fd);
-    for (size_t i = 0; result == 0 && i < count; i++) {
-        if (is_debris(store, cache, names[i], &arena)) {
-            remove_debris(store, names[i]);
-        }
+    size_t count, alive;
+    if (list_snapshots(store, &arena, &names, &count, error)) {
+        return -1;
     }
-    return result;
+    if (count == 0) {
+        return 0;
+    }
+    if (cache_is_readable(cache)) {
+        if (build_census(store, &registry, &alive, error)) {
+            return -1;
+        }
+        if (alive <= 1) {
+            doom_debris(store, cache, names, count, &arena);
+        }
+        lock_release(&registry);
+    }
+    if (list_snapshots(store, &arena, &names, &count, error)) {
+        return -1;
+    }
+    remove_doomed(store, names, count, &arena);
+    return 0;
 }

@@ -27,7 +27,8 @@ int snapshot_remove(const struct store *store, const char *id, struct error *err
 int snapshot_locate(const struct store *store, struct cache *cache, const char *id,
                     struct arena *arena, const char **path, const char **layer,
                     struct error *error);
-/* Removes snapshots that belong to no record and no live build. */
+/* Removes snapshots that belong to no record and no live build. Does nothing while builds other than the caller's are at
+ * work (they may use them), or when the cache cannot be read. */
 int snapshot_sweep(const struct store *store, struct cache *cache, struct error *error);
 
 #endif
