@@ -135,7 +135,10 @@ int lower_input(struct lowering *lowering, struct str text, bool is_mount, struc
         struct base_image *base;
         if (planning_find_image(lowering->planning, text, &base, error)) {
             if (error && error->code == ERROR_NOT_FOUND) {
-                error_wrap(error, "no stage before this one is called %.*s", STR_ARG(text));
+                error_set(error, ERROR_NOT_FOUND,
+                          "there is no stage %.*s before this one, and no such image in the store",
+                          STR_ARG(text));
+                error_hint(error, "`podman pull %.*s` fetches an image", STR_ARG(text));
             }
             return lower_error_at(lowering, span, error);
         }

@@ -1,0 +1,398 @@
+/* Which steps a Dockerfile becomes, and which errors it has; `source` names the section the row is from. */
+#include "tests/unit/planner_fixture.h"
+
+struct row {
+    const char *source;
+    const char *dockerfile;
+    const char *target;
+    const char *plan;  /* what describe() makes of it; NULL: not looked at */
+    const char *error; /* "LINE: message | hint"; NULL: none */
+};
+
+static const struct row rows[] = {
+    { "stages 9.1", "FROM scratch AS A\nRUN 1\nFROM a\nRUN 2\n", NULL,
+      "0 a/1 exec RUN 1\n1 stage-1/1 exec RUN 2 <0\n2 image <1\n", NULL },
+    { "stages 9.2", "FROM scratch AS A\nRUN 1\nFROM A\n", NULL, "0 a/1 exec RUN 1\n1 image <0\n",
+      NULL },
+    { "stages 9.3", "FROM scratch AS x\nRUN 1\nFROM scratch AS x\nRUN 2\nFROM x\nRUN 3\n", NULL,
+      "0 x/1 exec RUN 2\n1 stage-2/1 exec RUN 3 <0\n2 image <1\nskip x:1\n", NULL },
+    { "stages 9.4", "FROM scratch\nFROM 0\n", NULL, NULL,
+      "2: there is no image 0 in the store | `podman pull 0` fetches it, `bud import FILE 0` makes "
+      "it from a "
+      "root file system" },
+    { "stages 9.5", "FROM scratch\nRUN 1\nFROM scratch\nCOPY --from=0 /m /\n", NULL,
+      "0 stage-0/1 exec RUN 1\n1 stage-1/1 file COPY --from=0 /m / (stage stage-0=0)\n2 image <1\n",
+      NULL },
+    { "stages 9.6", "FROM scratch\nCOPY --from=0 /m /\n", NULL, NULL,
+      "2: circular dependency detected on stage: 0 | a stage cannot read its own files this way; "
+      "leave --from "
+      "out or name an earlier stage" },
+    { "stages 9.7", "FROM scratch AS x\nRUN 1\nFROM scratch AS y\nRUN false\nFROM x\n", NULL,
+      "0 x/1 exec RUN 1\n1 image <0\nskip y:3\n", NULL },
+    { "stages 9.8", "FROM scratch AS build\n", "0", NULL,
+      ": target stage \"0\" could not be found | name one of the stages given with FROM … AS "
+      "name" },
+    { "stages 4 target suggestion", "FROM scratch AS build\n", "biuld", NULL,
+      ": target stage \"biuld\" could not be found | did you mean build?" },
+    { "stages 9.9",
+      "FROM scratch AS target\nCOPY --from=build /x /\nFROM scratch AS build\nFROM target\n", NULL,
+      NULL,
+      "2: cannot copy from stage \"build\", it needs to be defined before current stage \"target\" "
+      "| move the "
+      "stage (line 3) above this one" },
+    { "stages 4 cycle", "FROM scratch AS a\nCOPY --from=b /x /\nFROM a AS b\nFROM b\n", NULL, NULL,
+      "2: circular dependency detected on stage: b | a (line 1) needs b, b (line 3) needs a" },
+    { "stages 3 forward mount",
+      "FROM scratch AS a\nRUN --mount=from=b,target=/t x\nFROM scratch AS b\nFROM a\n", NULL, NULL,
+      "2: cannot mount from stage \"b\", stage needs to be defined before current command | move "
+      "the stage "
+      "(line 3) above this one" },
+    { "stages 9.10",
+      "FROM scratch AS STAge0\nRUN 1\nFROM scratch AS Stage1\nCOPY --from=staGE0 /a /\nFROM "
+      "scratch\n",
+      "Stage1",
+      "0 stage0/1 exec RUN 1\n1 stage1/1 file COPY --from=staGE0 /a / (stage stage0=0)\n2 image "
+      "<1\nskip "
+      "stage-2:5\n",
+      NULL },
+    { "stages 9.11", "FROM scratch\nCOPY --from=layers /etc/passwd /x\n", NULL,
+      "0 stage-0/0 source image layers\n1 stage-0/1 file COPY --from=layers /etc/passwd /x (image "
+      "layers=0)\n2 "
+      "image <1\n",
+      NULL },
+    { "stages 9.12", "FROM scratch AS layers\nRUN 1\nFROM scratch\nCOPY --from=layers /a /\n", NULL,
+      "0 layers/1 exec RUN 1\n1 stage-1/1 file COPY --from=layers /a / (stage layers=0)\n2 image "
+      "<1\n",
+      NULL },
+    { "stages 9.13", "FROM triggers\n", NULL,
+      "0 stage-0/1 source FROM triggers\n1 stage-0/2 exec RUN one <0\n2 stage-0/3 exec RUN $TWO "
+      "<1\n3 image "
+      "<2\n",
+      NULL },
+    { "stages 9.14", "FROM scratch AS base\nONBUILD RUN t\nFROM base AS m\nFROM m\nRUN u\n", NULL,
+      "0 m/1 exec RUN t\n1 stage-2/1 exec RUN u <0\n2 image <1\n", NULL },
+    { "stages 9.17", "FROM scratch\n", NULL, "0 image\n", NULL },
+    { "stages 9.18", "FROM --platform=$BUILDPLATFORM layers\nRUN 1\n", NULL,
+      "0 stage-0/1 source FROM --platform=$BUILDPLATFORM layers\n1 stage-0/2 exec RUN 1 <0\n2 "
+      "image <1\n",
+      NULL },
+    { "stages 7 other platform", "FROM --platform=linux/riscv64 layers\n", NULL, NULL,
+      "1: no image layers for platform linux/riscv64 is stored | the stored one is for "
+      "linux/amd64; `podman pull "
+      "--platform linux/riscv64 layers` fetches the other" },
+    { "stages 7 bad platform", "FROM --platform=a/b/c/d scratch\nFROM scratch\n", NULL, NULL,
+      "1: failed to parse platform a/b/c/d: more than three parts | write "
+      "os/architecture[/variant], for "
+      "example linux/arm64" },
+    { "stages 7 empty platform", "ARG P\nFROM --platform=$P scratch\n", NULL, NULL,
+      "2: empty platform value from expression $P | declare the ARG before the first FROM, or give "
+      "it with "
+      "--build-arg" },
+    { "stages 8 blank base", "ARG X\nFROM $X\n", NULL, NULL,
+      "2: base name ($X) should not be blank | declare the ARG with a default before the first "
+      "FROM, or give it "
+      "with --build-arg" },
+    { "stages 8 bad index", "FROM scratch\nFROM scratch\nCOPY --from=7 /m /\n", NULL, NULL,
+      "3: invalid stage index 7 | stages before this one have the numbers 0 to 0" },
+    { "stages 4 missing base of a stage nobody needs", "FROM nowhere AS x\nFROM scratch\n", NULL,
+      "0 image\nskip x:1\n", NULL },
+    { "stages 2 image missing", "FROM scratch AS builder\nFROM bulder\n", NULL, NULL,
+      "2: there is no image bulder in the store | did you mean the stage builder? Otherwise "
+      "`podman pull bulder` "
+      "fetches the image and `bud import FILE bulder` makes one" },
+    { "stages 3 unknown origin", "FROM scratch\nCOPY --from=nowhere /a /\n", NULL, NULL,
+      "2: there is no stage nowhere before this one, and no such image in the store | `podman pull "
+      "nowhere` fetches an image" },
+    { "stages 6.3 trigger copies from a stage",
+      "FROM scratch AS src\nRUN 1\nFROM scratch AS base\nONBUILD COPY "
+      "--from=src /a /\nFROM base\n",
+      NULL, "0 src/1 exec RUN 1\n1 stage-2/1 file COPY --from=src /a / (stage src=0)\n2 image <1\n",
+      NULL },
+    { "stages 6.3 bad trigger", "FROM scratch AS base\nONBUILD ENV $NO=x\nFROM base\n", NULL, NULL,
+      "3: ENV names can not be blank | `$NO` expands to nothing here" },
+    { "files 4 WORKDIR", "FROM scratch\nUSER web\nWORKDIR /a\nWORKDIR b\n", NULL,
+      "0 stage-0/1 file WORKDIR /a >/a @web\n1 stage-0/2 file WORKDIR b >/a/b @web <0\n2 image "
+      "<1\n",
+      NULL },
+    { "files 1 destinations",
+      "FROM scratch AS x\nFROM scratch\nWORKDIR /w\nCOPY --from=x a .\nCOPY --from=x a b/\nCOPY "
+      "--from=x a b/../c/.\n"
+      "COPY --from=x a ../../d\nCOPY --from=x a /e/\nCOPY --from=x a $empty\n",
+      NULL,
+      "0 stage-1/1 file WORKDIR /w >/w\n1 stage-1/2 file COPY --from=x a . >/w/ (stage x) <0\n2 "
+      "stage-1/3 file COPY "
+      "--from=x a b/ >/w/b/ (stage x) <1\n3 stage-1/4 file COPY --from=x a b/../c/. >/w/c/ (stage "
+      "x) <2\n4 "
+      "stage-1/5 file COPY --from=x a ../../d >/d (stage x) <3\n5 stage-1/6 file COPY --from=x a "
+      "/e/ >/e/ (stage "
+      "x) <4\n6 stage-1/7 file COPY --from=x a $empty >/w/ (stage x) <5\n7 image <6\n",
+      NULL },
+    { "files 3.2 ADD of a URL", "FROM scratch\nADD https://h/f /x\n", NULL, NULL,
+      "2: ADD of a URL is not supported: https://h/f | download it before the build and COPY the "
+      "file, or use "
+      "`RUN curl -fsSLO URL` in a stage that has curl" },
+    { "files 3.3 ADD of a repository", "FROM scratch\nADD git@github.com:o/r /x\n", NULL, NULL,
+      "2: ADD of a git repository is not supported: git@github.com:o/r | clone it before the build "
+      "and COPY the "
+      "directory, or use `RUN git clone` in a stage that has git" },
+    { "dockerfile 6 COPY of a URL", "FROM scratch\nARG U=http://h/f\nCOPY $U /x\n", NULL, NULL,
+      "3: source can't be a URL for COPY | download it before the build and COPY the file, or use "
+      "`RUN curl "
+      "-fsSLO URL` in a stage that has curl" },
+    { "dockerfile 6 security", "FROM scratch\nRUN --security=insecure x\n", NULL, NULL,
+      "2: RUN --security=insecure needs a grant that this build does not have | remove the flag; "
+      "single "
+      "capabilities can be given with --cap-add" },
+    { "dockerfile 6 secret", "FROM scratch\nRUN --mount=type=secret,id=x x\n", NULL, NULL,
+      "2: RUN --mount=type=secret is not supported | give the file with --volume "
+      "HOST:CONTAINER:ro; it gets into "
+      "no layer" },
+    { "dockerfile 6 mount target", "FROM scratch\nRUN --mount=from=x x\n", NULL, NULL,
+      "2: invalid mount target \"/\" | add target=/path" },
+    { "dockerfile 6 mount key", "FROM scratch\nRUN --mount=type=cache,tagret=/a x\n", NULL, NULL,
+      "2: unexpected key 'tagret' in 'tagret=/a' | did you mean target?" },
+    { "dockerfile 6 mount size", "FROM scratch\nRUN --mount=target=/a,size=1 x\n", NULL, NULL,
+      "2: unexpected key 'size' for this mount type" },
+    { "dockerfile 6 mount mode", "FROM scratch\nRUN --mount=type=cache,target=/a,mode=9 x\n", NULL,
+      NULL, "2: invalid value for mode: 9" },
+    { "dockerfile 6 chmod", "FROM scratch AS x\nFROM scratch\nCOPY --from=x --chmod=64a a /\n",
+      NULL, NULL,
+      "3: invalid chmod parameter: '64a'. it should be octal string and between 0 and 07777" },
+    { "stages 6.3 target in the middle", "FROM scratch AS a\nRUN 1\nFROM a AS b\nRUN 2\n", "a",
+      "0 a/1 exec RUN 1\n1 image <0\nskip b:3\n", NULL },
+};
+
+static void describe(const struct plan *plan, struct buf *out) {
+    static const char *const kinds[] = { "source", "exec", "file", "image" };
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct step *step = plan->steps[i];
+        buf_printf(out, "%u ", step->id);
+        if (step->kind != STEP_IMAGE) {
+            buf_printf(out, "%.*s/%u ", STR_ARG(step->stage->label), step->number);
+        }
+        buf_append_c(out, kinds[step->kind]);
+        if (step->kind != STEP_IMAGE) {
+            buf_printf(out, " %.*s", STR_ARG(step->text));
+        }
+        if (step->kind == STEP_FILE &&
+            (step->file.kind == FILE_DIRECTORY || strstr(step->text.data, "=x "))) {
+            buf_printf(out, " >%.*s", STR_ARG(step->file.destination));
+            if (step->file.chown.len > 0) {
+                buf_printf(out, " @%.*s", STR_ARG(step->file.chown));
+            }
+        }
+        for (size_t j = 0; j < step->input_count; j++) {
+            buf_printf(out, " (%.*s", STR_ARG(step->inputs[j].label));
+            if (step->inputs[j].step) {
+                buf_printf(out, "=%u", step->inputs[j].step->id);
+            }
+            buf_append_byte(out, ')');
+        }
+        if (step->parent) {
+            buf_printf(out, " <%u", step->parent->id);
+            assert_true(step->parent->id < step->id);
+        }
+        buf_append_byte(out, '\n');
+    }
+    for (size_t i = 0; i < plan->skipped_count; i++) {
+        buf_printf(out, "skip %.*s:%u\n", STR_ARG(plan->skipped[i].label), plan->skipped[i].line);
+    }
+}
+
+static int check_error(const struct row *row, const struct error *error) {
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    unsigned line = 0, column;
+    if (error->place.file) {
+        error_line_of(error->place.source, error->place.span.start, &line, &column);
+        buf_printf(&text, "%u", line);
+    }
+    buf_printf(&text, ": %s", error->message);
+    if (error->hint) {
+        buf_printf(&text, " | %s", error->hint);
+    }
+    if (!row->error || strcmp(row->error, text.data) != 0) {
+        print_error("%s: error\n%s\nwanted\n%s\n", row->source, text.data,
+                    row->error ? row->error : "none");
+        return 1;
+    }
+    return 0;
+}
+
+static int check_row(struct fixture *fixture, const struct row *row) {
+    _cleanup_error_ struct error error = ERROR_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    struct plan *plan;
+    fixture->request.target = row->target;
+    if (fixture_plan(fixture, row->dockerfile, &plan, &error)) {
+        return check_error(row, &error);
+    }
+    describe(plan, &text);
+    plan_free(plan);
+    if (row->error || !row->plan || strcmp(row->plan, text.data) != 0) {
+        print_error("%s: plan\n%swanted\n%s\n", row->source, text.data,
+                    row->error ? row->error : row->plan);
+        return 1;
+    }
+    return 0;
+}
+
+static void add_images(struct fixture *fixture) {
+    fixture_image(
+        fixture, "triggers",
+        "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"OnBuild\":[\"RUN one\","
+        "\"ENV TWO=2\",\"RUN $TWO\"]},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}");
+    fixture_layer_image(fixture, "layers");
+}
+
+static void test_rows(void **state) {
+    struct fixture *fixture = *state;
+    add_images(fixture);
+    int failures = 0;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        failures += check_row(fixture, &rows[i]);
+    }
+    assert_int_equal(0, failures);
+}
+
+/* ---- RUN ---- */
+
+struct run_row {
+    const char *source;
+    const char *dockerfile;
+    const char *argv; /* elements joined by '|' */
+    const char *script;
+};
+
+static const struct run_row run_rows[] = {
+    { "dockerfile 4.5 simple", "RUN <<EOF\na\n  b\nEOF\n", "/bin/sh|-c|a\n  b\n", NULL },
+    { "dockerfile 4.5 chomp", "RUN <<-EOF\n\ta\n\t b\n\tEOF\n", "/bin/sh|-c|a\n b\n", NULL },
+    { "dockerfile 4.5 shebang", "RUN <<EOF\n#!/bin/x\na\nEOF\n", "/bin/sh|-c|/dev/pipes/EOF",
+      "#!/bin/x\na\n" },
+    { "dockerfile 4.5 complex", "RUN cat <<A - <<B\n1\nA\n2\nB\n",
+      "/bin/sh|-c|cat <<A - <<B\n1\nA\n2\nB", NULL },
+    { "dockerfile 4.5 complex chomp", "RUN cat <<-A\n\t1\nA\n", "/bin/sh|-c|cat <<-A\n\t1\nA",
+      NULL },
+    { "dockerfile 4.5 note", "RUN <<E # c\nfoo\nE\n", "/bin/sh|-c|<<E # c\nfoo\nE", NULL },
+    { "dockerfile 4.5 exec form", "RUN [\"a\", \"<<E\"]\n", "a|<<E", NULL },
+    { "dockerfile 6 empty", "RUN\n", "/bin/sh|-c|", NULL },
+    { "dockerfile 6 SHELL", "SHELL [\"/bin/bash\", \"-eo\", \"pipefail\", \"-c\"]\nRUN a | b\n",
+      "/bin/bash|-eo|pipefail|-c|a | b", NULL },
+};
+
+static void test_run_commands(void **state) {
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof(run_rows) / sizeof(run_rows[0]); i++) {
+        const struct run_row *row = &run_rows[i];
+        _cleanup_error_ struct error error = ERROR_INIT;
+        _cleanup_buf_ struct buf argv = BUF_INIT;
+        struct plan *plan;
+        const char *text = arena_printf(&fixture->arena, "FROM scratch\n%s", row->dockerfile);
+        assert_ok(fixture_plan(fixture, text, &plan, &error), &error);
+        const struct step_exec *exec = &plan->steps[0]->exec;
+        for (size_t j = 0; j < exec->argv.count; j++) {
+            buf_append_c(&argv, j > 0 ? "|" : "");
+            buf_append_str(&argv, exec->argv.items[j]);
+        }
+        assert_string_equal(row->argv, argv.data);
+        assert_true(str_equal(exec->script, str_of(row->script)));
+        plan_free(plan);
+    }
+}
+
+static void test_environment_of_run(void **state) {
+    struct fixture *fixture = *state;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    _cleanup_buf_ struct buf env = BUF_INIT;
+    struct plan *plan;
+    fixture_build_args(fixture, "HTTPS_PROXY=p A=1 B=2");
+    assert_ok(fixture_plan(fixture, "FROM scratch\nENV E=e\nARG A\nRUN x\n", &plan, &error),
+              &error);
+    const struct step_exec *exec = &plan->steps[0]->exec;
+    for (size_t i = 0; i < exec->env.count; i++) {
+        buf_append_str(&env, exec->env.items[i]);
+        buf_append_byte(&env, '\n');
+    }
+    assert_string_equal(
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nE=e\nA=1\n"
+        "HTTPS_PROXY=p\nhttps_proxy=p\n",
+        env.data);
+    assert_int_equal(3, exec->key_env_count);
+    assert_int_equal(1, plan->warnings.count);
+    assert_non_null(strstr(plan->warnings.items[0].data, "build argument B is not declared"));
+    plan_free(plan);
+}
+
+static void test_mounts(void **state) {
+    struct fixture *fixture = *state;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    struct plan *plan;
+    str_list_push(&fixture->request.volumes, &fixture->arena, STR("/h:/t/v:ro"));
+    fixture_file(fixture, "src/f", "x");
+    assert_ok(fixture_plan(fixture,
+                           "FROM scratch AS a\nRUN 1\nFROM scratch\nWORKDIR /w\nENV D=/c\n"
+                           "RUN --mount=type=cache,target=$D,sharing=locked,uid=5 "
+                           "--mount=source=src,target=in --mount=from=a,target=/z,rw "
+                           "--mount=type=tmpfs,target=/t,size=2m x\n",
+                           &plan, &error),
+              &error);
+    const struct step *step = plan->steps[2];
+    const struct mount_plan *mounts = step->exec.mounts;
+    assert_int_equal(5, step->exec.mount_count);
+    assert_string_equal("/c", mounts[0].target.data);
+    assert_string_equal("/c", mounts[0].id.data);
+    assert_int_equal(SHARING_LOCKED, mounts[0].sharing);
+    assert_int_equal(5, mounts[0].uid);
+    assert_false(mounts[0].is_readonly);
+    assert_string_equal("/t", mounts[1].target.data);
+    assert_int_equal(2 << 20, mounts[1].size);
+    assert_string_equal("/t/v", mounts[2].target.data);
+    assert_true(mounts[2].is_host && mounts[2].is_readonly);
+    assert_string_equal("/w/in", mounts[3].target.data);
+    assert_true(mounts[3].is_readonly && step->inputs[mounts[3].input].is_context);
+    assert_true(step->inputs[mounts[3].input].has_content);
+    assert_string_equal("/z", mounts[4].target.data);
+    assert_false(mounts[4].is_readonly);
+    assert_ptr_equal(plan->steps[0], step->inputs[mounts[4].input].step);
+    plan_free(plan);
+}
+
+static void test_source_date_epoch(void **state) {
+    struct fixture *fixture = *state;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    struct plan *plan;
+    fixture_build_args(fixture, "SOURCE_DATE_EPOCH=12");
+    assert_ok(fixture_plan(fixture, "FROM scratch\n", &plan, &error), &error);
+    assert_true(plan->has_timestamp);
+    assert_int_equal(12000000000, plan->timestamp);
+    plan_free(plan);
+    fixture_build_args(fixture, "SOURCE_DATE_EPOCH=today");
+    assert_int_equal(-1, fixture_plan(fixture, "FROM scratch\n", &plan, &error));
+    assert_string_equal("invalid SOURCE_DATE_EPOCH: today", error.message);
+}
+
+/* As many stages as anybody may write are planned in a moment. */
+static void test_many_stages(void **state) {
+    struct fixture *fixture = *state;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    struct plan *plan;
+    buf_append_c(&text, "FROM scratch AS s0\n");
+    for (unsigned i = 1; i < 2000; i++) {
+        buf_printf(&text, "FROM s%u AS s%u\n", i - 1, i);
+    }
+    assert_ok(fixture_plan(fixture, text.data, &plan, &error), &error);
+    assert_int_equal(2000, plan->stage_count);
+    plan_free(plan);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_rows, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_run_commands, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_environment_of_run, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_mounts, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_source_date_epoch, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_many_stages, fixture_begin, fixture_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
