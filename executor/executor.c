@@ -156,6 +156,7 @@ static int run(struct execution *execution, struct executor_result *result, stru
         .layers = execution->outcomes.layers,
         .arena = &execution->plan->arena,
         .is_disabled = !options->is_recording,
+        .plan = execution->plan,
     };
     struct scheduler_options scheduling = {
         .jobs = options->jobs > 0 ? options->jobs : (unsigned)(cores > 0 ? cores : 1),
@@ -168,7 +169,13 @@ static int run(struct execution *execution, struct executor_result *result, stru
     if (status == 0) {
         status = hashing_wait(execution->hashing, error);
     }
-    if (status == 0) {
+    struct step *image = execution->plan->image;
+    if (status == 0 && image->state == STEP_DEFERRED) {
+        status = lookup_step(&lookup, image, NULL, error);
+    }
+    if (status == 0 && image->state == STEP_HIT) {
+        status = finish_cached(execution, result, error);
+    } else if (status == 0) {
         status = commit_image(&work, &execution->outcomes, execution->hashing, options->names,
                               options->is_recording, scheduled.keys, scheduled.key_count,
                               &result->image, error);

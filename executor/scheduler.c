@@ -125,30 +125,17 @@ static void input_tree(const struct scheduler *scheduler, const struct step *ste
 /* What STEP reads from input INPUT, as content. */
 static int input_content(struct scheduler *scheduler, const struct step *step, size_t input,
                          struct attempt *attempt, struct digest *content, struct error *error) {
+    const struct step_input *in = &step->inputs[input];
     struct tree tree;
     input_tree(scheduler, step, input, attempt, &tree);
-    struct selection selection = { 0 };
-    struct str whole = STR("/");
-    const struct selection *selected = &step->file.selection;
-    if (step->kind == STEP_EXEC) {
-        selection.sources = &whole;
-        selection.source_count = 1;
-        for (size_t i = 0; i < step->exec.mount_count; i++) {
-            if (step->exec.mounts[i].input == input && step->exec.mounts[i].source.len > 0) {
-                selection.sources = &step->exec.mounts[i].source;
-            }
-        }
-        selected = &selection;
-    }
-    if (selection_digest(&tree, selected, content, NULL, NULL, error) < 0) {
+    if (selection_digest(&tree, in->selection, content, NULL, NULL, error) < 0) {
         return error_at(error, scheduler->plan->dockerfile->name,
                         scheduler->plan->dockerfile->source, step->instruction->span);
     }
-    if (step->inputs[input].is_context || step->inputs[input].step == NULL) {
+    if (in->is_context || in->step == NULL) {
         return 0;
     }
-    struct digest id =
-        lookup_selection_id(step, outcomes_result(scheduler->outcomes, step->inputs[input].step));
+    struct digest id = lookup_input_id(in, outcomes_result(scheduler->outcomes, in->step));
     return cache_content_put(scheduler->work->cache, &id, content, error);
 }
 
@@ -158,7 +145,9 @@ static int resolve_deferred(struct scheduler *scheduler, struct step *step, stru
     struct digest *contents =
         arena_array(&attempt->arena, step->input_count, sizeof(struct digest));
     for (size_t i = 0; i < step->input_count; i++) {
-        if (input_content(scheduler, step, i, attempt, &contents[i], error) < 0) {
+        const struct step_input *input = &step->inputs[i];
+        if (input->selection != NULL && !input->is_context && input->step != NULL &&
+            input_content(scheduler, step, i, attempt, &contents[i], error) < 0) {
             return -1;
         }
     }
