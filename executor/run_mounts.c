@@ -1,6 +1,5 @@
 #include "executor/run_mounts.h"
 
-#include "base/digest.h"
 #include "base/fs.h"
 #include "base/vec.h"
 #include "executor/mount_points.h"
@@ -11,8 +10,6 @@
 #include <stdlib.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-
-#define CACHE_MOUNTS "bud/cache-mounts"
 
 void run_mounts_bind(struct run_mounts *run, struct str destination, const char *source,
                      bool is_readonly) {
@@ -102,37 +99,24 @@ static int make_writable(struct run_mounts *run, const char **path, struct error
  * not reach it. So the RUN gets what COPY would copy. */
 static int copy_context(struct run_mounts *run, const struct mount_plan *mount, const char **path,
                         struct error *error) {
+    const struct tree *context = &run->work->plan->context;
+    struct str source = path_clean(run->arena, mount->source.len ? mount->source : STR("."));
+    struct stat stat_buffer;
     const char *directory;
-    struct rootfs root = ROOTFS_INIT;
-    struct str source = mount->source.len ? mount->source : STR(".");
-    struct step step = *run->step;
-    step.kind = STEP_FILE;
-    step.file = (struct step_file){
-        .kind = FILE_COPY,
-        .selection = { .sources = &source, .source_count = 1 },
-        .destination = STR("/"),
-    };
     if (new_directory(run, NULL, &directory, error) < 0 ||
-        rootfs_mount(run->work->store, run->work->build, NULL, 0, directory, &root, error) < 0) {
-        return -1;
-    }
-    int result = file_step_run(run->work, &step, &root, &run->work->plan->context, error);
-    rootfs_unmount(&root);
-    if (result < 0) {
+        cache_mount_copy(run->work, run->step, context, source, directory, error) < 0) {
         return -1;
     }
     /* A file arrives under its own name, a directory as its contents. */
-    struct stat stat_buffer;
-    const struct tree *context = &run->work->plan->context;
     _cleanup_fd_ int fd =
         fs_open_in_root(context->fd, str_dup(run->arena, source), O_PATH, 0, error);
     if (fd < 0) {
         return -1;
     }
     bool is_directory = fstat(fd, &stat_buffer) == 0 && S_ISDIR(stat_buffer.st_mode);
-    struct str base = path_base(path_clean(run->arena, source));
-    *path =
-        is_directory ? directory : arena_printf(run->arena, "%s/%.*s", directory, STR_ARG(base));
+    *path = is_directory
+                ? directory
+                : arena_printf(run->arena, "%s/%.*s", directory, STR_ARG(path_base(source)));
     return 0;
 }
 
@@ -153,53 +137,52 @@ static int add_bind(struct run_mounts *run, const struct mount_plan *mount, stru
     return 0;
 }
 
-/* Complete before it has its name, for another RUN may look for it at the same time. */
-static int make_cache_directory(int parent, const char *name, const struct mount_plan *mount,
-                                struct error *error) {
-    char temporary[32] = ".new-";
-    fs_random_name(temporary + strlen(temporary), 16);
-    if (mkdirat(parent, temporary, 0700) < 0) {
-        return error_system(error, "cannot make a cache directory");
+static const char *find_cache(const struct run_mounts *run, struct str id) {
+    for (size_t i = 0; i < run->caches.count; i++) {
+        if (str_equal(run->caches.items[i].id, id)) {
+            return run->caches.items[i].path;
+        }
     }
-    if (fchownat(parent, temporary, mount->uid, mount->gid, 0) < 0 ||
-        fchmodat(parent, temporary, mount->mode ? mount->mode & 07777 : 0755, 0) < 0) {
-        error_system(error, "cannot set owner and mode of a cache directory");
-        unlinkat(parent, temporary, AT_REMOVEDIR);
+    return NULL;
+}
+
+static int open_cache(struct run_mounts *run, const struct mount_plan *mount, struct error *error) {
+    struct cache_mount cache;
+    struct tree tree = { .fd = -1 };
+    if (mount->input < run->step->input_count) {
+        tree.fd = run->inputs[mount->input].fd;
+        tree.name = str_dup(run->arena, run->step->inputs[mount->input].label);
+        if (run->step->inputs[mount->input].is_context) {
+            tree = run->work->plan->context;
+        }
+    }
+    if (cache_mount_open(run->work, run->step, mount, tree.fd >= 0 ? &tree : NULL, run->arena,
+                         &cache, error) < 0) {
         return -1;
     }
-    if (renameat2(parent, temporary, parent, name, RENAME_NOREPLACE) < 0) {
-        int problem = errno;
-        unlinkat(parent, temporary, AT_REMOVEDIR);
-        errno = problem;
-        return problem == EEXIST ? 0 : error_system(error, "cannot make a cache directory");
-    }
+    arena_vec_push(run->arena, &run->caches, cache);
     return 0;
 }
 
-static int add_cache(struct run_mounts *run, const struct mount_plan *mount, struct error *error) {
-    const struct store *store = run->work->store;
-    struct digest digest = digest_of(mount->id.data, mount->id.len);
-    struct digest_hex name = digest_hex(&digest);
-    struct stat there;
-    if (mount->input != SIZE_MAX) {
-        return error_set(error, ERROR_UNSUPPORTED, "cache mounts with from= are not supported");
+/* In the order of the ids, so that two RUNs with the same locked caches do not wait for each other. */
+static int open_caches(struct run_mounts *run, struct error *error) {
+    const struct step_exec *exec = &run->step->exec;
+    for (;;) {
+        const struct mount_plan *next = NULL;
+        for (size_t i = 0; i < exec->mount_count; i++) {
+            const struct mount_plan *mount = &exec->mounts[i];
+            if (!mount->is_host && mount->type == MOUNT_CACHE && !find_cache(run, mount->id) &&
+                (!next || str_compare(mount->id, next->id) < 0)) {
+                next = mount;
+            }
+        }
+        if (!next) {
+            return 0;
+        }
+        if (open_cache(run, next, error) < 0) {
+            return error_wrap(error, "cannot use the cache \"%.*s\"", STR_ARG(next->id));
+        }
     }
-    if (fs_make_directories(store->root_fd, CACHE_MOUNTS, 0700, error) < 0) {
-        return -1;
-    }
-    _cleanup_fd_ int parent =
-        fs_open_at(store->root_fd, CACHE_MOUNTS, O_RDONLY | O_DIRECTORY, 0, error);
-    if (parent < 0) {
-        return -1;
-    }
-    if (fstatat(parent, name.text, &there, AT_SYMLINK_NOFOLLOW) < 0 &&
-        make_cache_directory(parent, name.text, mount, error) < 0) {
-        return -1;
-    }
-    run_mounts_bind(run, mount->target,
-                    arena_printf(run->arena, "%s/" CACHE_MOUNTS "/%s", store->root, name.text),
-                    mount->is_readonly);
-    return 0;
 }
 
 static int add_tmpfs(struct run_mounts *run, const struct mount_plan *mount) {
@@ -235,7 +218,8 @@ static int add(struct run_mounts *run, const struct mount_plan *mount, struct er
     case MOUNT_BIND:
         return add_bind(run, mount, error);
     case MOUNT_CACHE:
-        return add_cache(run, mount, error);
+        run_mounts_bind(run, mount->target, find_cache(run, mount->id), mount->is_readonly);
+        return 0;
     case MOUNT_TMPFS:
         return add_tmpfs(run, mount);
     case MOUNT_SECRET:
@@ -247,6 +231,9 @@ static int add(struct run_mounts *run, const struct mount_plan *mount, struct er
 }
 
 int run_mounts_prepare(struct run_mounts *run, struct error *error) {
+    if (open_caches(run, error) < 0) {
+        return -1;
+    }
     for (size_t i = 0; i < run->step->exec.mount_count; i++) {
         const struct mount_plan *mount = &run->step->exec.mounts[i];
         if (add(run, mount, error) < 0) {
@@ -257,6 +244,9 @@ int run_mounts_prepare(struct run_mounts *run, struct error *error) {
 }
 
 void run_mounts_release(struct run_mounts *run) {
+    for (size_t i = 0; i < run->caches.count; i++) {
+        cache_mount_close(&run->caches.items[i]);
+    }
     for (size_t i = run->roots.count; i-- > 0;) {
         rootfs_unmount(&run->roots.items[i]);
     }

@@ -6,6 +6,7 @@
 #define BUD_EXECUTOR_RUN_MOUNTS_H
 
 #include "executor/bundle.h"
+#include "executor/cache_mount.h"
 #include "executor/work.h"
 #include "store/snapshot.h"
 
@@ -24,6 +25,10 @@ struct run_mounts {
         struct snapshot *items;
         size_t count, capacity;
     } snapshots;
+    struct {
+        struct cache_mount *items;
+        size_t count, capacity;
+    } caches;
 };
 
 /* "bind" of SOURCE on DESTINATION with OPTIONS; in a user namespace the flags locked on SOURCE are repeated. */

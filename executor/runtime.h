@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
+#include "store/store.h"
 
 #include <stdatomic.h>
 
@@ -43,5 +44,9 @@ struct runtime_result {
 int runtime_run(const struct runtime *runtime, const char *bundle, const char *id,
                 const struct runtime_output *output, const atomic_bool *is_cancelled,
                 struct runtime_result *result, struct error *error);
+
+/* Removes the cgroups that builds which died have left; to be called before build_begin, which removes their other
+ * traces, by which they are found. Never fails: what is in use, or not ours, stays. */
+void runtime_sweep(const struct store *store);
 
 #endif

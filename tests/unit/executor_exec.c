@@ -50,12 +50,12 @@ struct row {
     const char *script;     /* heredoc, mounted as /dev/pipes/EOF */
     enum network_mode network;
     const char *option; /* --security-opt, or "cap-add=X", "cap-drop=X", "ulimit=X", "add-host=X" */
-    const char *tmpfs;  /* a tmpfs mount there */
-    bool is_scratch;    /* no layers below: the rootfs is the upper directory itself */
-    const char *output; /* what must be printed, exactly; NULL: not looked at */
-    int status;         /* 0, or the status ERROR_EXIT carries */
-    const char *message; /* part of the error */
-    const char *hint;    /* part of the hint */
+    struct mount_plan mounts[2]; /* inputs: 0 is another image, 1 the context */
+    bool is_scratch;             /* no layers below: the rootfs is the upper directory itself */
+    const char *output;          /* what must be printed, exactly; NULL: not looked at */
+    int status;                  /* 0, or the status ERROR_EXIT carries */
+    const char *message;         /* part of the error */
+    const char *hint;            /* part of the hint */
     const char *layer; /* what `find` lists in the layer, sorted, one a line; NULL: not looked at */
 };
 
@@ -215,17 +215,88 @@ static const struct row rows[] = {
     { .name = "the working directory in a mount",
       .command = "pwd; touch here; stat -c %a .",
       .cwd = "/work/dir",
-      .tmpfs = "/work/dir",
+      .mounts = { { .type = MOUNT_TMPFS, .target = STR("/work/dir"), .input = SIZE_MAX } },
       .output = "/work/dir\n1777\n",
       .layer = "" },
     { .name = "a tmpfs and its mount point are gone",
       .command = "touch /new/deep/place/x; touch /etc/x",
-      .tmpfs = "/new/deep/place",
+      .mounts = { { .type = MOUNT_TMPFS, .target = STR("/new/deep/place"), .input = SIZE_MAX } },
       .layer = "etc\netc/x\n" },
     { .name = "a directory made for a mount point stays when it is used",
       .command = "touch /new/file",
-      .tmpfs = "/new/deep/place",
+      .mounts = { { .type = MOUNT_TMPFS, .target = STR("/new/deep/place"), .input = SIZE_MAX } },
       .layer = "new\nnew/file\n" },
+    { .name = "a directory of another image",
+      .command = "cat /x/etc/motd; touch /x/etc/motd 2>/dev/null || echo read-only",
+      .mounts = { { .target = STR("/x"), .source = STR("/"), .is_readonly = true } },
+      .output = "hello\nread-only\n",
+      .layer = "" },
+    { .name = "a file of another image, written to in vain",
+      .command = "cat /new; echo more >>/new; cat /new",
+      .mounts = { { .target = STR("/new"), .source = STR("etc/motd") } },
+      .output = "hello\nhello\nmore\n",
+      .layer = "" },
+    { .name = "a directory of another image, written to in vain",
+      .command = "rm /x/motd; touch /x/y; ls /x",
+      .mounts = { { .target = STR("/x"), .source = STR("/etc/../etc/.") } },
+      .output = "group\npasswd\ny\n",
+      .layer = "" },
+    { .name = "what the other image does not have",
+      .command = "true",
+      .mounts = { { .target = STR("/x"), .source = STR("../../nonesuch") } },
+      .status = -1,
+      .message = "not found in image other" },
+    { .name = "the context, written to in vain",
+      .command = "cat /x/a; stat -c %u:%g /x/a; touch /x/b; cat /y",
+      .mounts = { { .target = STR("/x"), .input = 1 },
+                  { .target = STR("/y"), .source = STR("sub/c"), .input = 1 } },
+      .output = "A\n0:0\nC\n",
+      .layer = "" },
+    { .name = "a cache begins empty",
+      .command = "ls -A /c; stat -c '%u:%g %a' /c; echo kept >/c/x",
+      .mounts = { { .type = MOUNT_CACHE,
+                    .target = STR("/c"),
+                    .id = STR("one/../two"),
+                    .mode = 0750,
+                    .uid = 5,
+                    .gid = 6,
+                    .input = SIZE_MAX } },
+      .output = "5:6 750\n",
+      .layer = "" },
+    { .name = "a cache keeps what it has",
+      .command = "cat /c/x; cat /d/x",
+      .mounts = { { .type = MOUNT_CACHE,
+                    .target = STR("/c"),
+                    .id = STR("one/../two"),
+                    .sharing = SHARING_LOCKED,
+                    .input = SIZE_MAX },
+                  { .type = MOUNT_CACHE,
+                    .target = STR("/d"),
+                    .id = STR("one/../two"),
+                    .sharing = SHARING_LOCKED,
+                    .input = SIZE_MAX } },
+      .output = "kept\nkept\n" },
+    { .name = "a cache that begins with something",
+      .command = "cat /c/motd",
+      .mounts = { { .type = MOUNT_CACHE,
+                    .target = STR("/c"),
+                    .id = STR("three"),
+                    .source = STR("/etc"),
+                    .sharing = SHARING_PRIVATE } },
+      .output = "hello\n" },
+    { .name = "a directory of the host",
+      .command = "cat /h/hostname >/dev/null && echo yes",
+      .mounts = { { .is_host = true,
+                    .target = STR("/h"),
+                    .source = STR("/etc"),
+                    .is_readonly = true } },
+      .output = "yes\n",
+      .layer = "" },
+    { .name = "a directory the host does not have",
+      .command = "true",
+      .mounts = { { .is_host = true, .target = STR("/h"), .source = STR("/nonesuch") } },
+      .status = -1,
+      .message = "cannot mount /nonesuch" },
     { .name = "a script",
       .command = "/dev/pipes/EOF",
       .script = "#!/bin/sh\necho from $0\nexit 3\n",
@@ -360,7 +431,9 @@ static struct outcome run_row(struct fixture *fixture, const struct row *row, at
     static const char source[] = "FROM x\nRUN y\n";
     struct dockerfile file = { .name = "Dockerfile", .source = STR("FROM x\nRUN y\n") };
     struct instruction instruction = { .span = { 7, sizeof(source) - 2 } };
-    struct mount_plan mount = { .type = MOUNT_TMPFS, .input = SIZE_MAX };
+    struct step_input inputs[] = { { .label = STR("image other") }, { .is_context = true } };
+    struct rootfs roots[] = { ROOTFS_INIT, ROOTFS_INIT };
+    char *context = xasprintf("%s/context", fixture->directory);
     struct step step = {
         .kind = STEP_EXEC,
         .stage = &stage,
@@ -384,15 +457,21 @@ static struct outcome run_row(struct fixture *fixture, const struct row *row, at
         .stages = stages,
         .stage_count = 1,
         .dockerfile = &file,
-        .context = { .fd = -1 },
+        .context = { .fd = -1, .name = "context", .is_context = true },
     };
     if (row->option) {
         set_option(&plan.run, str_of(row->option), &option);
     }
-    if (row->tmpfs) {
-        mount.target = str_of(row->tmpfs);
-        step.exec.mounts = &mount;
-        step.exec.mount_count = 1;
+    struct mount_plan mounts[2];
+    memcpy(mounts, row->mounts, sizeof(mounts));
+    step.exec.mounts = mounts;
+    step.exec.mount_count = mounts[0].target.len ? mounts[1].target.len ? 2 : 1 : 0;
+    step.inputs = inputs;
+    step.input_count = 2;
+    plan.context.fd = open(context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *other = fixture->base;
+    if (rootfs_mount(fixture->store, fixture->build, &other, 1, NULL, &roots[0], &error) < 0) {
+        fail_msg("%s", error.message);
     }
 
     if (snapshot_new(fixture->store, fixture->build, NULL, &image, &error) < 0 ||
@@ -428,10 +507,13 @@ static struct outcome run_row(struct fixture *fixture, const struct row *row, at
         .progress = progress,
         .is_cancelled = cancel,
     };
-    outcome.status = exec_step_run(&work, &step, &rootfs, NULL, &outcome.error);
+    outcome.status = exec_step_run(&work, &step, &rootfs, roots, &outcome.error);
     progress_end(progress, &step, outcome.status == 0, 0);
     progress_free(progress);
     rootfs_unmount(&rootfs);
+    rootfs_unmount(&roots[0]);
+    close(plan.context.fd);
+    free(context);
     lseek(output, 0, SEEK_SET);
     read_output(output, &outcome.output);
     close(output);
@@ -660,7 +742,9 @@ static int set_up(void **state) {
         "&& "
         "printf 'root:x:0:0::/root:/bin/sh\\nweb:x:1001:1002::/home/web:/bin/sh\\n' >etc/passwd && "
         "printf 'root:x:0:\\nweb:x:1002:\\nextra:x:2000:web\\n' >etc/group && "
-        "echo hello >etc/motd && touch -d '2001-02-03 04:05:06.5' etc bin .",
+        "mkdir -p ../context/sub && echo A >../context/a && echo C >../context/sub/c && "
+        "chown 7:8 ../context/a && echo hello >etc/motd && touch -d '2001-02-03 04:05:06.5' etc "
+        "bin .",
         fixture->base, fixture->base);
 }
 

@@ -1,0 +1,113 @@
+#include "executor/cache_mount.h"
+
+#include "base/digest.h"
+#include "base/fs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define CACHE_MOUNTS "bud/cache-mounts"
+#define WAIT 50000 /* microseconds between looks at a lock somebody else holds */
+
+int cache_mount_copy(const struct work *work, const struct step *step, const struct tree *tree,
+                     struct str source, const char *directory, struct error *error) {
+    struct rootfs root;
+    struct str from = source.len ? source : STR("/");
+    struct step copy = *step;
+    copy.kind = STEP_FILE;
+    copy.file = (struct step_file){
+        .kind = FILE_COPY,
+        .selection = { .sources = &from, .source_count = 1 },
+        .destination = STR("/"),
+    };
+    if (rootfs_mount(work->store, work->build, NULL, 0, directory, &root, error) < 0) {
+        return -1;
+    }
+    int result = file_step_run(work, &copy, &root, tree, error);
+    rootfs_unmount(&root);
+    return result;
+}
+
+static int fill(const struct work *work, const struct step *step, const struct mount_plan *mount,
+                const struct tree *from, const char *path, struct error *error) {
+    if (from && cache_mount_copy(work, step, from, mount->source, path, error) < 0) {
+        return -1;
+    }
+    if (chown(path, mount->uid, mount->gid) < 0 ||
+        chmod(path, mount->mode ? mount->mode & 07777 : 0755) < 0) {
+        return error_system(error, "cannot set owner and mode of cache %s", path);
+    }
+    return 0;
+}
+
+/* Complete before it has its name: another RUN may look for it at the same time, and bud may be killed. */
+static int make(const struct work *work, const struct step *step, const struct mount_plan *mount,
+                const struct tree *from, const char *path, struct error *error) {
+    struct stat there;
+    char suffix[9];
+    if (lstat(path, &there) == 0) {
+        return 0;
+    }
+    fs_random_name(suffix, 8);
+    _cleanup_free_ char *temporary = xasprintf("%s.new-%s", path, suffix);
+    if (mkdir(temporary, 0700) < 0) {
+        return error_system(error, "cannot make cache directory %s", temporary);
+    }
+    int result = fill(work, step, mount, from, temporary, error);
+    if (result == 0 && renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0) {
+        return 0;
+    }
+    if (result == 0 && errno != EEXIST) {
+        result = error_system(error, "cannot make cache directory %s", path);
+    }
+    fs_remove_tree(AT_FDCWD, temporary, NULL);
+    return result;
+}
+
+static int take_lock(const struct work *work, const char *directory, enum cache_sharing sharing,
+                     struct lock *lock, struct error *error) {
+    _cleanup_free_ char *path = xasprintf("%s.lock", directory);
+    enum lock_mode mode = sharing == SHARING_SHARED ? LOCK_SHARED : LOCK_EXCLUSIVE;
+    for (;;) {
+        if (lock_take_path(path, mode, true, lock, error) < 0) {
+            return -1;
+        }
+        if (lock->fd >= 0 || sharing == SHARING_PRIVATE) {
+            return 0;
+        }
+        if (atomic_load(work->is_cancelled)) {
+            return error_set(error, ERROR_INTERRUPTED, "interrupted while waiting for a cache");
+        }
+        usleep(WAIT);
+    }
+}
+
+int cache_mount_open(const struct work *work, const struct step *step,
+                     const struct mount_plan *mount, const struct tree *from, struct arena *arena,
+                     struct cache_mount *out, struct error *error) {
+    const struct store *store = work->store;
+    struct digest digest = digest_of(mount->id.data, mount->id.len);
+    struct digest_hex name = digest_hex(&digest);
+    *out = (struct cache_mount){ .id = mount->id, .lock = LOCK_INIT };
+    if (fs_make_directories(store->root_fd, CACHE_MOUNTS, 0700, error) < 0) {
+        return -1;
+    }
+    for (unsigned i = 0; out->lock.fd < 0; i++) {
+        out->path = i ? arena_printf(arena, "%s/" CACHE_MOUNTS "/%s-%u", store->root, name.text, i)
+                      : arena_printf(arena, "%s/" CACHE_MOUNTS "/%s", store->root, name.text);
+        if (take_lock(work, out->path, mount->sharing, &out->lock, error) < 0) {
+            return -1;
+        }
+    }
+    if (make(work, step, mount, from, out->path, error) < 0) {
+        cache_mount_close(out);
+        return -1;
+    }
+    return 0;
+}
+
+void cache_mount_close(struct cache_mount *cache) {
+    lock_release(&cache->lock);
+    cache->lock = (struct lock)LOCK_INIT;
+}
