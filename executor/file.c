@@ -110,7 +110,8 @@ static int begin_tree(struct run *run, const struct selection_result *result, st
         return -1;
     }
     begin_copy(run, run->directory, run->name);
-    run->has_times = true;
+    /* With --parents the directory is only where the pattern starts. */
+    run->has_times = !run->step->file.selection.is_parents;
     run->times[0] = result->stat.st_atim;
     run->times[1] = result->stat.st_mtim;
     return 0;
@@ -183,8 +184,7 @@ static const char *name_of_place(struct run *run, bool is_parent) {
 static int copy_single(struct run *run, const struct selection_entry *entry, struct error *error) {
     bool is_owned;
     struct str name;
-    struct str own = run->step->file.selection.is_parents ? entry->path : run->base;
-    int directory = open_place(run, own, &name, &is_owned, error);
+    int directory = open_place(run, run->base, &name, &is_owned, error);
     if (directory < 0) {
         return -1;
     }
@@ -267,10 +267,14 @@ static int copy_sources(struct run *run, struct error *error) {
             return -1;
         }
     }
-    if (!run->results && file->selection.is_parents) {
-        return open_destination(run, error) < 0 ? -1 : 0;
+    if (run->results) {
+        return 0;
     }
-    return 0;
+    if (run->work->progress) {
+        progress_note(run->work->progress, "warning: %.*s: no source matches, so nothing is copied",
+                      STR_ARG(run->step->text));
+    }
+    return file->selection.is_parents && open_destination(run, error) < 0 ? -1 : 0;
 }
 
 /* Times last: whatever is made in a directory changes its own. */

@@ -77,6 +77,8 @@ struct row {
     const char *error;     /* NULL: it works */
     const char *check;     /* run in the root file system */
     struct inline_file inline_files[2];
+    const char *excludes[3];
+    bool is_parents;
     const struct instruction *instruction;
 };
 
@@ -124,6 +126,18 @@ static int run_step(const struct fixture *fixture, const struct row *row, int ro
     for (size_t i = 0; i < MAXIMUM_SOURCES && row->sources[i]; i++) {
         sources[file->selection.source_count++] = str_of(row->sources[i]);
     }
+    struct str excludes[COUNT(row->excludes)];
+    struct ignore *ignore = NULL;
+    size_t exclude_count = 0;
+    for (; exclude_count < COUNT(excludes) && row->excludes[exclude_count]; exclude_count++) {
+        excludes[exclude_count] = str_of(row->excludes[exclude_count]);
+    }
+    if (exclude_count) {
+        assert_int_equal(ignore_from_patterns(excludes, exclude_count, &plan->arena, &ignore, NULL),
+                         0);
+    }
+    file->selection.excludes = ignore;
+    file->selection.is_parents = row->is_parents;
     struct inline_file inline_files[2] = { row->inline_files[0], row->inline_files[1] };
     file->inline_files = inline_files;
     file->inline_file_count =
@@ -133,8 +147,10 @@ static int run_step(const struct fixture *fixture, const struct row *row, int ro
     file->chmod = str_of(row->chmod);
     file->is_link = row->is_link;
     file->is_unpack = row->kind == FILE_ADD;
-    return file_step_run(&work, &step, &root, row->is_from ? &fixture->stage : &fixture->context,
-                         error);
+    int result = file_step_run(&work, &step, &root,
+                               row->is_from ? &fixture->stage : &fixture->context, error);
+    arena_free(&plan->arena);
+    return result;
 }
 
 /* ---- root file systems ---- */
@@ -315,6 +331,31 @@ static void files_go_where_the_examples_say(void **state) {
           .destination = "/x", .check = "is x/lf '- 644 0:0'; holds x/lf lf; holds tgt t" },
         { "38 COPY r/sub /x/lf, a file", "mkdir x; touch x/lf", CP = { "r/sub" },
           .destination = "/x/lf", .error = "cannot copy to non-directory: /x/lf" },
+    };
+    check_rows(*state, rows, COUNT(rows));
+}
+
+static void parts_of_trees_are_copied(void **state) {
+    const struct row rows[] = {
+        { "--exclude=i", CP = { "d" }, .destination = "/x", .excludes = { "i" },
+          .check = "holds x/e e; none x/i" },
+        { "--exclude of everything", CP = { "d" }, .destination = "/x", .excludes = { "**" },
+          .check = "is x 'd 755 0:0'; [ -z \"$(ls -A x)\" ]" },
+        { "but for one file, with its parents", CP = { "sub/" }, .destination = "/x",
+          .excludes = { "**", "!dir1/dir2/foo" }, .chown = "3:4",
+          .check = "holds x/dir1/dir2/foo deep; is x/dir1 'd 755 3:4'" },
+        { "--exclude of a file result", CP = { "[fg]" }, .destination = "/x/", .excludes = { "g" },
+          .check = "holds x/f f; none x/g" },
+        { "--parents", CP = { "sub/dir1/dir2/foo" }, .destination = "/x", .is_parents = true,
+          .check = "holds x/sub/dir1/dir2/foo deep; is x/sub 'd 700 0:0'; is x 'd 755 0:0'" },
+        { "--parents with a pivot", CP = { "sub/./dir1/dir2" }, .destination = "/x/",
+          .is_parents = true, .check = "holds x/dir1/dir2/foo deep; none x/sub" },
+        { "--parents of two", CP = { "d/i/h", "d/e" }, .destination = "/x", .is_parents = true,
+          .check = "holds x/d/i/h h; holds x/d/e e" },
+        { "--parents of nothing", CP = { "no*/./x*" }, .destination = "/x/", .is_parents = true,
+          .check = "is x 'd 755 0:0'; [ -z \"$(ls -A x)\" ]" },
+        { "--parents over a file", "touch x", CP = { "d/e" }, .destination = "/x",
+          .is_parents = true, .error = "cannot copy to non-directory: /x" },
     };
     check_rows(*state, rows, COUNT(rows));
 }
@@ -678,6 +719,7 @@ static int tear_down(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_go_where_the_examples_say),
+        cmocka_unit_test(parts_of_trees_are_copied),
         cmocka_unit_test(archives_are_unpacked),
         cmocka_unit_test(metadata_is_kept),
         cmocka_unit_test(destinations_are_inside),
