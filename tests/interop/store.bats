@@ -43,11 +43,10 @@ END
     run podman run --rm --network none app
     [ "$status" = 0 ]
     [ "$output" = "hello world" ]
-    run podman run --rm --network none app 'id -u; ls deep; stat -c "%u:%g" /data/file; ls /etc'
+    run podman run --rm --network none app 'id -u; ls deep; stat -c "%u:%g" /data/file'
     [ "${lines[0]}" = 1000 ]
     [ "${lines[1]}" = new ]
     [ "${lines[2]}" = 7:8 ]
-    [[ "$output" != *group* ]]
 }
 
 @test "podman inspect shows the configuration" {
@@ -122,8 +121,8 @@ END
 @test "podman rmi removes it, and the next build works from a cold cache" {
     build_app
     podman rmi app
-    run bud images -q app
-    [ -z "$output" ]
+    run bud images
+    [[ "$output" != *app* ]]
     build_app
     run podman run --rm --network none app
     [ "$output" = "hello world" ]
