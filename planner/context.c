@@ -15,6 +15,7 @@ static int open_ignore(int directory, const char *path, int *fd, struct error *e
         struct stat stat;
         if (fstat(*fd, &stat) == 0 && !S_ISREG(stat.st_mode)) {
             cleanup_fd(fd);
+            *fd = -1;
             return error_set(error, ERROR_INPUT, "it is not a regular file");
         }
         return 0;
@@ -78,6 +79,12 @@ static int find_ignore(const char *directory, const char *dockerfile, const char
     return 0;
 }
 
+static int close_context(struct tree *tree) {
+    cleanup_fd(&tree->fd);
+    tree->fd = -1;
+    return -1;
+}
+
 int context_open(const char *directory, const char *dockerfile, const char *ignore_file,
                  struct cache *cache, struct arena *arena, struct tree *tree, struct error *error) {
     *tree = (struct tree){ .fd = -1, .name = arena_strdup(arena, directory), .cache = cache };
@@ -90,8 +97,7 @@ int context_open(const char *directory, const char *dockerfile, const char *igno
     struct stat stat;
     if (fstat(tree->fd, &stat)) {
         error_system(error, "cannot stat the build context %s", directory);
-        cleanup_fd(&tree->fd);
-        return -1;
+        return close_context(tree);
     }
     /* By what it is, not where: a renamed context stays warm. */
     struct hasher hasher;
@@ -101,8 +107,7 @@ int context_open(const char *directory, const char *dockerfile, const char *igno
     hasher_update_u64(&hasher, stat.st_ino);
     tree->identity = hasher_finish(&hasher);
     if (find_ignore(directory, dockerfile, ignore_file, arena, tree, error)) {
-        cleanup_fd(&tree->fd);
-        return -1;
+        return close_context(tree);
     }
     return 0;
 }

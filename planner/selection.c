@@ -518,7 +518,8 @@ static int take_pivot(struct walk *walk, struct str path, struct str source, str
         return -1;
     }
     if (!resolved.exists || !S_ISDIR(resolved.stat.st_mode)) {
-        return resolved.exists ? 0 : not_found(walk, source, &resolved, error);
+        bool is_pattern = pattern_has_wildcard(source); /* then only directories were meant */
+        return resolved.exists || is_pattern ? 0 : not_found(walk, source, &resolved, error);
     }
     struct selection_result result = {
         .path = resolved.path,

@@ -1,0 +1,628 @@
+/* What a COPY selects, its digest, and the index that saves reading files again. */
+#include "tests/unit/planner_fixture.h"
+
+#include "planner/content.h"
+#include "planner/context.h"
+#include "planner/index.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/xattr.h>
+
+struct row {
+    const char *source;
+    const char *sources[4];
+    const char *ignore;   /* .dockerignore, or NULL */
+    const char *excludes; /* one pattern a word, or NULL */
+    bool is_parents;
+    const char *entries; /* "result base:" and entries, in order */
+    const char *error;   /* "message | hint" */
+};
+
+/* foo, bar = bar2 (hard links), sub/dir1/dir2/foo, sub/x.txt, lnk → foo, lnkdir → sub, out → ../../etc, "sp ace", a[b],
+ * d/e/h, d2/e, dangling → nowhere, abs → /sub */
+static const struct row rows[] = {
+    { "files 2", { "foo" }, NULL, NULL, false, "foo: foo ", NULL },
+    { "files 2 slash", { "/foo/" }, NULL, NULL, false, "foo: foo ", NULL },
+    { "files 2 dots", { "../../foo" }, NULL, NULL, false, "foo: foo ", NULL },
+    { "files 6.2.3", { "foo", "bar" }, NULL, NULL, false, "foo: foo bar: bar ", NULL },
+    { "files 6.2.4",
+      { "sub" },
+      NULL,
+      NULL,
+      false,
+      "sub/: dir1/ dir1/dir2/ dir1/dir2/foo x.txt ",
+      NULL },
+    { "files 6.2.5", { "lnk" }, NULL, NULL, false, "lnk: lnk ", NULL },
+    { "files 6.2.6", { "lnkdir/dir1" }, NULL, NULL, false, "dir1/: dir2/ dir2/foo ", NULL },
+    { "files 6.2.6 absolute link",
+      { "abs" },
+      NULL,
+      NULL,
+      false,
+      "abs/: dir1/ dir1/dir2/ dir1/dir2/foo x.txt ",
+      NULL },
+    { "files 6.2.7",
+      { "." },
+      NULL,
+      NULL,
+      false,
+      "/: a[b] abs@ bar bar2 d/ d/e/ d/e/h d2/ d2/e dangling@ foo lnk@ lnkdir@ out@ sp ace sub/ "
+      "sub/dir1/ "
+      "sub/dir1/dir2/ sub/dir1/dir2/foo sub/x.txt ",
+      NULL },
+    { "files 6.2.9", { "sp ace" }, NULL, NULL, false, "sp ace: sp ace ", NULL },
+    { "files 6.2.10", { "a[[]b]" }, NULL, NULL, false, "a[b]: a[b] ", NULL },
+    { "files 6.2.15", { "no*" }, NULL, NULL, false, "", NULL },
+    { "files 6.2.25", { "d*/e" }, NULL, NULL, false, "e/: h e: e ", NULL },
+    { "files 6.2.25 deep", { "*/*/h" }, NULL, NULL, false, "h: h ", NULL },
+    { "files 6.2.26", { "./d/./e/../e/h" }, NULL, NULL, false, "h: h ", NULL },
+    { "files 2.4",
+      { "nofile" },
+      NULL,
+      NULL,
+      false,
+      NULL,
+      "\"/nofile\": not found in context | sources are relative to the build context, the last "
+      "argument of the "
+      "command" },
+    { "files 2.4 near",
+      { "sub/x.tx" },
+      NULL,
+      NULL,
+      false,
+      NULL,
+      "\"/sub/x.tx\": not found in context | did you mean sub/x.txt?" },
+    { "files 2.5 dangling",
+      { "dangling" },
+      NULL,
+      NULL,
+      false,
+      NULL,
+      "\"/dangling\": not found in context | sources are relative to the build context, the last "
+      "argument of the "
+      "command" },
+    { "files 2.5 leads out",
+      { "out/passwd" },
+      NULL,
+      NULL,
+      false,
+      NULL,
+      "\"/out/passwd\": not found in context | a link on the way leads out of the build context; "
+      "it was followed "
+      "inside, where there is no /etc" },
+    { "files 2 below a file",
+      { "foo/x" },
+      NULL,
+      NULL,
+      false,
+      NULL,
+      "\"/foo/x\": not found in context | did you mean foo?" },
+    { "files 2.1 bad pattern", { "a[" }, NULL, NULL, false, NULL, "…" },
+    { "files 5 ignored",
+      { "foo" },
+      "foo\n",
+      NULL,
+      false,
+      NULL,
+      "\"/foo\": not found in context | it exists, but CONTEXT/.dockerignore:1 leaves it out with "
+      "`foo`" },
+    { "files 5 pruned",
+      { "." },
+      "*\n!sub/dir1\n",
+      NULL,
+      false,
+      "/: sub/ sub/dir1/ sub/dir1/dir2/ sub/dir1/dir2/foo ",
+      NULL },
+    { "files 5 kept below an ignored source",
+      { "sub" },
+      "sub\n!sub/x.txt\n",
+      NULL,
+      false,
+      "sub/: x.txt ",
+      NULL },
+    { "files 5 ignored directory",
+      { "sub" },
+      "sub\n",
+      NULL,
+      false,
+      NULL,
+      "\"/sub\": not found in context | it exists, but CONTEXT/.dockerignore:1 leaves it out with "
+      "`sub`" },
+    { "files 5 wildcard", { "*" }, "*\n!foo\n", NULL, false, "foo: foo ", NULL },
+    { "files 5 ignored link",
+      { "lnk" },
+      "lnk\n",
+      NULL,
+      false,
+      NULL,
+      "\"/lnk\": not found in context | did you mean lnk?" },
+    { "files 2.5 exclude",
+      { "sub" },
+      NULL,
+      "**/foo",
+      false,
+      "sub/: dir1/ dir1/dir2/ x.txt ",
+      NULL },
+    { "files 2.5 exclude relative",
+      { "sub" },
+      NULL,
+      "x.txt dir1/dir2",
+      false,
+      "sub/: dir1/ ",
+      NULL },
+    { "files 2.5 exclude a file", { "ba*" }, NULL, "bar2", false, "bar: bar ", NULL },
+    { "files 2.6",
+      { "sub/dir1/dir2/foo" },
+      NULL,
+      NULL,
+      true,
+      "/: sub/ sub/dir1/ sub/dir1/dir2/ sub/dir1/dir2/foo ",
+      NULL },
+    { "files 2.6 pivot",
+      { "sub/./dir1/dir2" },
+      NULL,
+      NULL,
+      true,
+      "sub/: dir1/ dir1/dir2/ dir1/dir2/foo ",
+      NULL },
+    { "files 2.6 wildcard",
+      { "sub/./**/foo" },
+      NULL,
+      NULL,
+      true,
+      "sub/: dir1/ dir1/dir2/ dir1/dir2/foo ",
+      NULL },
+    { "files 2.6 pivot pattern", { "d*/./h" }, NULL, NULL, true, "d/: d2/: ", NULL },
+    { "files 2.6 missing",
+      { "sub/nofile" },
+      NULL,
+      NULL,
+      true,
+      NULL,
+      "\"/sub/nofile\": not found in context | sources are relative to the build context, the last "
+      "argument of the "
+      "command" },
+};
+
+static int list_result(void *context, const struct selection_result *result, struct error *error) {
+    (void)error;
+    buf_printf(context, "%.*s%s: ", STR_ARG(result->base), result->is_directory ? "/" : "");
+    return 0;
+}
+
+static int list_entry(void *context, const struct selection_entry *entry, struct error *error) {
+    (void)error;
+    struct stat stat;
+    assert_int_equal(0, fstatat(entry->directory, entry->name, &stat, AT_SYMLINK_NOFOLLOW));
+    assert_int_equal(stat.st_ino, entry->stat.st_ino);
+    buf_printf(context, "%.*s%s ", STR_ARG(entry->path),
+               S_ISDIR(stat.st_mode)   ? "/"
+               : S_ISLNK(stat.st_mode) ? "@"
+                                       : "");
+    return 0;
+}
+
+static void make_context(struct fixture *fixture) {
+    fixture_file(fixture, "foo", "foo");
+    fixture_file(fixture, "bar", "bar");
+    fixture_file(fixture, "sub/dir1/dir2/foo", "deep");
+    fixture_file(fixture, "sub/x.txt", "x");
+    fixture_file(fixture, "sp ace", "");
+    fixture_file(fixture, "a[b]", "");
+    fixture_file(fixture, "d/e/h", "");
+    fixture_file(fixture, "d2/e", "");
+    assert_int_equal(0, link(fixture_path(fixture, "bar"), fixture_path(fixture, "bar2")));
+    assert_int_equal(0, symlink("foo", fixture_path(fixture, "lnk")));
+    assert_int_equal(0, symlink("sub", fixture_path(fixture, "lnkdir")));
+    assert_int_equal(0, symlink("../../etc", fixture_path(fixture, "out")));
+    assert_int_equal(0, symlink("nowhere", fixture_path(fixture, "dangling")));
+    assert_int_equal(0, symlink("/sub", fixture_path(fixture, "abs")));
+}
+
+static void open_tree(struct fixture *fixture, struct tree *tree) {
+    _cleanup_error_ struct error error = ERROR_INIT;
+    assert_ok(
+        context_open(fixture->context, NULL, NULL, fixture->cache, &fixture->arena, tree, &error),
+        &error);
+    tree->name = "context";
+}
+
+static void set_ignore(struct fixture *fixture, const char *text) {
+    const char *path = fixture_path(fixture, ".dockerignore");
+    if (text) {
+        fixture_file(fixture, ".dockerignore", text);
+    } else {
+        unlink(path);
+    }
+}
+
+static struct selection make_selection(struct fixture *fixture, const struct row *row) {
+    struct arena *arena = &fixture->arena;
+    struct selection selection = { .is_parents = row->is_parents };
+    struct str *sources = arena_array(arena, 4, sizeof(*sources));
+    while (selection.source_count < 4 && row->sources[selection.source_count]) {
+        sources[selection.source_count] = str_of(row->sources[selection.source_count]);
+        selection.source_count++;
+    }
+    selection.sources = sources;
+    if (row->excludes) {
+        struct str_list texts = { 0 };
+        struct str rest = str_of(row->excludes), word;
+        while (str_split(&rest, ' ', &word)) {
+            str_list_push(&texts, arena, word);
+        }
+        struct ignore *excludes;
+        assert_int_equal(0, ignore_from_patterns(texts.items, texts.count, arena, &excludes, NULL));
+        selection.excludes = excludes;
+        selection.exclude_texts = texts.items;
+        selection.exclude_count = texts.count;
+    }
+    return selection;
+}
+
+/* The context's path is another one in every run. */
+static bool is_expected(struct fixture *fixture, const char *expected, const char *found) {
+    const char *mark = strstr(expected, "CONTEXT");
+    if (!mark) {
+        return strcmp(expected, found) == 0;
+    }
+    return strcmp(arena_printf(&fixture->arena, "%.*s%s%s", (int)(mark - expected), expected,
+                               fixture->context, mark + 7),
+                  found) == 0;
+}
+
+static int check_row(struct fixture *fixture, const struct row *row) {
+    _cleanup_error_ struct error error = ERROR_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    struct tree tree;
+    set_ignore(fixture, row->ignore);
+    open_tree(fixture, &tree);
+    if (!row->ignore) {
+        unlink(fixture_path(fixture, ".dockerignore"));
+    }
+    struct selection selection = make_selection(fixture, row);
+    struct selection_visitor visitor = { list_result, list_entry, &text };
+    int result = selection_walk(&tree, &selection, &visitor, NULL, &error);
+    close(tree.fd);
+    if (result == 0) {
+        if (!row->entries || strcmp(row->entries, text.data ? text.data : "") != 0) {
+            print_error("%s: entries\n%s\nwanted\n%s\n", row->source, text.data ? text.data : "",
+                        row->entries ? row->entries : row->error);
+            return 1;
+        }
+        return 0;
+    }
+    buf_reset(&text);
+    buf_printf(&text, "%s%s%s", error.message, error.hint ? " | " : "",
+               error.hint ? error.hint : "");
+    if (!row->error ||
+        (strcmp(row->error, "…") != 0 && !is_expected(fixture, row->error, text.data))) {
+        print_error("%s: error\n%s\nwanted\n%s\n", row->source, text.data,
+                    row->error ? row->error : "none");
+        return 1;
+    }
+    return 0;
+}
+
+static void test_rows(void **state) {
+    struct fixture *fixture = *state;
+    make_context(fixture);
+    int failures = 0;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        failures += check_row(fixture, &rows[i]);
+    }
+    assert_int_equal(0, failures);
+}
+
+static void test_sockets_are_refused_by_name(void **state) {
+    struct fixture *fixture = *state;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct tree tree;
+    struct digest digest;
+    fixture_file(fixture, "d/f", "");
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s/d/s", fixture->context);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(0, bind(fd, (struct sockaddr *)&address, sizeof(address)));
+    close(fd);
+    struct str sources[] = { STR("d") };
+    struct selection selection = { .sources = sources, .source_count = 1 };
+    open_tree(fixture, &tree);
+    assert_int_equal(-1, selection_digest(&tree, &selection, &digest, NULL, NULL, &error));
+    assert_string_equal("d/s is a socket and cannot be copied from a build context", error.message);
+    close(tree.fd);
+}
+
+/* ---- digests ---- */
+
+static struct digest digest_sources(struct fixture *fixture, const char *source) {
+    _cleanup_error_ struct error error = ERROR_INIT;
+    struct tree tree;
+    struct digest digest;
+    struct str sources[] = { str_of(source) };
+    struct selection selection = { .sources = sources, .source_count = 1 };
+    open_tree(fixture, &tree);
+    assert_ok(selection_digest(&tree, &selection, &digest, NULL, NULL, &error), &error);
+    close(tree.fd);
+    return digest;
+}
+
+static void change_nothing(struct fixture *f) {
+    (void)f;
+}
+
+static void touch(struct fixture *f) {
+    struct timespec times[2] = { { 5, 0 }, { 5, 0 } };
+    utimensat(AT_FDCWD, fixture_path(f, "sub/x.txt"), times, 0);
+    utimensat(AT_FDCWD, fixture_path(f, "sub/dir1"), times, 0);
+}
+
+static void change_owner(struct fixture *f) {
+    assert_int_equal(0, chown(fixture_path(f, "sub/x.txt"), 7, 8));
+}
+
+static void add_unrelated(struct fixture *f) {
+    fixture_file(f, "other", "new");
+}
+
+static void change_mode(struct fixture *f) {
+    assert_int_equal(0, chmod(fixture_path(f, "sub/x.txt"), 0600));
+}
+
+static void change_source_mode(struct fixture *f) {
+    assert_int_equal(0, chmod(fixture_path(f, "sub"), 0700));
+}
+
+static void change_directory_mode(struct fixture *f) {
+    assert_int_equal(0, chmod(fixture_path(f, "sub/dir1"), 0700));
+}
+
+static void change_data(struct fixture *f) {
+    fixture_file(f, "sub/x.txt", "y"); /* same size */
+}
+
+static void rename_file(struct fixture *f) {
+    assert_int_equal(0, rename(fixture_path(f, "sub/x.txt"), fixture_path(f, "sub/y.txt")));
+}
+
+static void add_file(struct fixture *f) {
+    fixture_file(f, "sub/new", "");
+}
+
+static void replace_by_link(struct fixture *f) {
+    assert_int_equal(0, unlink(fixture_path(f, "sub/x.txt")));
+    assert_int_equal(0, symlink("foo", fixture_path(f, "sub/x.txt")));
+}
+
+static void replace_inode(struct fixture *f) {
+    assert_int_equal(0, rename(fixture_path(f, "sub/x.txt"), fixture_path(f, "old")));
+    fixture_file(f, "sub/x.txt", "x");
+    assert_int_equal(0, unlink(fixture_path(f, "old")));
+}
+
+static void add_attribute(struct fixture *f) {
+    if (lsetxattr(fixture_path(f, "sub/x.txt"), "user.bud", "1", 1, 0)) {
+        change_data(f); /* no attributes on this file system: nothing to see here */
+    }
+}
+
+static void test_what_changes_a_digest(void **state) {
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *source;
+        void (*change)(struct fixture *fixture);
+        bool is_same;
+    } changes[] = {
+        { "nothing", change_nothing, true },
+        { "caching 7.1", touch, true },
+        { "caching 7.3", change_owner, true },
+        { "caching 7.4", add_unrelated, true },
+        { "files 2.2 mode of the source itself", change_source_mode, true },
+        { "caching 2 inode", replace_inode, true },
+        { "caching 7.2", change_mode, false },
+        { "caching 7.2 directory", change_directory_mode, false },
+        { "caching 7.5", rename_file, false },
+        { "caching 2.1 data", change_data, false },
+        { "caching 2.1 new file", add_file, false },
+        { "caching 2.1 type", replace_by_link, false },
+        { "caching 2.1 xattr", add_attribute, false },
+    };
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        fs_remove_tree(AT_FDCWD, fixture->context, NULL);
+        assert_int_equal(0, mkdir(fixture->context, 0755));
+        make_context(fixture);
+        fixture_age();
+        struct digest before = digest_sources(fixture, "sub");
+        changes[i].change(fixture);
+        struct digest after = digest_sources(fixture, "sub");
+        if (digest_equal(&before, &after) != changes[i].is_same) {
+            fail_msg("%s: the digest %s", changes[i].source,
+                     changes[i].is_same ? "changed" : "stayed");
+        }
+    }
+}
+
+/* ---- the index ---- */
+
+static bool index_has(struct fixture *fixture, const char *directory, const char *name) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct index_node node;
+    struct stat stat;
+    struct tree tree;
+    open_tree(fixture, &tree);
+    close(tree.fd);
+    index_load(fixture->cache, &tree.identity, str_of(directory), &arena, &node);
+    const char *path = arena_printf(&arena, "%s/%s/%s", fixture->context, directory, name);
+    return lstat(path, &stat) == 0 && index_find(&node, str_of(name), &stat) != NULL;
+}
+
+static void test_unchanged_files_are_not_read(void **state) {
+    struct fixture *fixture = *state;
+    make_context(fixture);
+    fixture_age();
+    struct digest before = digest_sources(fixture, "sub");
+    assert_true(index_has(fixture, "sub", "x.txt"));
+    assert_true(index_has(fixture, "sub/dir1/dir2", "foo"));
+    /* Bytes changed behind the back of the file system are not seen: nobody read the file. The clock is set back with
+     * nothing but a mount of our own, so the index itself is bent instead. */
+    struct tree tree;
+    open_tree(fixture, &tree);
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct index_node node;
+    index_load(fixture->cache, &tree.identity, STR("sub"), &arena, &node);
+    for (size_t i = 0; i < node.count; i++) {
+        node.leaves[i].digest.bytes[0] ^= 1;
+        node.leaves[i].is_seen = true;
+    }
+    struct cache_node stored = { index_key(&tree.identity, STR("sub")),
+                                 index_encode(&node, tree.fd, &arena) };
+    assert_int_equal(0, cache_nodes_put(fixture->cache, &stored, 1, NULL));
+    close(tree.fd);
+    struct digest after = digest_sources(fixture, "sub");
+    assert_false(digest_equal(&before, &after));
+}
+
+static void test_young_files_are_not_trusted(void **state) {
+    struct fixture *fixture = *state;
+    struct stat stat;
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct index_node node = { 0 };
+    struct digest digest = { { 1 } };
+    fixture_file(fixture, "f", "1");
+    assert_int_equal(0, lstat(fixture_path(fixture, "f"), &stat));
+    int64_t changed = time_of(stat.st_ctim);
+    index_learn(&node, &arena, STR("f"), &stat, changed, &digest);
+    assert_int_equal(0, node.count);
+    index_learn(&node, &arena, STR("f"), &stat, changed + 1, &digest);
+    assert_int_equal(1, node.count);
+    stat.st_ctim.tv_nsec = stat.st_mtim.tv_nsec = 0; /* whole seconds only: two of them must pass */
+    index_learn(&node, &arena, STR("g"), &stat, time_of(stat.st_ctim) + 1999999999, &digest);
+    assert_int_equal(1, node.count);
+    index_learn(&node, &arena, STR("g"), &stat, time_of(stat.st_ctim) + 2000000001, &digest);
+    assert_int_equal(2, node.count);
+}
+
+static void test_the_index_forgets_what_is_gone(void **state) {
+    struct fixture *fixture = *state;
+    make_context(fixture);
+    fixture_age();
+    digest_sources(fixture, "sub");
+    digest_sources(fixture, "sub/x.txt");
+    struct stat stat;
+    assert_int_equal(0, lstat(fixture_path(fixture, "sub/x.txt"), &stat));
+    assert_int_equal(0, unlink(fixture_path(fixture, "sub/x.txt")));
+    fixture_file(fixture, "sub/z", "z");
+    fixture_age();
+    digest_sources(fixture, "sub/z"); /* another selection: it has not seen x.txt go */
+    struct tree tree;
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct index_node node;
+    open_tree(fixture, &tree);
+    close(tree.fd);
+    index_load(fixture->cache, &tree.identity, STR("sub"), &arena, &node);
+    assert_null(index_find(&node, STR("x.txt"), &stat));
+    assert_true(index_has(fixture, "sub", "z"));
+}
+
+static void test_broken_nodes_are_forgotten(void **state) {
+    struct fixture *fixture = *state;
+    make_context(fixture);
+    fixture_age();
+    struct digest before = digest_sources(fixture, "sub");
+    struct tree tree;
+    open_tree(fixture, &tree);
+    close(tree.fd);
+    static const char *const broken[] = { "x", "budnode\1garbage", "budnode\1" };
+    for (size_t i = 0; i < 3; i++) {
+        struct cache_node stored = { index_key(&tree.identity, STR("sub")), str_of(broken[i]) };
+        assert_int_equal(0, cache_nodes_put(fixture->cache, &stored, 1, NULL));
+        struct digest after = digest_sources(fixture, "sub");
+        assert_true(digest_equal(&before, &after));
+    }
+    assert_true(index_has(fixture, "sub", "x.txt"));
+}
+
+static void test_unreadable_files_are_named(void **state) {
+    struct fixture *fixture = *state;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    fixture_file(fixture, "d/secret", "s");
+    assert_int_equal(0, chmod(fixture->directory, 0755));
+    assert_int_equal(0, chmod(fixture_path(fixture, "d/secret"), 0));
+    if (geteuid() == 0 && seteuid(65534)) {
+        skip();
+    }
+    struct tree tree;
+    struct str sources[] = { STR("d") };
+    struct selection selection = { .sources = sources, .source_count = 1 };
+    struct digest digest;
+    int opened = context_open(fixture->context, NULL, NULL, NULL, &fixture->arena, &tree, &error);
+    int result = opened ? opened : selection_digest(&tree, &selection, &digest, NULL, NULL, &error);
+    assert_int_equal(0, seteuid(getuid()));
+    assert_int_equal(-1, result);
+    assert_non_null(strstr(error.message, "cannot read d/secret"));
+    assert_non_null(error.hint);
+    close(tree.fd);
+}
+
+/* Many files: cold by several threads, then from the index, the same digest. */
+static void test_many_files(void **state) {
+    struct fixture *fixture = *state;
+    for (unsigned i = 0; i < 600; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "many/%u/%u", i % 7, i);
+        fixture_file(fixture, name, name);
+    }
+    fixture_age();
+    struct digest cold = digest_sources(fixture, "many");
+    struct digest warm = digest_sources(fixture, "many");
+    assert_true(digest_equal(&cold, &warm));
+    cache_close(fixture->cache);
+    fixture_open_cache(fixture);
+    struct digest again = digest_sources(fixture, "many");
+    assert_true(digest_equal(&cold, &again));
+}
+
+static void test_which_ignore_file(void **state) {
+    struct fixture *fixture = *state;
+    struct arena *arena = &fixture->arena;
+    const char *dockerfile = fixture_path(fixture, "D");
+    static const char *const names[] = { ".dockerignore", ".containerignore", "D.dockerignore" };
+    for (size_t i = 0; i < 3; i++) { /* each goes before the ones before it */
+        _cleanup_error_ struct error error = ERROR_INIT;
+        struct tree tree;
+        fixture_file(fixture, names[i], "x\n");
+        assert_ok(context_open(fixture->context, dockerfile, NULL, NULL, arena, &tree, &error),
+                  &error);
+        assert_string_equal(fixture_path(fixture, names[i]), tree.ignore_name);
+        close(tree.fd);
+    }
+    _cleanup_error_ struct error error = ERROR_INIT;
+    struct tree tree;
+    assert_int_equal(
+        -1, context_open(fixture->context, dockerfile, "/nowhere", NULL, arena, &tree, &error));
+    assert_int_equal(-1, tree.fd);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_rows, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_sockets_are_refused_by_name, fixture_begin,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(test_what_changes_a_digest, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_unchanged_files_are_not_read, fixture_begin,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(test_young_files_are_not_trusted, fixture_begin,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(test_the_index_forgets_what_is_gone, fixture_begin,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(test_broken_nodes_are_forgotten, fixture_begin,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(test_unreadable_files_are_named, fixture_begin,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(test_many_files, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_which_ignore_file, fixture_begin, fixture_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
