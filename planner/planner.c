@@ -1,6 +1,7 @@
 #include "planner/planner.h"
 
 #include "base/vec.h"
+#include "planner/content.h"
 #include "planner/context.h"
 #include "planner/lookup.h"
 #include "planner/lower.h"
@@ -186,6 +187,19 @@ static bool reads_context(const struct plan *plan) {
     return false;
 }
 
+/* A pattern that matches nothing is no error (BuildKit), but rarely meant. */
+static void warn_unmatched(struct planning *planning) {
+    for (size_t i = 0; i < planning->plan->step_count; i++) {
+        const struct step *step = planning->plan->steps[i];
+        const struct content *content =
+            step->kind == STEP_FILE && step->input_count > 0 ? step->inputs[0].details : NULL;
+        if (content && content->result_count == 0) {
+            planning_warn(planning, "line %u: nothing in the build context matches %.*s",
+                          step->instruction->line, STR_ARG(step->file.selection.sources[0]));
+        }
+    }
+}
+
 static int look_up(struct planning *planning, struct error *error) {
     struct plan *plan = planning->plan;
     const struct plan_request *request = planning->request;
@@ -209,6 +223,7 @@ static int look_up(struct planning *planning, struct error *error) {
         }
     }
     lookup_mark_needed(plan);
+    warn_unmatched(planning);
     return 0;
 }
 
