@@ -22,7 +22,7 @@ struct expand_scope {
     bool is_unset_kept;  /* `$x` of an unset variable stays as written */
 };
 
-/* One string, spaces kept. Errors: ERROR_INPUT `failed to process "INPUT": why`, without a place. */
+/* One string, spaces kept, a copy in ARENA. Errors: ERROR_INPUT `failed to process "INPUT": why`, without a place. */
 int expand_word(const struct expand_scope *scope, struct str input, struct arena *arena,
                 struct str *out, struct error *error);
 /* Split at white space that did not come from quotes or escapes; never an empty word. */
