@@ -19,34 +19,28 @@
 %param {struct parser *parser}
 
 %union {
-    struct ast_word word;
-    struct ast_flag flag;
-    struct ast_pair pair;
-    struct frame frame;
+    struct keyword keyword;
     bool is_json;
     bool has_trigger;
 }
 
-%token <word>
+%token <keyword>
     ADD ARG CMD COPY ENTRYPOINT ENV EXPOSE FROM HEALTHCHECK LABEL MAINTAINER ONBUILD RUN SHELL
     STOPSIGNAL USER VOLUME WORKDIR
     UNKNOWN     "unknown instruction"
-%token <flag>
+// These have no value: the lexer lays what they say on the parser's stacks, the instruction takes it from there.
+%token
     FLAG        "flag"
-%token <word>
     WORD        "argument"          // words separated by white space
     TEXT        "text"              // the rest of the line as it is
     TYPE        "type of check"     // NONE or CMD
     STRING      "string"            // of a JSON array
-%token <pair>
     PAIR        "name=value"        // or a name alone, or the legacy form `name value`
-%token
+    HEREDOC     "heredoc"
     '['
     ']'
-    HEREDOC     "heredoc"
     END_OF_LINE "end of line"
 
-%type <frame> flags
 %type <is_json> text list
 %type <has_trigger> trigger
 
@@ -67,63 +61,59 @@ static void dockerfile_error(struct span *location, struct parser *parser, const
 
 dockerfile
     : %empty
-    | dockerfile instruction END_OF_LINE        { build_end_line(parser); }
+    | dockerfile instruction END_OF_LINE { build_end_line(parser); }
     ;
 
 instruction
-    : ADD flags list heredocs                   { build_instruction(parser, INSTRUCTION_ADD, $ADD, $flags, $list); }
-    | ARG flags pairs                           { build_instruction(parser, INSTRUCTION_ARG, $ARG, $flags, false); }
-    | CMD flags text                            { build_instruction(parser, INSTRUCTION_CMD, $CMD, $flags, $text); }
-    | COPY flags list heredocs                  { build_instruction(parser, INSTRUCTION_COPY, $COPY, $flags, $list); }
-    | ENTRYPOINT flags text                     { build_instruction(parser, INSTRUCTION_ENTRYPOINT, $ENTRYPOINT, $flags, $text); }
-    | ENV flags pairs                           { build_instruction(parser, INSTRUCTION_ENV, $ENV, $flags, false); }
-    | EXPOSE flags words                        { build_instruction(parser, INSTRUCTION_EXPOSE, $EXPOSE, $flags, false); }
-    | FROM flags words                          { build_instruction(parser, INSTRUCTION_FROM, $FROM, $flags, false); }
-    | HEALTHCHECK flags                         { build_instruction(parser, INSTRUCTION_HEALTHCHECK, $HEALTHCHECK, $flags, false); }
-    | HEALTHCHECK flags type text               { build_instruction(parser, INSTRUCTION_HEALTHCHECK, $HEALTHCHECK, $flags, $text); }
-    | LABEL flags pairs                         { build_instruction(parser, INSTRUCTION_LABEL, $LABEL, $flags, false); }
-    | MAINTAINER flags text                     { build_instruction(parser, INSTRUCTION_MAINTAINER, $MAINTAINER, $flags, false); }
-    | ONBUILD flags trigger                     { build_onbuild(parser, $ONBUILD, $flags, $trigger); }
-    | RUN flags text heredocs                   { build_instruction(parser, INSTRUCTION_RUN, $RUN, $flags, $text); }
-    | SHELL flags text                          { build_instruction(parser, INSTRUCTION_SHELL, $SHELL, $flags, $text); }
-    | STOPSIGNAL flags text                     { build_instruction(parser, INSTRUCTION_STOPSIGNAL, $STOPSIGNAL, $flags, false); }
-    | USER flags text                           { build_instruction(parser, INSTRUCTION_USER, $USER, $flags, false); }
-    | VOLUME flags list                         { build_instruction(parser, INSTRUCTION_VOLUME, $VOLUME, $flags, $list); }
-    | WORKDIR flags text                        { build_instruction(parser, INSTRUCTION_WORKDIR, $WORKDIR, $flags, false); }
-    | UNKNOWN flags                             { build_instruction(parser, INSTRUCTION_UNKNOWN, $UNKNOWN, $flags, false); }
+    : ADD flags list heredocs           { build_instruction(parser, INSTRUCTION_ADD, &$ADD, $list); }
+    | ARG flags pairs                   { build_instruction(parser, INSTRUCTION_ARG, &$ARG, false); }
+    | CMD flags text                    { build_instruction(parser, INSTRUCTION_CMD, &$CMD, $text); }
+    | COPY flags list heredocs          { build_instruction(parser, INSTRUCTION_COPY, &$COPY, $list); }
+    | ENTRYPOINT flags text             { build_instruction(parser, INSTRUCTION_ENTRYPOINT, &$ENTRYPOINT, $text); }
+    | ENV flags pairs                   { build_instruction(parser, INSTRUCTION_ENV, &$ENV, false); }
+    | EXPOSE flags words                { build_instruction(parser, INSTRUCTION_EXPOSE, &$EXPOSE, false); }
+    | FROM flags words                  { build_instruction(parser, INSTRUCTION_FROM, &$FROM, false); }
+    | HEALTHCHECK flags                 { build_instruction(parser, INSTRUCTION_HEALTHCHECK, &$HEALTHCHECK, false); }
+    | HEALTHCHECK flags TYPE text       { build_instruction(parser, INSTRUCTION_HEALTHCHECK, &$HEALTHCHECK, $text); }
+    | LABEL flags pairs                 { build_instruction(parser, INSTRUCTION_LABEL, &$LABEL, false); }
+    | MAINTAINER flags text             { build_instruction(parser, INSTRUCTION_MAINTAINER, &$MAINTAINER, false); }
+    | ONBUILD flags trigger             { build_onbuild(parser, &$ONBUILD, $trigger); }
+    | RUN flags text heredocs           { build_instruction(parser, INSTRUCTION_RUN, &$RUN, $text); }
+    | SHELL flags text                  { build_instruction(parser, INSTRUCTION_SHELL, &$SHELL, $text); }
+    | STOPSIGNAL flags text             { build_instruction(parser, INSTRUCTION_STOPSIGNAL, &$STOPSIGNAL, false); }
+    | USER flags text                   { build_instruction(parser, INSTRUCTION_USER, &$USER, false); }
+    | VOLUME flags list                 { build_instruction(parser, INSTRUCTION_VOLUME, &$VOLUME, $list); }
+    | WORKDIR flags text                { build_instruction(parser, INSTRUCTION_WORKDIR, &$WORKDIR, false); }
+    | UNKNOWN flags                     { build_instruction(parser, INSTRUCTION_UNKNOWN, &$UNKNOWN, false); }
     ;
 
 // --name or --name=value, before the first argument only
 flags
-    : %empty                                    { $$ = build_frame(parser); }
-    | flags FLAG                                { $$ = $1; vec_push(&parser->flags, $FLAG); }
+    : %empty
+    | flags FLAG
     ;
 
 words
     : %empty
-    | words WORD                                { vec_push(&parser->words, $WORD); }
+    | words WORD
     ;
 
 pairs
     : %empty
-    | pairs PAIR                                { vec_push(&parser->pairs, $PAIR); }
-    ;
-
-type
-    : TYPE                                      { vec_push(&parser->words, $TYPE); }
+    | pairs PAIR
     ;
 
 // JSON form or words
 list
-    : words                                     { $$ = false; }
-    | array                                     { $$ = true; }
+    : words                             { $$ = false; }
+    | array                             { $$ = true; }
     ;
 
 // JSON (exec) form or one string (shell form)
 text
-    : %empty                                    { $$ = false; }
-    | TEXT                                      { $$ = false; vec_push(&parser->words, $TEXT); }
-    | array                                     { $$ = true; }
+    : %empty                            { $$ = false; }
+    | TEXT                              { $$ = false; }
+    | array                             { $$ = true; }
     ;
 
 array
@@ -132,7 +122,7 @@ array
 
 strings
     : %empty
-    | strings STRING                            { vec_push(&parser->words, $STRING); }
+    | strings STRING
     ;
 
 // announced on the line, their bodies follow it
@@ -142,8 +132,8 @@ heredocs
     ;
 
 trigger
-    : %empty                                    { $$ = false; }
-    | instruction                               { $$ = true; }
+    : %empty                            { $$ = false; }
+    | instruction                       { $$ = true; }
     ;
 
 %%

@@ -2,11 +2,6 @@
 #include "parser/heredoc.h"
 #include "parser/state.h"
 
-struct frame build_frame(const struct parser *parser) {
-    return (struct frame){ (uint32_t)parser->flags.count, (uint32_t)parser->words.count,
-                           (uint32_t)parser->pairs.count };
-}
-
 /* Moves what lies on STACK above BASE to the arena. */
 #define take(parser, stack, base, items_out, count_out)                                            \
     do {                                                                                           \
@@ -19,29 +14,28 @@ struct frame build_frame(const struct parser *parser) {
         (stack)->count = (base);                                                                   \
     } while (0)
 
-void build_instruction(struct parser *parser, enum instruction_kind kind, struct ast_word keyword,
-                       struct frame frame, bool is_json) {
+void build_instruction(struct parser *parser, enum instruction_kind kind,
+                       const struct keyword *keyword, bool is_json) {
     vec_push(&parser->instructions, (struct instruction){ 0 });
     struct instruction *instruction = &parser->instructions.items[parser->instructions.count - 1];
     instruction->kind = kind;
-    instruction->keyword = keyword;
+    instruction->keyword = keyword->word;
     instruction->arguments = parser->arguments;
     instruction->is_json = is_json;
     instruction->heredocs = parser->heredocs;
     instruction->heredoc_count = parser->heredoc_count;
-    take(parser, &parser->flags, frame.flags, &instruction->flags, &instruction->flag_count);
-    take(parser, &parser->words, frame.words, &instruction->words, &instruction->word_count);
-    take(parser, &parser->pairs, frame.pairs, &instruction->pairs, &instruction->pair_count);
+    take(parser, &parser->flags, keyword->flags, &instruction->flags, &instruction->flag_count);
+    take(parser, &parser->words, keyword->words, &instruction->words, &instruction->word_count);
+    take(parser, &parser->pairs, keyword->pairs, &instruction->pairs, &instruction->pair_count);
 }
 
-void build_onbuild(struct parser *parser, struct ast_word keyword, struct frame frame,
-                   bool has_trigger) {
+void build_onbuild(struct parser *parser, const struct keyword *keyword, bool has_trigger) {
     struct instruction *trigger = NULL;
     if (has_trigger) {
         trigger = arena_new(parser->arena, struct instruction);
         *trigger = parser->instructions.items[--parser->instructions.count];
     }
-    build_instruction(parser, INSTRUCTION_ONBUILD, keyword, frame, false);
+    build_instruction(parser, INSTRUCTION_ONBUILD, keyword, false);
     struct instruction *onbuild = &parser->instructions.items[parser->instructions.count - 1];
     onbuild->onbuild.trigger = trigger;
     onbuild->heredocs = NULL; /* they are the trigger's */

@@ -38,20 +38,28 @@ static struct ast_word word_at(const struct parser *parser, struct str text) {
     return (struct ast_word){ text, lines_span(parser, text) };
 }
 
-static int token_word(const struct parser *parser, int token, struct str text,
-                      DOCKERFILE_STYPE *value, struct span *location) {
-    value->word = word_at(parser, text);
-    *location = value->word.span;
+/* Lays a word on the stack. */
+static int token_word(struct parser *parser, int token, struct str text, struct span *location) {
+    struct ast_word word = word_at(parser, text);
+    vec_push(&parser->words, word);
+    *location = word.span;
     return token;
 }
 
 /* ---- keyword, flags, and what comes after them --------------------------------------------------------- */
 
-static int lex_keyword(struct parser *parser, DOCKERFILE_STYPE *value, struct span *location) {
-    struct str keyword;
-    parser->kind = scan_keyword(&parser->scan, &keyword);
+static int lex_keyword(struct parser *parser, struct keyword *out, struct span *location) {
+    struct str text;
+    parser->kind = scan_keyword(&parser->scan, &text);
     parser->mode = LEX_FLAGS;
-    return token_word(parser, forms[parser->kind].token, keyword, value, location);
+    *out = (struct keyword){
+        .word = word_at(parser, text),
+        .flags = (uint32_t)parser->flags.count,
+        .words = (uint32_t)parser->words.count,
+        .pairs = (uint32_t)parser->pairs.count,
+    };
+    *location = out->word.span;
+    return forms[parser->kind].token;
 }
 
 /* Picks the scanner for the arguments, which start here. */
@@ -77,7 +85,7 @@ static int start_arguments(struct parser *parser, bool may_be_json, enum lexer_m
 }
 
 /* A token, 0 when the flags are over, -1. */
-static int lex_flag(struct parser *parser, DOCKERFILE_STYPE *value, struct span *location) {
+static int lex_flag(struct parser *parser, struct span *location) {
     const struct form *form = &forms[parser->kind];
     struct str raw, text;
     if (scan_flag(&parser->scan, parser->dockerfile->escape, parser->arena, &raw, &text) &&
@@ -86,13 +94,14 @@ static int lex_flag(struct parser *parser, DOCKERFILE_STYPE *value, struct span 
         size_t equals = str_find_byte(name, '=');
         bool has_value = equals != SIZE_MAX;
         *location = lines_span(parser, raw);
-        value->flag = (struct ast_flag){
+        struct ast_flag flag = {
             .text = text,
             .name = str_sub(name, 0, has_value ? equals : name.len),
             .value = has_value ? str_from(name, equals + 1) : STR_EMPTY,
             .has_value = has_value,
             .span = *location,
         };
+        vec_push(&parser->flags, flag);
         return TOKEN_FLAG;
     }
     if (start_arguments(parser, form->may_be_json, form->mode) < 0) {
@@ -138,39 +147,40 @@ static int no_equals(struct parser *parser, struct str word) {
     return error_hint(parser->error, "put a value that has spaces in quotes: name=\"value\"");
 }
 
-static int lex_pair(struct parser *parser, DOCKERFILE_STYPE *value, struct span *location) {
+static int lex_pair(struct parser *parser, struct span *location) {
     struct scan before = parser->scan;
     bool is_first = parser->scan.cursor == parser->arguments.data;
     struct str word;
     if (!scan_pair_word(&parser->scan, parser->dockerfile->escape, &word)) {
         return 0;
     }
-    value->pair = split_pair(parser, word);
-    if (parser->kind != INSTRUCTION_ARG && !value->pair.has_value) {
+    struct ast_pair pair = split_pair(parser, word);
+    if (parser->kind != INSTRUCTION_ARG && !pair.has_value) {
         if (!is_first) {
             return no_equals(parser, word);
         }
         parser->scan = before;
-        if (legacy_pair(parser, &value->pair) < 0) {
+        if (legacy_pair(parser, &pair) < 0) {
             return -1;
         }
     }
-    *location = (struct span){ value->pair.key.span.start, value->pair.value.span.end };
+    vec_push(&parser->pairs, pair);
+    *location = (struct span){ pair.key.span.start, pair.value.span.end };
     return TOKEN_PAIR;
 }
 
 /* ---- lists, text, JSON, heredocs ----------------------------------------------------------------------- */
 
-static int lex_type(struct parser *parser, DOCKERFILE_STYPE *value, struct span *location) {
+static int lex_type(struct parser *parser, struct span *location) {
     struct str type;
     scan_first_word(&parser->scan, &type);
     if (start_arguments(parser, true, LEX_TEXT) < 0) {
         return -1;
     }
-    return token_word(parser, TOKEN_TYPE, type, value, location);
+    return token_word(parser, TOKEN_TYPE, type, location);
 }
 
-static int lex_json(struct parser *parser, DOCKERFILE_STYPE *value, struct span *location) {
+static int lex_json(struct parser *parser, struct span *location) {
     struct str raw, text;
     if (*parser->scan.cursor == '[') {
         *location = lines_span(parser, str_make(parser->scan.cursor++, 1));
@@ -178,7 +188,7 @@ static int lex_json(struct parser *parser, DOCKERFILE_STYPE *value, struct span 
     }
     if (scan_json_string(&parser->scan, parser->arena, &raw, &text)) {
         *location = lines_span(parser, raw);
-        value->word = (struct ast_word){ text, *location };
+        vec_push(&parser->words, (struct ast_word){ text, *location });
         return TOKEN_STRING;
     }
     *location = lines_span(parser, str_make(parser->scan.limit - 1, 1));
@@ -211,19 +221,17 @@ static int start_heredocs(struct parser *parser) {
     return 0;
 }
 
-static int lex_arguments(struct parser *parser, DOCKERFILE_STYPE *value, struct span *location) {
+static int lex_arguments(struct parser *parser, struct span *location) {
     struct str text;
     switch (parser->mode) {
     case LEX_WORDS:
-        return scan_word(&parser->scan, &text)
-                   ? token_word(parser, TOKEN_WORD, text, value, location)
-                   : 0;
+        return scan_word(&parser->scan, &text) ? token_word(parser, TOKEN_WORD, text, location) : 0;
     case LEX_PAIRS:
-        return lex_pair(parser, value, location);
+        return lex_pair(parser, location);
     case LEX_TEXT:
         text = scan_rest(&parser->scan);
         parser->scan.cursor = parser->scan.limit;
-        return text.len > 0 ? token_word(parser, TOKEN_TEXT, text, value, location) : 0;
+        return text.len > 0 ? token_word(parser, TOKEN_TEXT, text, location) : 0;
     default:
         return 0;
     }
@@ -257,23 +265,23 @@ int dockerfile_lex(DOCKERFILE_STYPE *value, struct span *location, struct parser
             }
             continue;
         case LEX_KEYWORD:
-            return lex_keyword(parser, value, location);
+            return lex_keyword(parser, &value->keyword, location);
         case LEX_FLAGS:
-            token = lex_flag(parser, value, location);
+            token = lex_flag(parser, location);
             if (token == 0) {
                 continue;
             }
             break;
         case LEX_TYPE:
-            token = lex_type(parser, value, location);
+            token = lex_type(parser, location);
             break;
         case LEX_JSON:
-            token = lex_json(parser, value, location);
+            token = lex_json(parser, location);
             break;
         case LEX_WORDS:
         case LEX_PAIRS:
         case LEX_TEXT:
-            token = lex_arguments(parser, value, location);
+            token = lex_arguments(parser, location);
             if (token == 0 && start_heredocs(parser) == 0) {
                 continue;
             }

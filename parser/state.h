@@ -1,9 +1,10 @@
 /* state: what the lexer, the grammar and its actions share while one file is parsed. Private to parser/.
  *
  * The text goes through two steps. lines.c joins physical lines to one logical line and keeps the map back to
- * the file; lexer.c cuts that line into tokens, choosing the scanner by the instruction's keyword. The grammar
- * pulls tokens; its actions collect flags, words, pairs and heredocs on stacks and move them to the arena when an
- * instruction is complete, so that an instruction costs a constant number of allocations. */
+ * the file; lexer.c cuts that line into tokens, choosing the scanner by the instruction's keyword, and lays
+ * flags, words and pairs on the parser's stacks. The grammar only sees which tokens follow each other; when it has an
+ * instruction, its action moves what was laid down since the keyword to the arena (build.c). So an instruction costs a
+ * constant number of allocations, and tokens are cheap to shift. */
 #ifndef BUD_PARSER_STATE_H
 #define BUD_PARSER_STATE_H
 
@@ -18,7 +19,7 @@ struct segment {
 };
 
 struct logical_line {
-    struct str text; /* joined; leading SP dropped */
+    struct str text;      /* joined; leading SP dropped */
     unsigned first, last; /* physical lines, from 1 */
     bool has_empty_continuation;
     VEC(struct segment) segments; /* at least one */
@@ -38,8 +39,9 @@ enum lexer_mode {
     LEX_END,
 };
 
-/* Where the stacks stood when an instruction began. */
-struct frame {
+/* A keyword, and where the stacks stood when it was read: what lies above is the instruction's. */
+struct keyword {
+    struct ast_word word;
     uint32_t flags, words, pairs;
 };
 
@@ -66,7 +68,7 @@ struct parser {
     size_t heredoc_count;
     size_t heredoc_next; /* next to be handed out */
 
-    /* build.c */
+    /* stacks: the lexer lays down, build.c takes */
     VEC(struct ast_flag) flags;
     VEC(struct ast_word) words;
     VEC(struct ast_pair) pairs;
@@ -82,11 +84,10 @@ int lines_read_heredoc(struct parser *parser, struct ast_heredoc *heredoc);
 struct span lines_span(const struct parser *parser, struct str text);
 
 /* ---- build.c: the grammar's actions ---- */
-struct frame build_frame(const struct parser *parser);
-void build_instruction(struct parser *parser, enum instruction_kind kind, struct ast_word keyword,
-                       struct frame frame, bool is_json);
+void build_instruction(struct parser *parser, enum instruction_kind kind,
+                       const struct keyword *keyword, bool is_json);
 /* The last instruction becomes the trigger of an ONBUILD. */
-void build_onbuild(struct parser *parser, struct ast_word keyword, struct frame frame, bool has_trigger);
+void build_onbuild(struct parser *parser, const struct keyword *keyword, bool has_trigger);
 void build_end_line(struct parser *parser);
 
 /* ERROR_INPUT at SPAN of the file; -1. */
