@@ -125,7 +125,7 @@ static void miss(struct lookup *lookup, struct step *step, struct str reason) {
 static void judge(struct lookup *lookup, struct step *step) {
     const struct step *parent = step->parent;
     struct cache_record record;
-    if (lookup->is_disabled) {
+    if (lookup->is_disabled || lookup->plan->is_cache_unused) {
         miss(lookup, step, STR("the cache is not used"));
         return;
     }

@@ -183,23 +183,6 @@ static void begin_from_scratch(struct lowering *lowering) {
     add_line(lowering, lowering->instruction->text, NULL);
 }
 
-/* --env of the command line: as an ENV right after FROM. */
-static void add_given_envs(struct lowering *lowering) {
-    const struct name_values *envs = &lowering->planning->request->envs;
-    for (size_t i = 0; i < envs->count; i++) {
-        struct str value = envs->items[i].value;
-        if (!value.data) {
-            const char *own = getenv(str_dup(lowering->arena, envs->items[i].name));
-            if (!own) {
-                continue;
-            }
-            value = str_of(arena_strdup(lowering->arena, own));
-        }
-        name_values_set(&lowering->config->env, lowering->arena, envs->items[i].name, value);
-        scope_set(&lowering->scope, envs->items[i].name, value);
-    }
-}
-
 static void begin_stage(struct lowering *lowering) {
     lowering->scope.arena = lowering->arena;
     if (lowering->draft->base == BASE_STAGE) {
@@ -217,7 +200,6 @@ static void begin_stage(struct lowering *lowering) {
     for (size_t i = 0; i < config->env.count; i++) {
         scope_set(&lowering->scope, config->env.items[i].name, config->env.items[i].value);
     }
-    add_given_envs(lowering);
     if (!scope_get(&lowering->scope, STR("PATH"))) {
         name_values_set(&config->env, lowering->arena, STR("PATH"), STR(DEFAULT_PATH));
         scope_set(&lowering->scope, STR("PATH"), STR(DEFAULT_PATH));

@@ -189,6 +189,8 @@ struct plan {
     const struct dockerfile *dockerfile;
     struct tree context; /* fd -1 when no step reads the context */
     struct run_options run;
+    bool
+        is_cache_unused; /* --no-cache, --layers=false: nothing is looked up, deferred steps neither */
     bool has_timestamp;
     int64_t timestamp;        /* ns; clamps `created`, history and made directories */
     struct str_list warnings; /* for the user, complete sentences */

@@ -164,6 +164,10 @@ static void add_image_step(struct planning *planning) {
         name_values_set(&config->labels, planning->arena, request->labels.items[i].name,
                         request->labels.items[i].value);
     }
+    for (size_t i = 0; i < request->envs.count; i++) {
+        name_values_set(&config->env, planning->arena, request->envs.items[i].name,
+                        request->envs.items[i].value);
+    }
     date_history(config);
     step->parent = plan->target->last;
     step->text = STR("image");
@@ -207,7 +211,6 @@ static int look_up(struct planning *planning, struct error *error) {
         .store = planning->store,
         .cache = planning->cache,
         .arena = planning->arena,
-        .is_disabled = request->is_no_cache || !request->is_layers,
         .images = &planning->images,
         .plan = plan,
     };
@@ -253,6 +256,7 @@ int planner_plan(const struct plan_request *request, const struct store *store, 
     plan->dockerfile = request->dockerfile;
     plan->context.fd = -1;
     plan->run = request->run;
+    plan->is_cache_unused = request->is_no_cache || !request->is_layers;
     plan->has_timestamp = request->has_timestamp;
     plan->timestamp = request->timestamp;
     struct planning planning = {

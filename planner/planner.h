@@ -15,7 +15,8 @@ struct plan_request {
         build_args; /* value.data NULL: taken from the environment, unset if absent */
     struct name_values labels;
     struct name_values annotations;
-    struct name_values envs; /* --env */
+    struct name_values
+        envs; /* --env: of the image, over those of the Dockerfile; no step sees them */
     struct str_list volumes; /* --volume HOST:CONTAINER[:ro] */
     struct run_options run;
     bool is_docker; /* --format docker */

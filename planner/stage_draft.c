@@ -403,7 +403,9 @@ static int resolve_base(struct planning *planning, struct stage_draft *draft, st
     if (draft->base == BASE_IMAGE) {
         struct reference reference;
         struct span span = draft->from->from.image.span;
-        if (reference_parse(draft->image, planning->arena, &reference, error)) {
+        /* An image ID is no reference, but what `FROM $(bud build -q …)` gives. */
+        if (!digest_is_hex_id(draft->image) &&
+            reference_parse(draft->image, planning->arena, &reference, error)) {
             error_wrap(error, "failed to parse stage name \"%.*s\"", STR_ARG(draft->image));
             return planning_error_at(planning, span, error);
         }

@@ -103,11 +103,9 @@ static void run_step(struct fixture *fixture, struct lookup *lookup, struct step
 
 static void run_plan(struct fixture *fixture, struct plan *plan, bool is_changed, struct buf *ran) {
     _cleanup_error_ struct error error = ERROR_INIT;
-    struct lookup lookup = { .store = fixture->store,
-                             .cache = fixture->cache,
-                             .arena = &plan->arena,
-                             .is_disabled = fixture->request.is_no_cache,
-                             .plan = plan };
+    struct lookup lookup = {
+        .store = fixture->store, .cache = fixture->cache, .arena = &plan->arena, .plan = plan
+    };
     assert_ok(layer_list_read(fixture->store, &plan->arena, &lookup.layers, &error), &error);
     for (size_t i = 0; i < plan->step_count; i++) {
         if (plan->steps[i]->is_needed) {
