@@ -56,7 +56,8 @@ debian_tar() {
     local tar=$REPOSITORY/build/tests/debian.tar
     if [ ! -e "$tar" ]; then
         mkdir -p "$(dirname "$tar")"
-        mmdebstrap --quiet --variant=apt bookworm "$tar.new" >&2 && mv "$tar.new" "$tar"
+        mmdebstrap --quiet --variant=apt bookworm "${tar%.tar}-new.tar" >&2 &&
+            mv "${tar%.tar}-new.tar" "$tar"
     fi
     echo "$tar"
 }
