@@ -29,7 +29,8 @@ struct ast_word check_flag_value(const struct check *check, const char *name);
 /* True when the boolean flag is given; *value is what it says. */
 bool check_flag_bool(const struct check *check, const char *name, bool *value);
 /* All values of a repeatable flag. */
-void check_flag_list(const struct check *check, const char *name, struct ast_word **out, size_t *count);
+void check_flag_list(const struct check *check, const char *name, struct ast_word **out,
+                     size_t *count);
 
 /* ---- check_run.c, check_copy.c ---- */
 int check_run(const struct check *check);

@@ -1,4 +1,5 @@
 /* ADD and COPY: sources, inline files, destination, flags. */
+#include "base/map.h"
 #include "parser/check.h"
 #include "parser/expand.h"
 #include "parser/heredoc.h"
@@ -19,23 +20,26 @@ static int check_from(const struct check *check, struct ast_word from) {
                       STR_ARG(from.text));
 }
 
-/* With the same name twice, both sources get the last body. */
-static struct ast_heredoc *find_heredoc(const struct check *check, struct str source) {
+/* Heredocs by name: with the same name twice, both sources get the last body. */
+static void index_heredocs(const struct check *check, struct map *by_name) {
     struct instruction *copy = check->instruction;
+    for (size_t i = 0; i < copy->heredoc_count; i++) {
+        map_set(by_name, copy->heredocs[i].name, &copy->heredocs[i]);
+    }
+}
+
+static struct ast_heredoc *find_heredoc(const struct check *check, const struct map *by_name,
+                                        struct str source) {
     struct ast_heredoc wanted;
-    if (copy->heredoc_count == 0 || !heredoc_match(source, check->arena, &wanted)) {
+    if (by_name->count == 0 || !heredoc_match(source, check->arena, &wanted)) {
         return NULL;
     }
-    for (size_t i = copy->heredoc_count; i-- > 0;) {
-        if (str_equal(copy->heredocs[i].name, wanted.name)) {
-            return &copy->heredocs[i];
-        }
-    }
-    return NULL;
+    return map_get(by_name, wanted.name);
 }
 
 static int check_operands(const struct check *check) {
     struct instruction *copy = check->instruction;
+    _cleanup_map_ struct map heredocs = MAP_INIT;
     const char *name = instruction_name(copy->kind);
     if (copy->word_count < 2) {
         check_fail(
@@ -47,7 +51,8 @@ static int check_operands(const struct check *check) {
     }
     size_t sources = copy->word_count - 1;
     copy->copy.destination = copy->words[sources];
-    if (find_heredoc(check, copy->copy.destination.text)) {
+    index_heredocs(check, &heredocs);
+    if (find_heredoc(check, &heredocs, copy->copy.destination.text)) {
         check_fail(check, copy->copy.destination.span,
                    "%s cannot accept a heredoc as a destination", name);
         return error_hint(check->error, "name the file to write: `%s <<EOF /path`", name);
@@ -55,7 +60,7 @@ static int check_operands(const struct check *check) {
     copy->copy.sources = arena_array(check->arena, sources, sizeof(*copy->copy.sources));
     copy->copy.inline_files = arena_array(check->arena, sources, sizeof(*copy->copy.inline_files));
     for (size_t i = 0; i < sources; i++) {
-        struct ast_heredoc *heredoc = find_heredoc(check, copy->words[i].text);
+        struct ast_heredoc *heredoc = find_heredoc(check, &heredocs, copy->words[i].text);
         if (heredoc) {
             copy->copy.inline_files[copy->copy.inline_file_count++] = heredoc;
         } else {

@@ -2,9 +2,17 @@
 
 #include "parser/words.h"
 
+/* Between the parts of a node; nothing may precede the first one. */
+static void separate(struct buf *out) {
+    if (out->data[out->len - 1] != '(') {
+        buf_append_byte(out, ' ');
+    }
+}
+
 static void dump_flags(struct buf *out, const struct instruction *instruction) {
     for (size_t i = 0; i < instruction->flag_count; i++) {
-        buf_append_c(out, i == 0 ? " [" : " ");
+        separate(out);
+        buf_append_c(out, i == 0 ? "[" : "");
         words_quote(out, instruction->flags[i].text);
     }
     if (instruction->flag_count > 0) {
@@ -13,7 +21,7 @@ static void dump_flags(struct buf *out, const struct instruction *instruction) {
 }
 
 static void dump_argument(struct buf *out, struct str text) {
-    buf_append_byte(out, ' ');
+    separate(out);
     words_quote(out, text);
 }
 

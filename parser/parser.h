@@ -15,8 +15,8 @@ int parser_parse(struct str source, const char *name, struct arena *arena, struc
                  struct error *error);
 /* The grammar alone, for dumps and formatting: unknown instructions are kept, flags and values are not looked at, the
  * typed part of an instruction is not filled. Errors of the line parser only. */
-int parser_parse_syntax(struct str source, const char *name, struct arena *arena, struct dockerfile **out,
-                        struct error *error);
+int parser_parse_syntax(struct str source, const char *name, struct arena *arena,
+                        struct dockerfile **out, struct error *error);
 /* Parses one ONBUILD trigger as stored in an image config: exactly one instruction, default escape, not FROM,
  * MAINTAINER or ONBUILD (Dockerfile reference, ONBUILD). */
 int parser_parse_trigger(struct str source, const char *name, struct arena *arena,

@@ -47,11 +47,12 @@ bool scan_body_line(struct scan *scan, struct str *raw, const char **first, cons
 bool scan_directive(struct str comment, struct str *name, struct str *value);
 
 /* ---- within a logical line ---- */
-void scan_space(struct scan *scan);       /* over SP */
-struct str scan_trim(struct str text);    /* without SP at both ends */
+void scan_space(struct scan *scan);    /* over SP */
+struct str scan_trim(struct str text); /* without SP at both ends */
 enum instruction_kind scan_keyword(struct scan *scan, struct str *keyword);
 /* One flag word, RAW as written and TEXT without quotes and escapes; false when no `--` comes next. */
-bool scan_flag(struct scan *scan, char escape, struct arena *arena, struct str *raw, struct str *text);
+bool scan_flag(struct scan *scan, char escape, struct arena *arena, struct str *raw,
+               struct str *text);
 bool scan_word(struct scan *scan, struct str *word);       /* separated by WS */
 bool scan_first_word(struct scan *scan, struct str *word); /* ends at SP */
 /* A word of ENV, LABEL, ARG: quotes and escapes kept; false at the end. */
@@ -59,9 +60,9 @@ bool scan_pair_word(struct scan *scan, char escape, struct str *word);
 
 /* ---- JSON form ---- */
 enum json_form {
-    JSON_NONE,        /* not a JSON array: the shell form */
-    JSON_STRINGS,     /* an array of strings */
-    JSON_OTHER,       /* an array with something else in it */
+    JSON_NONE,    /* not a JSON array: the shell form */
+    JSON_STRINGS, /* an array of strings */
+    JSON_OTHER,   /* an array with something else in it */
 };
 /* What TEXT as a whole is; with JSON_OTHER, *OFFENDER is the first element that is not a string. */
 enum json_form scan_json_form(struct str text, struct str *offender);

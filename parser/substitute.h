@@ -11,8 +11,8 @@
 
 /* VALUE without the shortest (or LONGEST) prefix or suffix that PATTERN matches; a slice of VALUE. ERROR_INPUT
  * `invalid pattern (P) in substitution: invalid escape '\c'`. */
-int substitute_trim(struct str value, struct str pattern, bool is_suffix, bool is_longest, struct str *out,
-                    struct error *error);
+int substitute_trim(struct str value, struct str pattern, bool is_suffix, bool is_longest,
+                    struct str *out, struct error *error);
 /* VALUE with the first (or every) longest match replaced, appended to OUT; same errors. */
 int substitute_replace(struct str value, struct str pattern, struct str replacement, bool is_all,
                        struct buf *out, struct error *error);

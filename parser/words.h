@@ -13,16 +13,17 @@ enum words_token {
     WORDS_SINGLE_QUOTE, /* a quote character */
     WORDS_DOUBLE_QUOTE,
     WORDS_ESCAPE, /* the escape and the character behind it, which is missing at the end of the text */
-    WORDS_NAME,   /* $NAME; *name is set */
-    WORDS_BRACE,  /* ${ */
-    WORDS_CLOSE,  /* } */
-    WORDS_SLASH,  /* / */
+    WORDS_NAME,  /* $NAME; *name is set */
+    WORDS_BRACE, /* ${ */
+    WORDS_CLOSE, /* } */
+    WORDS_SLASH, /* / */
 };
 
 /* The next token outside of quotes. */
 enum words_token words_next(struct scan *scan, char escape, struct str *token, struct str *name);
 /* Inside double quotes: spaces, slashes and braces are text; ESCAPE only before `"`, `$` and the escape. */
-enum words_token words_next_quoted(struct scan *scan, char escape, struct str *token, struct str *name);
+enum words_token words_next_quoted(struct scan *scan, char escape, struct str *token,
+                                   struct str *name);
 /* The name behind `${`, which may be empty. */
 struct str words_name(struct scan *scan);
 /* The next run of SP or of anything else; false at the end. */
@@ -33,7 +34,8 @@ bool words_character(struct scan *scan, struct str *character);
 bool words_is_plain(struct str text);
 
 /* The heredoc word `[N]<<[-] DELIMITER`; false for anything else. DELIMITER is still quoted. */
-bool words_heredoc(struct str word, struct str *descriptor, bool *is_chomped, struct str *delimiter);
+bool words_heredoc(struct str word, struct str *descriptor, bool *is_chomped,
+                   struct str *delimiter);
 
 /* TEXT as Go's strconv.Quote writes it, appended to OUT. */
 void words_quote(struct buf *out, struct str text);

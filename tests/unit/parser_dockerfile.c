@@ -3,6 +3,7 @@
 #include "parser/dump.h"
 #include "parser/heredoc.h"
 #include "parser/parser.h"
+#include "parser/words.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -182,7 +183,7 @@ static void test_lines(void **state) {
         { "1.3 vertical tab behind it", F "RUN x \\\v\nUSER y",
           DF "(run \"x \\\\\")\n(user \"y\")\n", NULL },
         { "1.3 escape in CRLF", F "RUN x \\\r\n y\r\n", DF "(run \"x  y\")\n", NULL },
-        { "1.3 lone escape at the end", F "\\", DF "( \"\")\n", "unknown instruction: …" },
+        { "1.3 lone escape at the end", F "\\", DF "(\"\")\n", "unknown instruction: …" },
         { "1.4", "# nothing\n", NULL, "file with no instructions" },
         { "1.4 empty", "", NULL, "the Dockerfile cannot be empty" },
         { "1.4 only ARG", "ARG a", "(arg \"a\")\n", "dockerfile contains no stages to build" },
@@ -562,6 +563,27 @@ static void test_line_limit(void **state) {
     }
 }
 
+/* A line too long for BuildKit's reader is never a body line (1.1). */
+static void test_heredoc_line_limit(void **state) {
+    (void)state;
+    for (size_t extra = 0; extra < 2; extra++) {
+        _cleanup_buf_ struct buf text = BUF_INIT;
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        _cleanup_error_ struct error error = ERROR_INIT;
+        struct dockerfile *file;
+        buf_append_c(&text, F "RUN <<E\n");
+        for (size_t i = 0; i < 65535 + extra; i++) {
+            buf_append_byte(&text, 'x');
+        }
+        buf_append_c(&text, "\nE\n");
+        int result = parser_parse(buf_str(&text), "Dockerfile", &arena, &file, &error);
+        assert_int_equal(result, extra == 0 ? 0 : -1);
+        if (extra > 0) {
+            assert_string_equal(error.message, "unterminated heredoc");
+        }
+    }
+}
+
 static void test_deep_onbuild(void **state) {
     (void)state;
     _cleanup_buf_ struct buf text = BUF_INIT;
@@ -605,6 +627,17 @@ static void test_trigger(void **state) {
     }
 }
 
+static void test_quote(void **state) { /* 7 */
+    (void)state;
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    words_quote(&out, str_of("a\"\\ \a\b\f\n\r\t\v\x01\x7F"
+                             "é😀e\u0301\u00A0\uFEFF\u200B\u00AD"
+                             "\u2028\U000E0001\xC3\xED\xA0\x80"));
+    assert_string_equal(out.data, "\"a\\\"\\\\ \\a\\b\\f\\n\\r\\t\\v\\x01\\x7f"
+                                  "é😀e\u0301\\u00a0\\ufeff\\u200b\\u00ad\\u2028\\U000e0001"
+                                  "\\xc3\\xed\\xa0\\x80\"");
+}
+
 /* NUL and other control bytes are data (1.1). */
 static void test_nul(void **state) {
     (void)state;
@@ -626,7 +659,8 @@ int main(void) {
         cmocka_unit_test(test_instructions),  cmocka_unit_test(test_heredoc_words),
         cmocka_unit_test(test_heredocs),      cmocka_unit_test(test_typed),
         cmocka_unit_test(test_places),        cmocka_unit_test(test_directives),
-        cmocka_unit_test(test_line_limit),    cmocka_unit_test(test_deep_onbuild),
+        cmocka_unit_test(test_line_limit),    cmocka_unit_test(test_heredoc_line_limit),
+        cmocka_unit_test(test_deep_onbuild),  cmocka_unit_test(test_quote),
         cmocka_unit_test(test_trigger),       cmocka_unit_test(test_nul),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
