@@ -101,8 +101,8 @@ static bool parse_limit_value(struct str text, uint64_t *value) {
 
 int bundle_limit_parse(struct str text, struct arena *arena, struct bundle_limit *out,
                        struct error *error) {
-    struct str name;
-    struct str soft;
+    struct str name = STR_EMPTY;
+    struct str soft = STR_EMPTY;
     struct str rest = text;
     str_split(&rest, '=', &name);
     str_split(&rest, ':', &soft);

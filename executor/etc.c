@@ -9,7 +9,7 @@
 static bool is_address(struct str text) {
     struct in6_addr address;
     char copy[INET6_ADDRSTRLEN];
-    if (text.len >= sizeof(copy) || memchr(text.data, '\0', text.len)) {
+    if (!text.len || text.len >= sizeof(copy) || memchr(text.data, '\0', text.len)) {
         return false;
     }
     memcpy(copy, text.data, text.len);
@@ -32,7 +32,7 @@ int etc_hosts(struct str hostname, const struct str_list *add_hosts, struct buf 
     buf_append_c(out, "::1\tlocalhost ip6-localhost ip6-loopback\n");
     for (size_t i = 0; i < add_hosts->count; i++) {
         struct str address = add_hosts->items[i];
-        struct str name;
+        struct str name = STR_EMPTY;
         str_split(&address, str_find_byte(address, '=') == SIZE_MAX ? ':' : '=', &name);
         if (address.len > 2 && address.data[0] == '[' && address.data[address.len - 1] == ']') {
             address = str_sub(address, 1, address.len - 1);

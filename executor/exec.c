@@ -71,7 +71,7 @@ static struct bundle_host host_of(const struct work *work, const struct step_exe
 /* --security-opt, but for seccomp=, which seccomp_load reads. Both `=` and docker's old `:` divide. */
 static int apply_security_option(struct bundle *bundle, struct str option, struct error *error) {
     struct str value = option;
-    struct str name;
+    struct str name = STR_EMPTY;
     str_split(&value, str_find_byte(option, '=') == SIZE_MAX ? ':' : '=', &name);
     if (str_equal(name, STR("seccomp"))) {
         return 0;
