@@ -163,11 +163,15 @@ static bool is_empty(MDB_env *env) {
     return mdb_env_info(env, &info) == 0 && info.me_last_txnid == 0;
 }
 
+static void give_up(MDB_env *env, const char *message) __attribute__((noreturn));
+
 static struct verdict open_env(struct cache_file *file, enum cache_access access) {
     unsigned flags =
         MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | (access == CACHE_READ ? MDB_RDONLY : 0);
     int code = mdb_env_create(&file->env);
     if (code == 0) {
+        mdb_env_set_userctx(file->env, file);
+        mdb_env_set_assert(file->env, give_up);
         mdb_env_set_maxdbs(file->env, CACHE_TABLES);
         mdb_env_set_maxreaders(file->env, MAX_READERS);
         mdb_env_set_mapsize(file->env, file->map_size);
@@ -183,6 +187,7 @@ static struct verdict open_env(struct cache_file *file, enum cache_access access
 }
 
 static struct verdict try_open(struct cache_file *file, enum cache_access access) {
+    file->is_writable = access == CACHE_WRITE;
     struct verdict verdict = is_torn(file)
                                  ? damaged("the machine went down before it was written out")
                                  : open_env(file, access);
@@ -191,8 +196,8 @@ static struct verdict try_open(struct cache_file *file, enum cache_access access
             mdb_env_close(file->env);
         }
         file->env = NULL;
+        file->is_writable = false;
     }
-    file->is_writable = file->env && access == CACHE_WRITE;
     return verdict;
 }
 
@@ -228,6 +233,22 @@ static int set_aside(struct cache_file *file, const char *why, struct error *err
     log_warn("the build cache %s is not usable: %s; it was set aside as %s and a new one is begun",
              file->path, why, name);
     return 0;
+}
+
+/* LMDB met pages that make no sense, deep inside a call that cannot fail. Nothing but the cache is lost by ending here,
+ * and by setting the file aside the next run is spared. */
+static void give_up(MDB_env *env, const char *message) {
+    struct cache_file *file = mdb_env_get_userctx(env);
+    _cleanup_error_ struct error error = ERROR_INIT;
+    log_error("the build cache %s is damaged (%s)", file->path, message);
+    if (!file->is_writable) {
+        log_error("delete %s, or let a build set it aside", file->path);
+    } else if (set_aside(file, "its pages are damaged", &error)) {
+        log_error("%s; delete %s", error.message, file->path);
+    } else {
+        log_error("run the command again");
+    }
+    _exit(125);
 }
 
 /* Under a lock of its own, so that of several processes that notice the damage only one acts on it. */
