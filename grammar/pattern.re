@@ -16,7 +16,7 @@
     re2c:eof = 0;
     re2c:encoding:utf8 = 1;
 
-    any    = [^];
+    any    = [^] \ [\uD800-\uDFFF]; // surrogates are no characters in UTF-8
     member = [^\\\]-] | "\\" any;         // of a class
     first  = [^\\\]^-] | "\\" any;        // `[^` negates, so a class does not begin with `^`
     range  = member ("-" member)?;

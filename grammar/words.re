@@ -22,7 +22,7 @@
     re2c:flags:tags = 1;
     re2c:encoding:utf8 = 1;
 
-    any    = [^];
+    any    = [^] \ [\uD800-\uDFFF]; // surrogates are no characters in UTF-8
     ASCII  = [\x00-\x7F];
     SP     = [\t-\r \x85\xA0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000];
     NAME   = Nd+ | (L | "_") (L | Nd | "_")* | [@*#?\-$!];
@@ -113,7 +113,7 @@ bool words_piece(struct scan *scan, struct str *piece, bool *is_space) {
     *is_space = false;
     /*!re2c
         SP+      { *is_space = true; goto done; }
-        [^] \ SP { goto done; }
+        any \ SP { goto done; }
         (ASCII \ [\t-\r ])+ { goto done; }
         *        { goto done; }
         $        { return false; }
