@@ -101,7 +101,7 @@ static int begin_tree(struct run *run, const struct selection_result *result, st
     if (check_room(run, false, error) < 0) {
         return -1;
     }
-    if (run->destination.is_occupied) {
+    if (run->destination.is_occupied && !is_directory_form(run)) {
         error_set(error, ERROR_INPUT, "cannot copy to non-directory: %s", run->name);
         return error_hint(error, "a directory's contents need a directory: choose another "
                                  "destination, or remove what is there in an earlier RUN");
