@@ -229,6 +229,7 @@ static int read_time(const struct reader *reader) {
     }
     plan->has_timestamp = true;
     plan->timestamp = (int64_t)seconds * 1000000000;
+    plan->is_rewriting_times = option_is_given(reader->options, "timestamp");
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "base/thread_pool.h"
 #include "base/time.h"
 #include "base/vec.h"
+#include "executor/rewrite_times.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -284,6 +285,10 @@ static int run_step(struct scheduler *scheduler, struct task *task, struct attem
     }
     uint64_t duration = time_monotonic() - start;
     rootfs_unmount(&attempt->root);
+    if (status == 0 && scheduler->plan->is_rewriting_times) {
+        const char *diff = arena_printf(&attempt->arena, "%s/diff", attempt->snapshot.directory);
+        status = rewrite_times(diff, scheduler->plan->timestamp, error);
+    }
     if (status == 0) {
         status = keep_result(scheduler, task, attempt, duration, error);
     }

@@ -193,6 +193,7 @@ struct plan {
         is_cache_unused; /* --no-cache, --layers=false: nothing is looked up, deferred steps neither */
     bool has_timestamp;
     int64_t timestamp;        /* ns; clamps `created`, history and made directories */
+    bool is_rewriting_times;  /* files of new layers get it too */
     struct str_list warnings; /* for the user, complete sentences */
 };
 

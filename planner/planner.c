@@ -259,6 +259,7 @@ int planner_plan(const struct plan_request *request, const struct store *store, 
     plan->is_cache_unused = request->is_no_cache || !request->is_layers;
     plan->has_timestamp = request->has_timestamp;
     plan->timestamp = request->timestamp;
+    plan->is_rewriting_times = request->is_rewriting_times;
     struct planning planning = {
         .request = request,
         .store = store,

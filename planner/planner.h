@@ -21,10 +21,11 @@ struct plan_request {
     struct run_options run;
     bool is_docker; /* --format docker */
     bool is_squashed;
-    bool has_timestamp; /* --timestamp or SOURCE_DATE_EPOCH */
-    int64_t timestamp;  /* ns */
-    bool is_no_cache;   /* --no-cache: nothing is looked up */
-    bool is_layers;     /* --layers (default true): false behaves as no_cache without records */
+    bool has_timestamp;      /* --timestamp or SOURCE_DATE_EPOCH */
+    int64_t timestamp;       /* ns */
+    bool is_rewriting_times; /* --timestamp: the files of new layers get that time too */
+    bool is_no_cache;        /* --no-cache: nothing is looked up */
+    bool is_layers; /* --layers (default true): false behaves as no_cache without records */
 };
 
 /* The plan with every key that can be known looked up: a step is HIT only if its result is there. Errors carry the place in

@@ -47,6 +47,13 @@ static void add_timestamp(struct list *list, struct arena *arena, const struct p
     }
 }
 
+/* --timestamp reaches into every file a step writes. */
+static void add_rewriting(struct list *list, struct arena *arena, const struct plan *plan) {
+    if (plan->is_rewriting_times) {
+        add(list, arena, STR("file times"), str_printf(arena, "%lld", (long long)plan->timestamp));
+    }
+}
+
 /* ---- kinds ---- */
 
 static void make_source(struct list *list, struct arena *arena, const struct step *step) {
@@ -126,6 +133,7 @@ static void make_exec(struct list *list, struct arena *arena, const struct plan 
         str_split(&address, ':', &name);
         add(list, arena, str_printf(arena, "host %zu", i + 1), name);
     }
+    add_rewriting(list, arena, plan);
 }
 
 static void make_file(struct list *list, struct arena *arena, const struct plan *plan,
@@ -154,6 +162,7 @@ static void make_file(struct list *list, struct arena *arena, const struct plan 
             hex(arena, &digest));
     }
     add_timestamp(list, arena, plan);
+    add_rewriting(list, arena, plan);
 }
 
 static void add_layers(struct list *list, struct arena *arena, const struct step *top) {
