@@ -21,19 +21,25 @@
 #define MAX_THREADS 8
 #define READ_SIZE (256 << 10)
 
-/* An entry as the walk found it. */
-struct item {
-    struct str path; /* as it will be copied */
-    struct str tree_path;
-    struct stat *stat; /* NULL: begins a result */
-    bool is_directory; /* result */
-    bool is_known;     /* digest is final */
-    uint32_t mode, uid, gid;
-    uint64_t size;
-    struct index_node *node; /* NULL: no index */
+/* What is needed only until an entry's digest is known. */
+struct unknown {
+    struct stat stat;
     struct fs_xattrs xattrs;
+    struct index_node *node; /* NULL: no index */
     int64_t begun;
+};
+
+enum item_kind { ITEM_ENTRY, ITEM_FILE_RESULT, ITEM_DIRECTORY_RESULT };
+
+/* An entry as the walk found it, or the beginning of a result. Kept small: there may be a million. */
+struct item {
+    const char *tree_path;
+    const char *path; /* as it will be copied */
+    uint32_t tree_path_len, path_len;
+    uint32_t mode, uid, gid;
+    enum item_kind kind;
     struct digest digest;
+    struct unknown *unknown; /* NULL: the digest came from the index */
 };
 
 struct reading {
@@ -43,6 +49,7 @@ struct reading {
     VEC(struct item) items;
     struct map nodes; /* directory -> struct index_node */
     struct index_node *node;
+    uint64_t files, bytes;
     size_t unknown_count; /* regular files to read */
     uint64_t unknown_bytes;
 
@@ -90,7 +97,7 @@ static int digest_special(struct item *item, const struct selection_entry *entry
                           struct error *error) {
     struct hasher hasher;
     hasher_init(&hasher);
-    hash_xattrs(&hasher, &item->xattrs);
+    hash_xattrs(&hasher, &item->unknown->xattrs);
     if (S_ISLNK(item->mode)) {
         char target[PATH_MAX];
         ssize_t len = readlinkat(entry->directory, entry->name, target, sizeof(target));
@@ -102,7 +109,6 @@ static int digest_special(struct item *item, const struct selection_entry *entry
         hasher_update_u64(&hasher, entry->stat.st_rdev);
     }
     item->digest = hasher_finish(&hasher);
-    item->is_known = true;
     return 0;
 }
 
@@ -116,15 +122,16 @@ static bool is_same_file(const struct stat *a, const struct stat *b) {
            time_of(a->st_mtim) == time_of(b->st_mtim) && time_of(a->st_ctim) == time_of(b->st_ctim);
 }
 
+static struct str item_path(const struct item *item) {
+    return str_make(item->tree_path, item->tree_path_len);
+}
+
 static int read_file(const struct tree *tree, struct item *item, char *room, struct error *error) {
-    char *path = xmalloc(item->tree_path.len + 1);
-    memcpy(path, item->tree_path.data, item->tree_path.len);
-    path[item->tree_path.len] = '\0';
-    _cleanup_fd_ int fd =
-        fs_open_in_root(tree->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0, error);
-    free(path);
+    struct str path = item_path(item);
+    _cleanup_fd_ int fd = fs_open_in_root(tree->fd, item->tree_path,
+                                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0, error);
     if (fd < 0) {
-        error_wrap(error, "cannot read %.*s of %s", STR_ARG(item->tree_path), tree->name);
+        error_wrap(error, "cannot read %.*s of %s", STR_ARG(path), tree->name);
         return error_hint(error, tree->is_context
                                      ? "make the file readable, or leave it out with .dockerignore"
                                      : "check the file system of the store");
@@ -132,12 +139,12 @@ static int read_file(const struct tree *tree, struct item *item, char *room, str
     struct stat stat;
     struct hasher hasher;
     hasher_init(&hasher);
-    hash_xattrs(&hasher, &item->xattrs);
+    hash_xattrs(&hasher, &item->unknown->xattrs);
     if (fstat(fd, &stat)) {
-        return error_system(error, "cannot stat %.*s", STR_ARG(item->tree_path));
+        return error_system(error, "cannot stat %.*s", STR_ARG(path));
     }
-    if (!is_same_file(&stat, item->stat)) {
-        return changed(item->tree_path, error);
+    if (!is_same_file(&stat, &item->unknown->stat)) {
+        return changed(path, error);
     }
     posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     uint64_t total = 0;
@@ -147,17 +154,16 @@ static int read_file(const struct tree *tree, struct item *item, char *room, str
             continue;
         }
         if (len < 0) {
-            return error_system(error, "cannot read %.*s of %s", STR_ARG(item->tree_path),
-                                tree->name);
+            return error_system(error, "cannot read %.*s of %s", STR_ARG(path), tree->name);
         }
         hasher_update(&hasher, room, (size_t)len);
         total += (uint64_t)len;
     }
     if (fstat(fd, &stat)) {
-        return error_system(error, "cannot stat %.*s", STR_ARG(item->tree_path));
+        return error_system(error, "cannot stat %.*s", STR_ARG(path));
     }
-    if (!is_same_file(&stat, item->stat) || total != item->size) {
-        return changed(item->tree_path, error);
+    if (!is_same_file(&stat, &item->unknown->stat) || total != (uint64_t)stat.st_size) {
+        return changed(path, error);
     }
     item->digest = hasher_finish(&hasher);
     return 0;
@@ -174,7 +180,7 @@ static void read_files(void *context) {
             break;
         }
         struct item *item = &reading->items.items[i];
-        if (!item->stat || item->is_known) {
+        if (!item->unknown || !S_ISREG(item->mode)) {
             continue;
         }
         struct error error = ERROR_INIT;
@@ -245,44 +251,56 @@ static struct index_node *node_of(struct reading *reading, struct str tree_path)
 static int visit_result(void *context, const struct selection_result *result, struct error *error) {
     (void)error;
     struct reading *reading = context;
-    vec_push(&reading->items, (struct item){ .is_directory = result->is_directory });
+    struct item item = {
+        .kind = result->is_directory ? ITEM_DIRECTORY_RESULT : ITEM_FILE_RESULT,
+    };
+    vec_push(&reading->items, item);
     return 0;
+}
+
+/* The index does not know ITEM, or knows another state of it. */
+static int note_unknown(struct reading *reading, struct item *item, struct index_node *node,
+                        const struct selection_entry *entry, struct error *error) {
+    struct unknown *unknown = arena_new(&reading->scratch, struct unknown);
+    unknown->stat = entry->stat;
+    unknown->node = node;
+    unknown->begun = coarse_now();
+    item->unknown = unknown;
+    if (fs_read_xattrs(entry->directory, entry->name, &reading->scratch, &unknown->xattrs, error)) {
+        return error_wrap(error, "cannot read %.*s of %s", STR_ARG(entry->tree_path),
+                          reading->tree->name);
+    }
+    if (S_ISREG(item->mode)) {
+        reading->unknown_count++;
+        reading->unknown_bytes += (uint64_t)entry->stat.st_size;
+        return 0;
+    }
+    return digest_special(item, entry, error);
 }
 
 static int visit_entry(void *context, const struct selection_entry *entry, struct error *error) {
     struct reading *reading = context;
     const struct stat *stat = &entry->stat;
+    struct str tree_path = str_copy(reading->arena, entry->tree_path);
+    struct str path = str_has_suffix(tree_path, entry->path)
+                          ? str_from(tree_path, tree_path.len - entry->path.len)
+                          : str_copy(reading->arena, entry->path);
     struct item item = {
-        .tree_path = str_copy(reading->arena, entry->tree_path),
+        .tree_path = tree_path.data,
+        .path = path.data,
+        .tree_path_len = (uint32_t)tree_path.len,
+        .path_len = (uint32_t)path.len,
         .mode = stat->st_mode,
         .uid = reading->tree->is_context ? 0 : stat->st_uid,
         .gid = reading->tree->is_context ? 0 : stat->st_gid,
-        .size = S_ISREG(stat->st_mode) ? (uint64_t)stat->st_size : 0,
     };
-    item.path = str_has_suffix(item.tree_path, entry->path)
-                    ? str_from(item.tree_path, item.tree_path.len - entry->path.len)
-                    : str_copy(reading->arena, entry->path);
-    item.stat = arena_new(&reading->scratch, struct stat);
-    *item.stat = *stat;
-    if (reading->tree->cache) {
-        item.node = node_of(reading, entry->tree_path);
-        const struct index_leaf *leaf = index_find(item.node, str_of(entry->name), stat);
-        if (leaf) {
-            item.digest = leaf->digest;
-            item.is_known = true;
-            vec_push(&reading->items, item);
-            return 0;
-        }
-    }
-    item.begun = coarse_now();
-    if (fs_read_xattrs(entry->directory, entry->name, &reading->scratch, &item.xattrs, error)) {
-        return error_wrap(error, "cannot read %.*s of %s", STR_ARG(entry->tree_path),
-                          reading->tree->name);
-    }
     if (S_ISREG(stat->st_mode)) {
-        reading->unknown_count++;
-        reading->unknown_bytes += item.size;
-    } else if (digest_special(&item, entry, error)) {
+        reading->files++;
+        reading->bytes += (uint64_t)stat->st_size;
+    }
+    struct index_node *node = reading->tree->cache ? node_of(reading, entry->tree_path) : NULL;
+    if (!(node && index_find(node, str_of(entry->name), stat, &item.digest)) &&
+        note_unknown(reading, &item, node, entry, error)) {
         return -1;
     }
     vec_push(&reading->items, item);
@@ -292,18 +310,20 @@ static int visit_entry(void *context, const struct selection_entry *entry, struc
 /* ---- what was learned ---- */
 
 static struct str item_name(const struct item *item) {
-    size_t slash = str_rfind_byte(item->tree_path, '/');
-    return slash == SIZE_MAX ? item->tree_path : str_from(item->tree_path, slash + 1);
+    struct str path = item_path(item);
+    size_t slash = str_rfind_byte(path, '/');
+    return slash == SIZE_MAX ? path : str_from(path, slash + 1);
 }
 
 static void write_index(struct reading *reading) {
     bool is_changed = false;
     for (size_t i = 0; i < reading->items.count; i++) {
         struct item *item = &reading->items.items[i];
-        if (item->node && item->begun != 0) {
-            index_learn(item->node, &reading->scratch, item_name(item), item->stat, item->begun,
-                        &item->digest);
-            is_changed |= item->node->is_changed;
+        if (item->unknown && item->unknown->node) {
+            struct index_node *node = item->unknown->node;
+            index_learn(node, &reading->scratch, item_name(item), &item->unknown->stat,
+                        item->unknown->begun, &item->digest);
+            is_changed |= node->is_changed;
         }
     }
     if (!is_changed) {
@@ -334,13 +354,13 @@ static void write_index(struct reading *reading) {
 /* ---- the answer ---- */
 
 static void hash_item(struct hasher *hasher, const struct item *item) {
-    if (!item->stat) {
-        hasher_update(hasher, item->is_directory ? "RD" : "RF", 2);
+    if (item->kind != ITEM_ENTRY) {
+        hasher_update(hasher, item->kind == ITEM_DIRECTORY_RESULT ? "RD" : "RF", 2);
         return;
     }
     uint32_t numbers[3] = { htole32(item->mode), htole32(item->uid), htole32(item->gid) };
     hasher_update(hasher, "E", 1);
-    hasher_update_str(hasher, item->path);
+    hasher_update_str(hasher, str_make(item->path, item->path_len));
     hasher_update(hasher, numbers, sizeof(numbers));
     hasher_update(hasher, item->digest.bytes, sizeof(item->digest.bytes));
 }
@@ -349,20 +369,18 @@ static void summarise(struct reading *reading, struct content *out) {
     struct hasher hasher;
     hasher_init(&hasher);
     hasher_update(&hasher, "bud-content-v1", 14);
+    out->files = reading->files;
+    out->bytes = reading->bytes;
     out->items = arena_array(reading->arena, reading->items.count, sizeof(*out->items));
     for (size_t i = 0; i < reading->items.count; i++) {
         const struct item *item = &reading->items.items[i];
         hash_item(&hasher, item);
-        if (!item->stat) {
+        if (item->kind == ITEM_ENTRY) {
+            out->items[out->count++] =
+                (struct content_file){ item_path(item), item->mode, item->digest };
+        } else {
             out->result_count++;
-            continue;
         }
-        if (S_ISREG(item->mode)) {
-            out->files++;
-            out->bytes += item->size;
-        }
-        out->items[out->count++] =
-            (struct content_file){ item->tree_path, item->mode, item->digest };
     }
     out->digest = hasher_finish(&hasher);
 }

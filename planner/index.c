@@ -6,9 +6,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-/* The format of a node: MAGIC, then for every leaf, sorted by name: length of the name (2 bytes), the fields below, the
- * name. Numbers are the machine's own: the cache does not move between machines. */
-static const char magic[8] = { 'b', 'u', 'd', 'n', 'o', 'd', 'e', 1 };
+/* The format of a node: MAGIC, then for every leaf, sorted by name: the fields below, the name. Numbers are the
+ * machine's own: the cache does not move between machines. A node is used as it is stored: decoding fifty thousand leaves
+ * would cost more than comparing them. */
+static const char magic[8] = { 'b', 'u', 'd', 'n', 'o', 'd', 'e', 2 };
 
 struct stored_leaf {
     uint64_t device, inode, size;
@@ -27,45 +28,33 @@ struct digest index_key(const struct digest *identity, struct str directory) {
     return hasher_finish(&hasher);
 }
 
-/* False when the node is not what index_encode() writes: it is then forgotten. */
-static bool decode(struct str data, struct arena *arena, struct index_node *node) {
-    if (data.len < sizeof(magic) || memcmp(data.data, magic, sizeof(magic)) != 0) {
+/* The leaf at *AT, which moves behind it; false at the end and when there is no whole leaf. */
+static bool next_leaf(struct str stored, size_t *at, struct stored_leaf *leaf, struct str *name) {
+    if (stored.len - *at < sizeof(*leaf)) {
         return false;
     }
-    data = str_from(data, sizeof(magic));
-    struct str previous = STR_EMPTY;
-    while (data.len > 0) {
-        struct stored_leaf stored;
-        if (data.len < sizeof(stored)) {
-            return false;
-        }
-        memcpy(&stored, data.data, sizeof(stored));
-        data = str_from(data, sizeof(stored));
-        if (stored.name_len > data.len) {
-            return false;
-        }
-        struct str name = str_sub(data, 0, stored.name_len);
-        if (node->count > 0 && str_compare(previous, name) >= 0) {
+    memcpy(leaf, stored.data + *at, sizeof(*leaf));
+    size_t start = *at + sizeof(*leaf);
+    if (leaf->name_len > stored.len - start) {
+        return false;
+    }
+    *name = str_make(stored.data + start, leaf->name_len);
+    *at = start + leaf->name_len;
+    return true;
+}
+
+/* Is this what index_encode() writes? */
+static bool is_sound(struct str stored) {
+    struct stored_leaf leaf;
+    struct str name, previous = STR_EMPTY;
+    size_t at = 0;
+    while (next_leaf(stored, &at, &leaf, &name)) {
+        if (str_compare(previous, name) >= 0) {
             return false;
         }
         previous = name;
-        data = str_from(data, stored.name_len);
-        if (node->count == node->capacity) {
-            node->leaves =
-                vec_grow(arena, node->leaves, node->count, &node->capacity, sizeof(*node->leaves));
-        }
-        node->leaves[node->count++] = (struct index_leaf){
-            .name = name,
-            .device = stored.device,
-            .inode = stored.inode,
-            .size = stored.size,
-            .mtime = stored.mtime,
-            .ctime = stored.ctime,
-            .mode = stored.mode,
-            .digest = stored.digest,
-        };
     }
-    return true;
+    return at == stored.len;
 }
 
 void index_load(struct cache *cache, const struct digest *identity, struct str directory,
@@ -73,52 +62,58 @@ void index_load(struct cache *cache, const struct digest *identity, struct str d
     *out = (struct index_node){ .directory = str_copy(arena, directory) };
     struct digest key = index_key(identity, directory);
     struct str data;
-    if (cache_node_get(cache, &key, arena, &data) && !decode(data, arena, out)) {
-        out->count = 0;
+    if (!cache_node_get(cache, &key, arena, &data)) {
+        return;
+    }
+    bool is_ours = data.len >= sizeof(magic) && memcmp(data.data, magic, sizeof(magic)) == 0;
+    struct str leaves = str_from(data, sizeof(magic));
+    if (is_ours && is_sound(leaves)) {
+        out->stored = leaves;
+    } else {
         out->is_changed = true;
     }
-    out->sorted = out->count;
 }
 
-/* Names come in order, so the next one is nearly always right behind the last. */
-static struct index_leaf *find_name(struct index_node *node, struct str name) {
-    size_t low = 0, high = node->sorted;
-    if (node->cursor < node->sorted) {
-        int order = str_compare(node->leaves[node->cursor].name, name);
-        if (order == 0) {
-            return &node->leaves[node->cursor++];
+/* Names come in order, so the next one is nearly always where the last search ended. */
+static bool find_leaf(struct index_node *node, struct str name, struct stored_leaf *leaf) {
+    struct str found;
+    size_t at = node->cursor;
+    for (bool is_again = node->cursor == 0;; is_again = true) {
+        size_t start = at;
+        while (next_leaf(node->stored, &at, leaf, &found)) {
+            int order = str_compare(found, name);
+            if (order == 0) {
+                node->cursor = at;
+                return true;
+            }
+            if (order > 0) {
+                at = start;
+                break;
+            }
+            start = at;
         }
-        low = order < 0 ? node->cursor + 1 : 0;
+        if (is_again) { /* the next name asked for is probably behind this one */
+            node->cursor = start;
+            return false;
+        }
+        at = 0;
     }
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = str_compare(node->leaves[middle].name, name);
-        if (order == 0) {
-            node->cursor = middle + 1;
-            return &node->leaves[middle];
-        }
-        if (order < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return NULL;
 }
 
-static bool is_same(const struct index_leaf *leaf, const struct stat *stat) {
+static bool is_same(const struct stored_leaf *leaf, const struct stat *stat) {
     return leaf->device == stat->st_dev && leaf->inode == stat->st_ino &&
            leaf->mode == stat->st_mode && leaf->size == (uint64_t)stat->st_size &&
            leaf->mtime == time_of(stat->st_mtim) && leaf->ctime == time_of(stat->st_ctim);
 }
 
-struct index_leaf *index_find(struct index_node *node, struct str name, const struct stat *stat) {
-    struct index_leaf *leaf = find_name(node, name);
-    if (!leaf) {
-        return NULL;
+bool index_find(struct index_node *node, struct str name, const struct stat *stat,
+                struct digest *digest) {
+    struct stored_leaf leaf;
+    if (!find_leaf(node, name, &leaf) || !is_same(&leaf, stat)) {
+        return false;
     }
-    leaf->is_seen = true;
-    return is_same(leaf, stat) ? leaf : NULL;
+    *digest = leaf.digest;
+    return true;
 }
 
 /* A file system that keeps whole seconds only needs two of them between change and digest. */
@@ -133,41 +128,36 @@ void index_learn(struct index_node *node, struct arena *arena, struct str name,
     if (is_racy(stat, begun)) {
         return;
     }
-    struct index_leaf *leaf = find_name(node, name);
-    if (!leaf) {
-        if (node->count == node->capacity) {
-            node->leaves =
-                vec_grow(arena, node->leaves, node->count, &node->capacity, sizeof(*node->leaves));
-        }
-        leaf = &node->leaves[node->count++];
-        leaf->name = str_copy(arena, name);
-    }
-    leaf->device = stat->st_dev;
-    leaf->inode = stat->st_ino;
-    leaf->mode = stat->st_mode;
-    leaf->size = (uint64_t)stat->st_size;
-    leaf->mtime = time_of(stat->st_mtim);
-    leaf->ctime = time_of(stat->st_ctim);
-    leaf->digest = *digest;
-    leaf->is_seen = true;
+    struct index_leaf leaf = {
+        .name = str_copy(arena, name),
+        .device = stat->st_dev,
+        .inode = stat->st_ino,
+        .size = (uint64_t)stat->st_size,
+        .mtime = time_of(stat->st_mtim),
+        .ctime = time_of(stat->st_ctim),
+        .mode = stat->st_mode,
+        .digest = *digest,
+    };
+    arena_vec_push(arena, &node->learned, leaf);
     node->is_changed = true;
 }
 
-/* A file selected twice was learned twice; the later one wins. */
+/* ---- writing ---- */
+
+/* By name; a file selected twice was learned twice, the later one comes first. */
 static int compare_leaves(const void *a, const void *b) {
     const struct index_leaf *left = *(const struct index_leaf *const *)a;
     const struct index_leaf *right = *(const struct index_leaf *const *)b;
     int order = str_compare(left->name, right->name);
-    return order != 0 ? order : (left > right) - (left < right);
+    return order != 0 ? order : (left < right) - (left > right);
 }
 
-static bool still_exists(int directory, struct str name, struct arena *arena) {
-    struct stat stat;
-    return directory >= 0 &&
-           fstatat(directory, str_dup(arena, name), &stat, AT_SYMLINK_NOFOLLOW) == 0;
+static void encode(struct buf *out, const struct stored_leaf *leaf, struct str name) {
+    buf_append(out, leaf, sizeof(*leaf));
+    buf_append_str(out, name);
 }
 
-static void encode_leaf(struct buf *out, const struct index_leaf *leaf) {
+static void encode_learned(struct buf *out, const struct index_leaf *leaf) {
     struct stored_leaf stored = {
         .device = leaf->device,
         .inode = leaf->inode,
@@ -178,24 +168,56 @@ static void encode_leaf(struct buf *out, const struct index_leaf *leaf) {
         .name_len = (uint32_t)leaf->name.len,
         .digest = leaf->digest,
     };
-    buf_append(out, &stored, sizeof(stored));
-    buf_append_str(out, leaf->name);
+    encode(out, &stored, leaf->name);
 }
 
-struct str index_encode(struct index_node *node, int directory, struct arena *arena) {
-    const struct index_leaf **order = xcalloc(node->count + 1, sizeof(struct index_leaf *));
-    for (size_t i = 0; i < node->count; i++) {
-        order[i] = &node->leaves[i];
+static bool still_exists(int directory, struct str name) {
+    char text[256]; /* NAME_MAX and its NUL */
+    struct stat stat;
+    if (directory < 0 || name.len >= sizeof(text)) {
+        return false;
     }
-    qsort(order, node->count, sizeof(*order), compare_leaves);
-    _cleanup_buf_ struct buf out = BUF_INIT;
-    buf_append(&out, magic, sizeof(magic));
-    for (size_t i = 0; i < node->count; i++) {
-        bool is_replaced = i + 1 < node->count && str_equal(order[i]->name, order[i + 1]->name);
-        if (!is_replaced && (order[i]->is_seen || still_exists(directory, order[i]->name, arena))) {
-            encode_leaf(&out, order[i]);
+    memcpy(text, name.data, name.len);
+    text[name.len] = '\0';
+    return fstatat(directory, text, &stat, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Both lists are sorted: they are merged, what was learned replaces what was stored. */
+static void merge(struct buf *out, const struct index_node *node, int directory,
+                  const struct index_leaf **learned) {
+    struct stored_leaf leaf;
+    struct str name;
+    size_t at = 0, i = 0, count = node->learned.count;
+    bool has_stored = next_leaf(node->stored, &at, &leaf, &name);
+    while (has_stored || i < count) {
+        int order = !has_stored ? 1 : i == count ? -1 : str_compare(name, learned[i]->name);
+        if (order < 0) {
+            if (still_exists(directory, name)) {
+                encode(out, &leaf, name);
+            }
+        } else {
+            encode_learned(out, learned[i]);
+            while (i + 1 < count && str_equal(learned[i]->name, learned[i + 1]->name)) {
+                i++;
+            }
+            i++;
+        }
+        if (order <= 0) {
+            has_stored = next_leaf(node->stored, &at, &leaf, &name);
         }
     }
-    free(order);
+}
+
+struct str index_encode(const struct index_node *node, int directory, struct arena *arena) {
+    const struct index_leaf **learned =
+        xcalloc(node->learned.count + 1, sizeof(struct index_leaf *));
+    for (size_t i = 0; i < node->learned.count; i++) {
+        learned[i] = &node->learned.items[i];
+    }
+    qsort(learned, node->learned.count, sizeof(*learned), compare_leaves);
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    buf_append(&out, magic, sizeof(magic));
+    merge(&out, node, directory, learned);
+    free(learned);
     return str_copy(arena, buf_str(&out));
 }

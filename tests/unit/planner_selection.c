@@ -455,7 +455,8 @@ static bool index_has(struct fixture *fixture, const char *directory, const char
     close(tree.fd);
     index_load(fixture->cache, &tree.identity, str_of(directory), &arena, &node);
     const char *path = arena_printf(&arena, "%s/%s/%s", fixture->context, directory, name);
-    return lstat(path, &stat) == 0 && index_find(&node, str_of(name), &stat) != NULL;
+    struct digest digest;
+    return lstat(path, &stat) == 0 && index_find(&node, str_of(name), &stat, &digest);
 }
 
 static void test_unchanged_files_are_not_read(void **state) {
@@ -472,10 +473,10 @@ static void test_unchanged_files_are_not_read(void **state) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
     struct index_node node;
     index_load(fixture->cache, &tree.identity, STR("sub"), &arena, &node);
-    for (size_t i = 0; i < node.count; i++) {
-        node.leaves[i].digest.bytes[0] ^= 1;
-        node.leaves[i].is_seen = true;
-    }
+    struct stat stat;
+    struct digest wrong = { { 1 } };
+    assert_int_equal(0, lstat(fixture_path(fixture, "sub/x.txt"), &stat));
+    index_learn(&node, &arena, STR("x.txt"), &stat, INT64_MAX, &wrong);
     struct cache_node stored = { index_key(&tree.identity, STR("sub")),
                                  index_encode(&node, tree.fd, &arena) };
     assert_int_equal(0, cache_nodes_put(fixture->cache, &stored, 1, NULL));
@@ -494,14 +495,14 @@ static void test_young_files_are_not_trusted(void **state) {
     assert_int_equal(0, lstat(fixture_path(fixture, "f"), &stat));
     int64_t changed = time_of(stat.st_ctim);
     index_learn(&node, &arena, STR("f"), &stat, changed, &digest);
-    assert_int_equal(0, node.count);
+    assert_int_equal(0, node.learned.count);
     index_learn(&node, &arena, STR("f"), &stat, changed + 1, &digest);
-    assert_int_equal(1, node.count);
+    assert_int_equal(1, node.learned.count);
     stat.st_ctim.tv_nsec = stat.st_mtim.tv_nsec = 0; /* whole seconds only: two of them must pass */
     index_learn(&node, &arena, STR("g"), &stat, time_of(stat.st_ctim) + 1999999999, &digest);
-    assert_int_equal(1, node.count);
+    assert_int_equal(1, node.learned.count);
     index_learn(&node, &arena, STR("g"), &stat, time_of(stat.st_ctim) + 2000000001, &digest);
-    assert_int_equal(2, node.count);
+    assert_int_equal(2, node.learned.count);
 }
 
 static void test_the_index_forgets_what_is_gone(void **state) {
@@ -522,7 +523,8 @@ static void test_the_index_forgets_what_is_gone(void **state) {
     open_tree(fixture, &tree);
     close(tree.fd);
     index_load(fixture->cache, &tree.identity, STR("sub"), &arena, &node);
-    assert_null(index_find(&node, STR("x.txt"), &stat));
+    struct digest digest;
+    assert_false(index_find(&node, STR("x.txt"), &stat, &digest));
     assert_true(index_has(fixture, "sub", "z"));
 }
 
@@ -534,7 +536,7 @@ static void test_broken_nodes_are_forgotten(void **state) {
     struct tree tree;
     open_tree(fixture, &tree);
     close(tree.fd);
-    static const char *const broken[] = { "x", "budnode\1garbage", "budnode\1" };
+    static const char *const broken[] = { "x", "budnode\2garbage", "budnode\1" };
     for (size_t i = 0; i < 3; i++) {
         struct cache_node stored = { index_key(&tree.identity, STR("sub")), str_of(broken[i]) };
         assert_int_equal(0, cache_nodes_put(fixture->cache, &stored, 1, NULL));
