@@ -90,6 +90,22 @@ static int write_iidfile(const char *path, const struct digest_hex *id, struct e
     return fs_write_atomic(AT_FDCWD, path, text, (size_t)len, 0644, FS_NO_SYNC, error);
 }
 
+/* A mistyped directory is told before the build, not after it. */
+static int check_iidfile(const struct options *options, struct arena *arena, struct error *error) {
+    const char *path = option_text(options, "iidfile", NULL);
+    if (path == NULL) {
+        return 0;
+    }
+    struct str parent = path_parent(path_clean(arena, str_of(path)));
+    const char *directory = str_dup(arena, parent);
+    struct stat stat_;
+    if (stat(directory, &stat_) == 0 && S_ISDIR(stat_.st_mode)) {
+        return 0;
+    }
+    error_set(error, ERROR_NOT_FOUND, "--iidfile %s: there is no directory %s", path, directory);
+    return error_hint(error, "make the directory first");
+}
+
 static int tell_result(const struct options *options, const struct digest_hex *id,
                        struct error *error) {
     const char *iidfile = option_text(options, "iidfile", NULL);
@@ -123,7 +139,8 @@ static int build_run(struct invocation *invocation, struct error *error) {
     struct building build = { .invocation = invocation, .request = &request };
     if (build_request_read(invocation, option_text(options, "format", "oci"), &request, error) <
             0 ||
-        read_executor_options(options, &build, error) < 0) {
+        read_executor_options(options, &build, error) < 0 ||
+        check_iidfile(options, invocation->arena, error) < 0) {
         return -1;
     }
     struct executor_result result = { .run = 0 };

@@ -95,6 +95,13 @@ scratch() { # $1: file
     contains "$stderr" "UPPER CASE"
 }
 
+@test "a directory for --iidfile that is not there is told before the build" {
+    printf 'FROM scratch\n' > Dockerfile
+    run_bud 125 build --iidfile nowhere/id .
+    is "${stderr_lines[0]}" "error: --iidfile nowhere/id: there is no directory nowhere"
+    [ ! -e "$STORE/root" ]
+}
+
 @test "the platform can only be this machine's" {
     printf 'FROM scratch\n' > Dockerfile
     run_bud 0 plan --platform "linux/$(uname -m)" --arch "$(uname -m)" --os linux .
