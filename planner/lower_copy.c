@@ -67,6 +67,11 @@ static int lower_sources(struct lowering *lowering, struct step_file *file, stru
             check_source(lowering, word, sources[i], error)) {
             return -1;
         }
+        if (sources[i].len == 0) { /* BuildKit takes it for the root as well */
+            planning_warn(lowering->planning,
+                          "line %u: the source %.*s expands to nothing: everything is copied",
+                          instruction->line, STR_ARG(word->text));
+        }
     }
     file->selection.sources = sources;
     file->selection.source_count = count;

@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#define PLAN_SIZE_LIMIT ((size_t)2 << 30)
+
 /* ---- what the parts share (planning.h) ---- */
 
 int planning_error_at(const struct planning *planning, struct span span, struct error *error) {
@@ -103,6 +105,18 @@ static void skip_stage(struct planning *planning, const struct stage_draft *draf
     plan->skipped[plan->skipped_count++] = (struct stage_skip){ draft->label, draft->from->line };
 }
 
+/* Stages inherit environment and history, so that a long chain of them grows with the square of its length. */
+static int check_size(const struct planning *planning, const struct stage_draft *draft,
+                      struct error *error) {
+    if (planning->arena->allocated <= PLAN_SIZE_LIMIT) {
+        return 0;
+    }
+    error_set(error, ERROR_INPUT, "the plan of this Dockerfile takes more than %u MiB of memory",
+              (unsigned)(PLAN_SIZE_LIMIT >> 20));
+    error_hint(error, "it has too many stages or instructions that build on each other");
+    return planning_error_at(planning, draft->from->span, error);
+}
+
 static int lower_stages(struct planning *planning, struct error *error) {
     struct plan *plan = planning->plan;
     for (size_t i = 0; i < planning->draft_count; i++) {
@@ -111,7 +125,7 @@ static int lower_stages(struct planning *planning, struct error *error) {
             skip_stage(planning, draft);
             continue;
         }
-        if (lower_stage(planning, draft, error)) {
+        if (lower_stage(planning, draft, error) || check_size(planning, draft, error)) {
             return -1;
         }
         if (plan->stage_count == planning->stage_capacity) {

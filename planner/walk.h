@@ -1,0 +1,52 @@
+/* walk: going through the directories of a selection. Internal to this folder, used by selection.c only. */
+#ifndef BUD_PLANNER_WALK_H
+#define BUD_PLANNER_WALK_H
+
+#include "base/vec.h"
+#include "planner/resolve.h"
+
+/* A directory on the way down whose own entry is announced only when something in it is kept. */
+struct pending {
+    size_t path_len; /* of the tree path when we are at this entry */
+    int directory;   /* that holds it */
+    const char *name;
+    const struct stat *stat;
+};
+
+struct walk {
+    const struct tree *tree;
+    const struct selection *selection;
+    const struct selection_visitor *visitor;
+    const struct ignore *ignore;   /* NULL: nothing is ignored */
+    const struct ignore *excludes; /* NULL: none */
+    struct arena arena;
+    size_t result_count;
+    struct buf path;                       /* of the current entry, from the tree's root */
+    size_t base_len;                       /* where paths relative to the result begin in it */
+    const struct selection_result *result; /* not announced yet, or NULL */
+    VEC(struct pending) pending;
+
+    /* --parents: only what matches below the pivot. */
+    const struct ignore *only; /* pattern, or NULL */
+    struct str only_path;      /* literal, when len > 0 */
+    bool has_only;
+    bool has_match;
+};
+
+struct states { /* of the ignore rules, the exclusions and the --parents pattern for a directory */
+    struct ignore_state ignore, excludes, only;
+};
+
+/* ERROR_NOT_FOUND for SOURCE, with what is known about why as its hint. */
+int walk_not_found(struct walk *walk, struct str source, const struct resolved *resolved,
+                   struct error *error);
+/* Sockets and devices of a context, at the walk's path. */
+int walk_refuse_special(const struct walk *walk, const struct stat *stat, struct error *error);
+int walk_announce_result(struct walk *walk, const struct selection_result *result,
+                         struct error *error);
+/* A descriptor for walking on; errors name the walk's path. */
+int walk_open_directory(const struct walk *walk, int parent, const char *name, struct error *error);
+/* Announces everything below the directory FD, which is at the walk's path. */
+int walk_directory(struct walk *walk, int fd, const struct states *states, struct error *error);
+
+#endif
