@@ -1,6 +1,7 @@
 /* RUN from a step to what is left in the layer, on a root file system of busybox, with the runtime for real. */
 #include "base/fs.h"
 #include "base/time.h"
+#include "executor/runtime.h"
 #include "executor/work.h"
 #include "store/snapshot.h"
 
@@ -711,6 +712,28 @@ static void test_much_output(void **state) {
     outcome_free(&outcome);
 }
 
+/* The cgroups of builds that died go, those of builds that live stay. */
+static void test_sweep(void **state) {
+    struct fixture *fixture = *state;
+    const char *run = fixture->store->run_root;
+    const char *alive = fixture->build->id;
+    const char *parent =
+        access("/sys/fs/cgroup/pids", F_OK) == 0 ? "/sys/fs/cgroup/pids" : "/sys/fs/cgroup";
+    if (shell("mkdir %s/bud-aaaaaaaaaaaaaaaa-0 %s/bud-%s-9 2>/dev/null", parent, parent, alive) !=
+        0) {
+        print_message("skipped: cgroups cannot be made here\n");
+        return;
+    }
+    assert_int_equal(shell("mkdir -p %s/bud/aaaaaaaaaaaaaaaa/runc/bud-aaaaaaaaaaaaaaaa-0 "
+                           "%s/bud/aaaaaaaaaaaaaaaa/runc/other %s/bud/%s/runc/bud-%s-9",
+                           run, run, run, alive, alive),
+                     0);
+    runtime_sweep(fixture->store);
+    assert_int_not_equal(shell("test -d %s/bud-aaaaaaaaaaaaaaaa-0", parent), 0);
+    assert_int_equal(shell("test -d %s/bud-%s-9", parent, alive), 0);
+    shell("rmdir %s/bud-%s-9; rm -r %s/bud/aaaaaaaaaaaaaaaa", parent, alive, run);
+}
+
 /* ---- fixture ---- */
 
 static int set_up(void **state) {
@@ -767,7 +790,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),        cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_daemon),      cmocka_unit_test(test_killed),
-        cmocka_unit_test(test_much_output),
+        cmocka_unit_test(test_much_output), cmocka_unit_test(test_sweep),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
