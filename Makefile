@@ -15,6 +15,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BINDIR = $(DESTDIR)$(PREFIX)/bin
 MANDIR = $(DESTDIR)$(PREFIX)/share/man/man1
+COMPLETIONS = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
 VERSION := $(shell cat VERSION)
 
@@ -184,6 +185,10 @@ install: all
 	install -D -m 755 $(BUILD)/bud $(BINDIR)/bud
 	@mkdir -p $(MANDIR)
 	$(BUILD)/bud help --man > $(MANDIR)/bud.1
+	for command in build plan images tag rmi inspect history import info version help; do \
+	    $(BUILD)/bud help --man $$command > $(MANDIR)/bud-$$command.1 || exit 1; done
+	@mkdir -p $(COMPLETIONS)
+	$(BUILD)/bud help --completion > $(COMPLETIONS)/bud
 
 clean:
 	rm -rf $(BUILD)
