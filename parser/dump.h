@@ -1,4 +1,4 @@
-/* dump: the AST as text, for people and for comparing with other parsers. */
+/* dump: the AST as text, for people and for comparing with other parsers. Reads only; any thread may call it. */
 #ifndef BUD_PARSER_DUMP_H
 #define BUD_PARSER_DUMP_H
 

@@ -20,6 +20,7 @@ struct rule {
     enum rule_kind kind;
     bool is_negated;
     struct str literal;
+    struct str last; /* the byte every match ends with, or nothing: one look refuses most paths */
     struct glob glob;
     struct str text; /* as written, trimmed */
     unsigned line;
@@ -106,6 +107,10 @@ static int compile(struct str pattern, bool is_negated, const struct origin *ori
         error_hint(error, "no path is that long");
         return fail(origin, error);
     }
+    struct str tail = rule.kind == RULE_GLOB     ? rule.glob.tail
+                      : rule.kind == RULE_PREFIX ? STR_EMPTY
+                                                 : rule.literal;
+    rule.last = str_from(tail, tail.len - (tail.len > 0));
     arena_vec_push(arena, rules, rule);
     return 0;
 }
@@ -198,6 +203,9 @@ struct str ignore_rule_text(const struct ignore *ignore, size_t rule, unsigned *
 /* ---- one rule, one path -------------------------------------------------------------------------------- */
 
 static bool rule_matches(const struct rule *rule, struct str path) {
+    if (rule->last.len > 0 && (path.len == 0 || path.data[path.len - 1] != *rule->last.data)) {
+        return false;
+    }
     switch (rule->kind) {
     case RULE_EXACT:
         return str_equal(path, rule->literal);

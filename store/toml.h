@@ -1,7 +1,7 @@
 /* toml: the configuration files of containers-storage, containers-common and registries, as JSON values.
  *
  * TOML 1.0 without dates: comments, tables, arrays of tables, dotted and quoted keys, all four kinds of strings,
- * integers, floats, booleans, arrays over several lines, inline tables. */
+ * integers, floats, booleans, arrays over several lines, inline tables. No state: any thread may call it. */
 #ifndef BUD_STORE_TOML_H
 #define BUD_STORE_TOML_H
 
