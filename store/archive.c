@@ -200,8 +200,8 @@ static void set_xattrs(const struct item *item, int fd) {
 /* Owner first: it clears set-id bits and capabilities. */
 static int set_metadata(const struct unpacker *unpacker, const struct item *item, int fd,
                         struct error *error) {
-    uid_t uid;
-    gid_t gid;
+    uid_t uid = 0;
+    gid_t gid = 0;
     if (owner_of(unpacker, item, &uid, &gid, error)) {
         return -1;
     }
@@ -219,8 +219,8 @@ static int set_metadata(const struct unpacker *unpacker, const struct item *item
  * nobody but us works in. */
 static int set_metadata_by_name(const struct unpacker *unpacker, const struct item *item,
                                 struct error *error) {
-    uid_t uid;
-    gid_t gid;
+    uid_t uid = 0;
+    gid_t gid = 0;
     if (owner_of(unpacker, item, &uid, &gid, error)) {
         return -1;
     }

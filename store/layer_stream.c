@@ -256,15 +256,16 @@ static int put_file(struct stream *stream, int directory, const struct layer_ent
 }
 
 static int put_symlink(struct stream *stream, int directory, const struct layer_entry *entry,
-                       struct tar_header *header, struct error *error) {
+                       const struct tar_header *header, struct error *error) {
     char target[PATH_MAX];
     ssize_t len = readlinkat(directory, entry->name.data, target, sizeof(target));
     if (len < 0) {
         return error_system(error, "cannot read link '%s' of the layer", stream->name.data);
     }
-    header->type = TAR_SYMLINK;
-    header->link = str_make(target, (size_t)len);
-    return put_empty(stream, header, error);
+    struct tar_header symlink = *header;
+    symlink.type = TAR_SYMLINK;
+    symlink.link = str_make(target, (size_t)len);
+    return put_empty(stream, &symlink, error);
 }
 
 /* The name under which this file is in the tar already; NULL, and remembered, when it is its first. */

@@ -100,7 +100,7 @@ static void append_block(struct buf *out, const struct tar_header *header) {
 /* "LENGTH KEY=VALUE\n", LENGTH counting all of it and itself. */
 static void append_record(struct buf *out, struct str prefix, struct str key, struct str value) {
     size_t rest = prefix.len + key.len + value.len + 3;
-    size_t length = rest;
+    size_t length;
     for (size_t digits = 1, power = 10;; digits++, power *= 10) {
         if (rest + digits < power) {
             length = rest + digits;

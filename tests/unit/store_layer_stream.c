@@ -264,8 +264,7 @@ static void a_damaged_log_is_noticed(void **state) {
         "{\"type\":1,\"name\":\"f\",\"size\":5,\"payload\":null,\"position\":0}\n",
         "{\"type\":1,\"name\":\"f\",\"size\":5,\"payload\":\"AAAA\",\"position\":0}\n",
         "{\"type\":1,\"size\":5,\"payload\":\"AAAAAAAAAAA=\",\"position\":0}\n",
-        "{\"type\":1,\"name\":\"../../run/"
-        "f\",\"size\":5,\"payload\":\"AAAAAAAAAAA=\",\"position\":0}\n",
+        "{\"type\":1,\"name\":\"../f\",\"size\":5,\"payload\":\"AAAAAAAAAAA=\"}\n",
         "{\"type\":1,\"name\":\"f\",\"size\":-5,\"payload\":\"AAAAAAAAAAA=\",\"position\":0}\n",
     };
     _cleanup_fd_ int diff = new_diff(fixture);
