@@ -12,6 +12,8 @@
 
 struct hashing_job {
     struct hashing *hashing;
+    const struct plan *plan;
+    const struct step *step;
     const char *snapshot;
     const char *path;
     struct arena arena; /* one a job: jobs run at the same time */
@@ -69,6 +71,10 @@ static void run_job(void *context) {
     struct hashing_job *job = context;
     struct error error = ERROR_INIT;
     if (digest_layer(job, &error) < 0) {
+        if (job->plan->dockerfile != NULL && job->step->instruction != NULL) {
+            error_at(&error, job->plan->dockerfile->name, job->plan->dockerfile->source,
+                     job->step->instruction->span);
+        }
         pthread_mutex_lock(&job->hashing->lock);
         if (job->hashing->error.code == ERROR_NONE) {
             job->hashing->error = error;
@@ -79,12 +85,15 @@ static void run_job(void *context) {
     }
 }
 
-void hashing_submit(struct hashing *hashing, const char *snapshot, const char *path) {
+void hashing_submit(struct hashing *hashing, const struct plan *plan, const struct step *step,
+                    const char *snapshot, const char *path) {
     if (map_has(&hashing->jobs, str_of(snapshot))) {
         return;
     }
     struct hashing_job *job = xcalloc(1, sizeof(*job));
     job->hashing = hashing;
+    job->plan = plan;
+    job->step = step;
     job->snapshot = snapshot;
     job->path = path;
     map_set(&hashing->jobs, str_of(snapshot), job);

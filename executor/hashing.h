@@ -5,6 +5,7 @@
 #ifndef BUD_EXECUTOR_HASHING_H
 #define BUD_EXECUTOR_HASHING_H
 
+#include "planner/plan.h"
 #include "store/cache.h"
 #include "store/store.h"
 
@@ -14,8 +15,10 @@ struct hashing;
 
 int hashing_new(const struct store *store, struct cache *cache, unsigned threads,
                 const atomic_bool *is_cancelled, struct hashing **out, struct error *error);
-/* Snapshot ID, whose diff is at PATH (both borrowed until the end), will be a layer. Known ones cost nothing. */
-void hashing_submit(struct hashing *hashing, const char *snapshot, const char *path);
+/* Snapshot ID, whose diff is at PATH, will be a layer; STEP of PLAN, which made it, is the place of errors. All are
+ * borrowed until the end. Known ones cost nothing. */
+void hashing_submit(struct hashing *hashing, const struct plan *plan, const struct step *step,
+                    const char *snapshot, const char *path);
 /* Waits for all of them; the first failure is the error. */
 int hashing_wait(struct hashing *hashing, struct error *error);
 /* Facts about a submitted snapshot, after hashing_wait(). Borrowed from HASHING. */

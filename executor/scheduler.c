@@ -191,7 +191,8 @@ static void keep_outcome(struct scheduler *scheduler, struct task *task, const c
     outcome->created = created;
     outcome->is_ready = true;
     if (task->is_layer && outcome->layer == NULL) {
-        hashing_submit(scheduler->hashing, outcome->snapshot, outcome->path);
+        hashing_submit(scheduler->hashing, scheduler->plan, task->step, outcome->snapshot,
+                       outcome->path);
     }
 }
 
@@ -389,7 +390,8 @@ static void prepare_tasks(struct scheduler *scheduler, struct arena *arena) {
             scheduler->result->cached += step->kind != STEP_SOURCE;
             progress_hit(scheduler->work->progress, step);
             if (task->is_layer && outcome->is_ready && outcome->layer == NULL) {
-                hashing_submit(scheduler->hashing, outcome->snapshot, outcome->path);
+                hashing_submit(scheduler->hashing, scheduler->plan, step, outcome->snapshot,
+                               outcome->path);
             }
         }
     }
