@@ -75,7 +75,6 @@ enum duration_error { DURATION_OK, DURATION_INVALID, DURATION_NO_UNIT, DURATION_
 enum duration_error scan_duration(struct str text, int64_t *nanoseconds, struct str *unit);
 /* One field of a comma-separated line (RFC 4180); false when it is malformed. At the end of the text *IS_LAST. */
 bool scan_csv_field(struct scan *scan, struct arena *arena, struct str *field, bool *is_last);
-/* KEY in lower case, `=`, VALUE. */
 bool scan_stage_name(struct str name); /* [a-z][a-z0-9-_.]* as a whole */
 
 #endif
