@@ -547,6 +547,9 @@ static void owners_times_and_attributes(void **state) {
             assert_int_equal(status.st_mode & 07777, headers[i].mode);
             assert_int_equal(status.st_mtime, headers[i].mtime);
         }
+        if (fsetxattr(fixture->target, "user.probe", "", 0, 0) < 0) {
+            skip(); /* a file system without such attributes */
+        }
         char value[100];
         _cleanup_fd_ int file = openat(fixture->target, "d/f", O_RDONLY | O_CLOEXEC);
         _cleanup_fd_ int directory = openat(fixture->target, "d", O_RDONLY | O_CLOEXEC);

@@ -69,6 +69,14 @@ static int assemble(struct fixture *fixture, int diff, struct buf *tar, struct e
     return tar_split_assemble(log, "log.gz", &diff, 1, collect, tar, error);
 }
 
+/* Not every file system or container has all that a layer can hold. */
+static void need(int result) {
+    if (result < 0 && (errno == EOPNOTSUPP || errno == EPERM)) {
+        skip();
+    }
+    assert_int_equal(result, 0);
+}
+
 static void make_files(int diff) {
     put_directory(diff, "a");
     put_file(diff, "a/x", "x\n", 2);
@@ -89,10 +97,10 @@ static void make_files(int diff) {
 static void make_specials(int diff) {
     assert_int_equal(symlinkat("a/x", diff, "link"), 0);
     assert_int_equal(symlinkat(NAME_120, diff, "long-link"), 0);
-    assert_int_equal(mknodat(diff, "gone", S_IFCHR, 0), 0);
+    need(mknodat(diff, "gone", S_IFCHR, 0));
     assert_int_equal(linkat(diff, "gone", diff, "a/gone", 0), 0); /* the kernel does that */
-    assert_int_equal(mknodat(diff, "null", S_IFCHR | 0644, makedev(1, 3)), 0);
-    assert_int_equal(mknodat(diff, "disk", S_IFBLK | 0644, makedev(253, 70000)), 0);
+    need(mknodat(diff, "null", S_IFCHR | 0644, makedev(1, 3)));
+    need(mknodat(diff, "disk", S_IFBLK | 0644, makedev(253, 70000)));
     assert_int_equal(mkfifoat(diff, "pipe", 0644), 0);
 }
 
@@ -101,12 +109,12 @@ static void make_tree(struct fixture *fixture, int diff) {
     make_files(diff);
     make_specials(diff);
     char *path = fixture_path(fixture, "diff/attributes");
-    assert_int_equal(setxattr(path, "user.b", "1\0\n", 3, 0), 0);
-    assert_int_equal(setxattr(path, "user.a", "2", 1, 0), 0);
-    assert_int_equal(setxattr(path, "trusted.x", "no", 2, 0), 0);
+    need(setxattr(path, "user.b", "1\0\n", 3, 0));
+    need(setxattr(path, "user.a", "2", 1, 0));
+    need(setxattr(path, "trusted.x", "no", 2, 0));
     path = fixture_path(fixture, "diff/opaque");
-    assert_int_equal(setxattr(path, "trusted.overlay.opaque", "y", 1, 0), 0);
-    assert_int_equal(setxattr(path, "trusted.overlay.origin", "z", 1, 0), 0);
+    need(setxattr(path, "trusted.overlay.opaque", "y", 1, 0));
+    need(setxattr(path, "trusted.overlay.origin", "z", 1, 0));
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     snprintf(address.sun_path, sizeof(address.sun_path), "%s",
              fixture_path(fixture, "diff/socket"));
@@ -286,12 +294,11 @@ static void make_whiteout_name(struct fixture *fixture, int diff) {
 }
 static void make_equals(struct fixture *fixture, int diff) {
     put_file(diff, "f", "", 0);
-    assert_int_equal(setxattr(fixture_path(fixture, "diff/f"), "user.a=b", "", 0, 0), 0);
+    need(setxattr(fixture_path(fixture, "diff/f"), "user.a=b", "", 0, 0));
 }
 static void make_redirect(struct fixture *fixture, int diff) {
     put_directory(diff, "d");
-    assert_int_equal(
-        setxattr(fixture_path(fixture, "diff/d"), "trusted.overlay.redirect", "x", 1, 0), 0);
+    need(setxattr(fixture_path(fixture, "diff/d"), "trusted.overlay.redirect", "x", 1, 0));
 }
 
 static void what_a_layer_cannot_hold(void **state) {
@@ -316,6 +323,22 @@ static void what_a_layer_cannot_hold(void **state) {
         assert_non_null(strstr(error.message, rows[i].message));
         assert_false(fixture_has(fixture, "log.gz"));
     }
+}
+
+static void rootless_marks_are_user_attributes(void **state) {
+    struct fixture *fixture = *state;
+    _cleanup_fd_ int diff = new_diff(fixture);
+    struct cache_layer layers[2];
+    put_directory(diff, "d");
+    need(setxattr(fixture_path(fixture, "diff/d"), "user.overlay.opaque", "y", 1, 0));
+    for (int is_rootless = 0; is_rootless < 2; is_rootless++) {
+        struct layer_stream_options options = { .tar = -1, .is_rootless = is_rootless };
+        assert_int_equal(
+            layer_stream_digest(diff, &options, &fixture->arena, NULL, &layers[is_rootless], NULL),
+            0);
+    }
+    assert_int_equal(layers[0].diff_size, 3 * TAR_BLOCK);
+    assert_int_equal(layers[1].diff_size, 4 * TAR_BLOCK); /* with .wh..wh..opq */
 }
 
 static void a_deep_tree_needs_no_stack(void **state) {
@@ -394,8 +417,8 @@ int main(void) {
         TEST(the_stream_is_canonical),       TEST(an_empty_layer_is_two_blocks),
         TEST(the_log_gives_the_stream_back), TEST(a_changed_layer_is_noticed),
         TEST(a_damaged_log_is_noticed),      TEST(what_a_layer_cannot_hold),
-        TEST(a_deep_tree_needs_no_stack),    TEST(cancelling_stops_it),
-        cmocka_unit_test(checksums_agree),
+        TEST(a_deep_tree_needs_no_stack),    TEST(rootless_marks_are_user_attributes),
+        TEST(cancelling_stops_it),           cmocka_unit_test(checksums_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
