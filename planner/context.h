@@ -1,8 +1,8 @@
 /* context: the build context as a tree, with its ignore file and its index.
  *
  * The index keeps one node a directory in the cache: for every file its stat (inode, size, mtime, ctime, mode) and
- * digest. A file whose stat is unchanged is not opened. The racy-git rule: a file whose mtime or ctime is not older
- * than the moment the node was begun is never trusted. */
+ * digest. A file whose stat is unchanged is not opened. The racy-git rule: the digest of a file whose ctime is not older
+ * than the moment it was begun is not kept (planner/index.h). */
 #ifndef BUD_PLANNER_CONTEXT_H
 #define BUD_PLANNER_CONTEXT_H
 
