@@ -3,6 +3,7 @@
 #include "planner/content.h"
 #include "planner/walk.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 /* ---- results ---- */
@@ -165,7 +166,7 @@ static int match_below(struct walk *walk, int directory, struct str path, struct
             }
             continue;
         }
-        if (!S_ISDIR(stat.st_mode)) {
+        if (!S_ISDIR(stat.st_mode) || child.len >= PATH_MAX) {
             continue;
         }
         _cleanup_fd_ int fd = walk_open_directory(walk, directory, names[i].data, error);

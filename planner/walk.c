@@ -1,6 +1,7 @@
 #include "planner/walk.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 /* ---- messages ---- */
@@ -232,6 +233,13 @@ static int walk_entry(struct walk *walk, int fd, const char *name, const struct 
     return 0;
 }
 
+static int too_long(const struct walk *walk, struct error *error) {
+    error_set(error, ERROR_INPUT, "a path below %.60s… is longer than %d bytes", walk->path.data,
+              PATH_MAX - 1);
+    return error_hint(error, "such deep directories cannot be copied; leave them out with "
+                             ".dockerignore or --exclude");
+}
+
 int walk_directory(struct walk *walk, int fd, const struct states *states, struct error *error) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
     struct str *names;
@@ -247,6 +255,9 @@ int walk_directory(struct walk *walk, int fd, const struct states *states, struc
             buf_append_byte(&walk->path, '/');
         }
         buf_append_str(&walk->path, names[i]);
+        if (walk->path.len >= PATH_MAX) { /* nobody could open it; it bounds our own depth, too */
+            return too_long(walk, error);
+        }
         /* fs_list gives slices with a NUL behind them. */
         if (walk_entry(walk, fd, names[i].data, states, &arena, error)) {
             return -1;

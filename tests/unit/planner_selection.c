@@ -6,6 +6,7 @@
 #include "planner/index.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/xattr.h>
@@ -586,6 +587,32 @@ static void test_many_files(void **state) {
     assert_true(digest_equal(&cold, &again));
 }
 
+/* A tree nobody could name: refused, without running out of stack. */
+static void test_too_deep(void **state) {
+    struct fixture *fixture = *state;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    struct rlimit limit = { 8192, 8192 };
+    int fd = open(fixture->context, O_PATH | O_DIRECTORY);
+    if (setrlimit(RLIMIT_NOFILE, &limit)) {
+        skip();
+    }
+    for (unsigned i = 0; i < 2100; i++) {
+        assert_int_equal(0, mkdirat(fd, "d", 0755));
+        int next = openat(fd, "d", O_PATH | O_DIRECTORY);
+        close(fd);
+        fd = next;
+    }
+    close(fd);
+    struct tree tree;
+    struct digest digest;
+    struct str sources[] = { STR(".") };
+    struct selection selection = { .sources = sources, .source_count = 1 };
+    open_tree(fixture, &tree);
+    assert_int_equal(-1, selection_digest(&tree, &selection, &digest, NULL, NULL, &error));
+    assert_non_null(strstr(error.message, "is longer than 4095 bytes"));
+    close(tree.fd);
+}
+
 static void test_which_ignore_file(void **state) {
     struct fixture *fixture = *state;
     struct arena *arena = &fixture->arena;
@@ -624,6 +651,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_unreadable_files_are_named, fixture_begin,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_many_files, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_too_deep, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_which_ignore_file, fixture_begin, fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
