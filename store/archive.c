@@ -127,6 +127,11 @@ static int stream_failed(struct unpacker *unpacker, const struct item *item, str
                                  item->shown)
                     : -1;
     }
+    if (archive_format(unpacker->tar) == 0) {
+        error_set(error, ERROR_INPUT, "'%s' is no tar archive", unpacker->name);
+        return error_hint(error,
+                          "tar, plain or compressed with gzip, bzip2, xz or zstd, can be unpacked");
+    }
     const char *why = archive_error_string(unpacker->tar);
     error_set(error, ERROR_INPUT, "archive '%s' is damaged%s%s: %s", unpacker->name,
               item ? " at " : "", item ? item->shown : "",

@@ -48,7 +48,9 @@ static int open_directory(const struct archive_place *place, const char *path,
                           struct error *error) {
     int fd = fs_open_in_root(place->target, path, O_PATH | O_DIRECTORY, 0, error);
     int number = errno;
-    if (fd < 0 && (number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG)) {
+    if (fd < 0 && number == ENOTDIR) {
+        error_set(error, ERROR_INPUT, "'%s' is not a directory", path);
+    } else if (fd < 0 && (number == ELOOP || number == ENAMETOOLONG)) {
         error_set(error, ERROR_INPUT, "'%s' is not a directory: %s", path, strerror(number));
     }
     errno = number;
