@@ -94,6 +94,8 @@ static void delete_container(const struct runtime *runtime, const char *id) {
     if (subprocess_run(&options, NULL, NULL, 0, &status, &problem) < 0) {
         log_warn("cannot remove container %s: %s", id, problem.message);
     }
+    /* A runtime that was killed between making its cgroup and writing its state knows nothing of it. */
+    runtime_remove_cgroups(id);
 }
 
 struct stream {

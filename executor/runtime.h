@@ -45,6 +45,8 @@ int runtime_run(const struct runtime *runtime, const char *bundle, const char *i
                 const struct runtime_output *output, const atomic_bool *is_cancelled,
                 struct runtime_result *result, struct error *error);
 
+/* Removes what is left of container ID's cgroups; one with processes in it stays. */
+void runtime_remove_cgroups(const char *id);
 /* Removes the cgroups that builds which died have left; to be called before build_begin, which removes their other
  * traces, by which they are found. Never fails: what is in use, or not ours, stays. */
 void runtime_sweep(const struct store *store);

@@ -20,17 +20,18 @@ static size_t names_in(int directory, const char *path, struct arena *arena, str
     return count;
 }
 
-/* In the unified hierarchy, and in each of the old ones. A cgroup with processes in it refuses. */
-static void remove_cgroups(const char *container, struct arena *arena) {
+/* In the unified hierarchy, and in each of the old ones. */
+void runtime_remove_cgroups(const char *container) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
     struct str *hierarchies;
     _cleanup_fd_ int root = open(CGROUPS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root < 0) {
         return;
     }
     unlinkat(root, container, AT_REMOVEDIR);
-    size_t count = names_in(root, ".", arena, &hierarchies);
+    size_t count = names_in(root, ".", &arena, &hierarchies);
     for (size_t i = 0; i < count; i++) {
-        unlinkat(root, arena_printf(arena, "%s/%s", hierarchies[i].data, container), AT_REMOVEDIR);
+        unlinkat(root, arena_printf(&arena, "%s/%s", hierarchies[i].data, container), AT_REMOVEDIR);
     }
 }
 
@@ -52,7 +53,7 @@ void runtime_sweep(const struct store *store) {
         size_t count = names_in(directory, state, &arena, &containers);
         for (size_t j = 0; j < count; j++) {
             if (str_has_prefix(containers[j], STR("bud-"))) {
-                remove_cgroups(containers[j].data, &arena);
+                runtime_remove_cgroups(containers[j].data);
             }
         }
     }

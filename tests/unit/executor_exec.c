@@ -602,9 +602,15 @@ static void test_rows(void **state) {
 
 /* ---- times, processes, mounts ---- */
 
+struct cancellation {
+    atomic_bool is_set;
+    unsigned delay; /* milliseconds */
+};
+
 static void *cancel_soon(void *context) {
-    usleep(400000);
-    atomic_store((atomic_bool *)context, true);
+    struct cancellation *cancellation = context;
+    usleep(cancellation->delay * 1000);
+    atomic_store(&cancellation->is_set, true);
     return NULL;
 }
 
@@ -631,27 +637,32 @@ static bool is_running(const char *seconds) {
     return is_found;
 }
 
+/* At any moment of a container's life. */
 static void test_cancel(void **state) {
     struct fixture *fixture = *state;
     static const struct row row = { .name = "cancelled",
                                     .command = "echo begun; sleep 4747 & sleep 4748",
                                     .layer = "" };
-    atomic_bool cancel = false;
-    pthread_t thread;
-    uint64_t start = time_monotonic();
-    assert_int_equal(pthread_create(&thread, NULL, cancel_soon, &cancel), 0);
-    struct outcome outcome = run_row(fixture, &row, &cancel);
-    pthread_join(thread, NULL);
-    assert_int_equal(outcome.status, -1);
-    assert_int_equal(outcome.error.code, ERROR_INTERRUPTED);
-    assert_string_equal(outcome.layer, "");
-    assert_true(time_monotonic() - start < 3000000000u);
-    assert_false(is_running("4747") || is_running("4748"));
-    assert_int_not_equal(shell("ls %s/runc/* >/dev/null 2>&1", fixture->build->run_directory), 0);
-    assert_int_not_equal(
-        shell("find /sys/fs/cgroup -name 'bud-%s*' | grep -q .", fixture->build->id), 0);
-    assert_int_not_equal(shell("grep -q %s /proc/self/mounts", fixture->directory), 0);
-    outcome_free(&outcome);
+    static const unsigned delays[] = { 0, 20, 40, 60, 80, 110, 150, 200, 400 };
+    for (size_t i = 0; i < COUNT(delays); i++) {
+        struct cancellation cancellation = { .delay = delays[i] };
+        pthread_t thread;
+        uint64_t start = time_monotonic();
+        assert_int_equal(pthread_create(&thread, NULL, cancel_soon, &cancellation), 0);
+        struct outcome outcome = run_row(fixture, &row, &cancellation.is_set);
+        pthread_join(thread, NULL);
+        assert_int_equal(outcome.status, -1);
+        assert_int_equal(outcome.error.code, ERROR_INTERRUPTED);
+        assert_string_equal(outcome.layer, "");
+        assert_true(time_monotonic() - start < 5000000000u);
+        assert_false(is_running("4747") || is_running("4748"));
+        assert_int_not_equal(shell("ls %s/runc/* >/dev/null 2>&1", fixture->build->run_directory),
+                             0);
+        assert_int_not_equal(
+            shell("find /sys/fs/cgroup -name 'bud-%s*' | grep -q .", fixture->build->id), 0);
+        assert_int_not_equal(shell("grep -q %s /proc/self/mounts", fixture->directory), 0);
+        outcome_free(&outcome);
+    }
 }
 
 static void test_daemon(void **state) {
