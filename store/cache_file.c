@@ -180,6 +180,11 @@ static struct verdict open_env(struct cache_file *file, enum cache_access access
     if (code) {
         return verdict_of(code);
     }
+    /* LMDB 0.9.24 opens this one without O_CLOEXEC; RUN's processes must not inherit it. */
+    int fd;
+    if (mdb_env_get_fd(file->env, &fd) == 0) {
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
     if (is_empty(file->env)) {
         return verdict_of(access == CACHE_WRITE ? create_tables(file) : ENOENT);
     }

@@ -256,6 +256,20 @@ static void lookups_write_nothing(void **state) {
     assert_memory_equal(&before.st_mtim, &after.st_mtim, sizeof(before.st_mtim));
 }
 
+static void nothing_is_inherited(void **state) {
+    struct cache *cache = open_cache(*state, CACHE_WRITE);
+    assert_int_equal(store_number(cache, 1), 0);
+    for (int fd = 3; fd < 100; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+        char path[100] = "", link[32];
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        if (flags >= 0 && readlink(link, path, sizeof(path) - 1) > 0 && strstr(path, "/bud/")) {
+            assert_true(flags & FD_CLOEXEC);
+        }
+    }
+    cache_close(cache);
+}
+
 static void overwrite(struct fixture *fixture, const char *name, off_t offset, const char *data,
                       size_t len) {
     int fd = open(fixture_path(fixture, name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -574,6 +588,7 @@ int main(void) {
         TEST(other_tables_work),
         TEST(nothing_is_found_where_nothing_is),
         TEST(lookups_write_nothing),
+        TEST(nothing_is_inherited),
         TEST(damaged_files_are_set_aside),
         TEST(rotten_values_do_not_exist),
         TEST(a_full_map_grows),
