@@ -138,7 +138,13 @@ int lower_input(struct lowering *lowering, struct str text, bool is_mount, struc
                 error_set(error, ERROR_NOT_FOUND,
                           "there is no stage %.*s before this one, and no such image in the store",
                           STR_ARG(text));
-                error_hint(error, "`podman pull %.*s` fetches an image", STR_ARG(text));
+                const char *nearest =
+                    stage_draft_nearest(lowering->planning, text, lowering->draft->index);
+                if (nearest) {
+                    error_hint(error, "did you mean the stage %s?", nearest);
+                } else {
+                    error_hint(error, "`podman pull %.*s` fetches an image", STR_ARG(text));
+                }
             }
             return lower_error_at(lowering, span, error);
         }

@@ -218,6 +218,27 @@ static void warn_unmatched(struct planning *planning) {
     }
 }
 
+/* Where the source is that a COPY did not find: messages begin with its path, quoted. */
+static struct span error_span(struct planning *planning, const struct step *step,
+                              const struct error *error) {
+    const struct instruction *instruction = step->instruction;
+    bool is_copy = instruction->kind == INSTRUCTION_COPY || instruction->kind == INSTRUCTION_ADD;
+    if (!is_copy || !error || instruction->copy.source_count != step->file.selection.source_count) {
+        return instruction->span;
+    }
+    for (size_t i = 0; i < instruction->copy.source_count; i++) {
+        struct str source = step->file.selection.sources[i];
+        struct str path =
+            path_clean(planning->arena, str_printf(planning->arena, "/%.*s", STR_ARG(source)));
+        struct str quoted = str_printf(planning->arena, "\"%.*s\"", STR_ARG(path));
+        bool is_trigger = instruction->span.start == step->stage->span.start;
+        if (str_has_prefix(str_of(error->message), quoted) && !is_trigger) {
+            return instruction->copy.sources[i].span;
+        }
+    }
+    return instruction->span;
+}
+
 static int look_up(struct planning *planning, struct error *error) {
     struct plan *plan = planning->plan;
     const struct plan_request *request = planning->request;
@@ -235,8 +256,10 @@ static int look_up(struct planning *planning, struct error *error) {
     lookup_set_places(plan, request->context, request->dockerfile_path);
     for (size_t i = 0; i < plan->step_count; i++) {
         if (lookup_step(&lookup, plan->steps[i], NULL, error)) {
-            const struct instruction *instruction = plan->steps[i]->instruction;
-            return instruction ? planning_error_at(planning, instruction->span, error) : -1;
+            const struct step *step = plan->steps[i];
+            return step->instruction
+                       ? planning_error_at(planning, error_span(planning, step, error), error)
+                       : -1;
         }
     }
     lookup_mark_needed(plan);

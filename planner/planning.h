@@ -79,6 +79,9 @@ int stage_drafts_make(struct planning *planning, struct error *error);
 /* Finds the target, the bases, and which stages are needed. */
 int stage_drafts_resolve(struct planning *planning, struct error *error);
 
+/* The name among the first LIMIT stages that NAME may have been meant to be, or NULL. */
+const char *stage_draft_nearest(struct planning *planning, struct str name, size_t limit);
+
 enum origin_kind { ORIGIN_STAGE, ORIGIN_SCRATCH, ORIGIN_IMAGE };
 
 struct origin { /* what --from names */

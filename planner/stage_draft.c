@@ -295,7 +295,7 @@ int stage_draft_find_origin(struct planning *planning, const struct stage_draft 
 
 /* ---- which stages are needed ---- */
 
-static const char *nearest_stage(struct planning *planning, struct str name, size_t limit) {
+const char *stage_draft_nearest(struct planning *planning, struct str name, size_t limit) {
     VEC(const char *) names = VEC_INIT;
     for (size_t i = 0; i < limit; i++) {
         if (planning->drafts[i].name.len > 0) {
@@ -318,7 +318,7 @@ static int find_target(struct planning *planning, struct error *error) {
         return 0;
     }
     error_set(error, ERROR_NOT_FOUND, "target stage \"%.*s\" could not be found", STR_ARG(name));
-    const char *nearest = nearest_stage(planning, name, planning->draft_count);
+    const char *nearest = stage_draft_nearest(planning, name, planning->draft_count);
     if (nearest) {
         return error_hint(error, "did you mean %s?", nearest);
     }
@@ -410,7 +410,7 @@ static int resolve_base(struct planning *planning, struct stage_draft *draft, st
             return planning_error_at(planning, span, error);
         }
         if (planning_find_image(planning, draft->image, &draft->base_image, error)) {
-            const char *nearest = nearest_stage(planning, draft->image, draft->index);
+            const char *nearest = stage_draft_nearest(planning, draft->image, draft->index);
             if (nearest && error && error->code == ERROR_NOT_FOUND) {
                 error_hint(error,
                            "did you mean the stage %s? Otherwise `podman pull %.*s` "
