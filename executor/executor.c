@@ -1,6 +1,7 @@
 #include "executor/executor.h"
 
 #include "executor/commit.h"
+#include "executor/runtime.h"
 #include "executor/scheduler.h"
 #include "executor/signals.h"
 #include "store/container.h"
@@ -94,8 +95,11 @@ static int protect(struct execution *execution, struct error *error) {
 static int begin(struct execution *execution, struct error *error) {
     const struct store *store = execution->store;
     if (rootfs_enter_namespace(store, error) < 0 ||
-        signals_watch(&execution->is_cancelled, &execution->signals, error) < 0 ||
-        build_begin(store, &execution->build, error) < 0 ||
+        signals_watch(&execution->is_cancelled, &execution->signals, error) < 0) {
+        return -1;
+    }
+    runtime_sweep(store); /* finds the cgroups of dead builds by what build_begin() sweeps away */
+    if (build_begin(store, &execution->build, error) < 0 ||
         snapshot_sweep(store, execution->cache, error) < 0 ||
         outcomes_new(store, execution->plan, &execution->arena, &execution->outcomes, error) < 0 ||
         outcomes_locate(&execution->outcomes, execution->cache, error) < 0) {

@@ -1,6 +1,7 @@
 #include "executor/signals.h"
 
 #include "base/arena.h"
+#include "base/time.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,6 +11,8 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+#define SAME_SIGNAL ((uint64_t)500000000) /* ns */
 
 struct signals {
     pthread_t thread;
@@ -22,6 +25,7 @@ struct signals {
 
 static void *watch(void *context) {
     struct signals *signals = context;
+    uint64_t first = 0;
     struct pollfd fds[2] = {
         { .fd = signals->signal_fd, .events = POLLIN },
         { .fd = signals->end_fd, .events = POLLIN },
@@ -37,7 +41,11 @@ static void *watch(void *context) {
         if (read(signals->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info)) {
             continue;
         }
-        if (atomic_exchange(&signals->received, (int)info.ssi_signo) != 0) {
+        uint64_t now = time_monotonic();
+        if (atomic_load(&signals->received) == 0) {
+            atomic_store(&signals->received, (int)info.ssi_signo);
+            first = now;
+        } else if (now - first > SAME_SIGNAL) {
             _exit(128 + (int)info.ssi_signo);
         }
         atomic_store(signals->is_cancelled, true);

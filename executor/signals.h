@@ -1,7 +1,8 @@
 /* signals: SIGINT, SIGTERM and SIGHUP turned into a flag, while a build runs.
  *
- * The first one asks the build to stop: *is_cancelled is set and WAKE called from the watching thread. A second one
- * ends the process at once with 128 + its number; what then remains is swept by the next build. */
+ * The first one asks the build to stop: *is_cancelled is set and WAKE called from the watching thread. A later second
+ * one ends the process at once with 128 + its number; what then remains is swept by the next build. Within half a second
+ * it counts as the same: timeout(1) and terminals may signal both the process and its group. */
 #ifndef BUD_EXECUTOR_SIGNALS_H
 #define BUD_EXECUTOR_SIGNALS_H
 
