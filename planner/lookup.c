@@ -31,7 +31,7 @@ struct digest lookup_selection_id(const struct step *step, struct str result) {
     return lookup_input_id(&step->inputs[0], result);
 }
 
-static int read_context(struct lookup *lookup, struct step_input *input, struct error *error) {
+int lookup_read_context(struct lookup *lookup, struct step_input *input, struct error *error) {
     struct content *content = arena_new(lookup->arena, struct content);
     if (content_read(&lookup->plan->context, input->selection, lookup->arena, content, error)) {
         return -1;
@@ -48,7 +48,7 @@ static int find_content(struct lookup *lookup, struct step_input *input, const s
         return 0;
     }
     if (input->is_context) {
-        return read_context(lookup, input, error);
+        return lookup_read_context(lookup, input, error);
     }
     if (!input->step) { /* nothing can be read from an empty file system */
         input->content = digest_of("bud-content-scratch", 19);

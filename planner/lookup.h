@@ -32,6 +32,9 @@ struct digest lookup_selection_id(const struct step *step, struct str result);
 /* The same for any input, also a bind mount's. */
 struct digest lookup_input_id(const struct step_input *input, struct str result);
 
+/* Reads and digests what INPUT takes of the plan's context. */
+int lookup_read_context(struct lookup *lookup, struct step_input *input, struct error *error);
+
 /* Where the last record of each step is found: hash of context and Dockerfile (NULL: none), stage and ordinal. */
 void lookup_set_places(struct plan *plan, const char *context, const char *dockerfile);
 /* After all steps were looked up: which must run, or be there, for the image. */

@@ -5,6 +5,7 @@
 #include "planner/context.h"
 #include "planner/lookup.h"
 #include "planner/lower.h"
+#include "planner/merge.h"
 #include "planner/planning.h"
 #include "registry/reference.h"
 
@@ -253,13 +254,14 @@ static int look_up(struct planning *planning, struct error *error) {
         layer_list_read(planning->store, planning->arena, &lookup.layers, error)) {
         return -1;
     }
+    const struct step *failed = NULL;
+    if (merge_steps(&lookup, plan, &failed, error)) {
+        return planning_error_at(planning, error_span(planning, failed, error), error);
+    }
     lookup_set_places(plan, request->context, request->dockerfile_path);
     for (size_t i = 0; i < plan->step_count; i++) {
         if (lookup_step(&lookup, plan->steps[i], NULL, error)) {
-            const struct step *step = plan->steps[i];
-            return step->instruction
-                       ? planning_error_at(planning, error_span(planning, step, error), error)
-                       : -1;
+            return -1;
         }
     }
     lookup_mark_needed(plan);

@@ -70,13 +70,14 @@ static void append_size(struct buf *out, const struct step *step) {
     }
 }
 
+/* NUMBER counts within this stage: a step shared by several has another one in its own. */
 static void print_step(const struct painter *painter, const struct stage *stage,
-                       const struct stage_line *line, const char *branch) {
+                       const struct stage_line *line, unsigned number, const char *branch) {
     struct buf *out = painter->out;
     const struct step *step = line->step;
     char text[32];
     buf_append_c(out, branch);
-    snprintf(text, sizeof(text), "%u/%u", step->number, stage->step_count);
+    snprintf(text, sizeof(text), "%u/%u", number, stage->step_count);
     buf_printf(out, "%-7s ", text);
     snprintf(text, sizeof(text), "%-8s", state_name(step));
     paint(painter, state_colour(step), text);
@@ -121,11 +122,12 @@ static void print_stage(const struct painter *painter, const struct plan *plan,
     paint(painter, "1", label.data ? label.data : "");
     buf_free(&label);
     buf_printf(painter->out, "%s\n", stage == plan->target ? "  (target)" : "");
+    unsigned number = 0;
     for (size_t i = 0; i < stage->lines.count; i++) {
         const struct stage_line *line = &stage->lines.items[i];
         const char *branch = i + 1 == stage->lines.count ? "└─ " : "├─ ";
         if (line->step) {
-            print_step(painter, stage, line, branch);
+            print_step(painter, stage, line, ++number, branch);
         } else {
             print_line(painter, line, branch);
         }

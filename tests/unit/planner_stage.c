@@ -158,6 +158,21 @@ static const struct row rows[] = {
     { "dockerfile 6 chmod", "FROM scratch AS x\nFROM scratch\nCOPY --from=x --chmod=64a a /\n",
       NULL, NULL,
       "3: invalid chmod parameter: '64a'. it should be octal string and between 0 and 07777" },
+    { "stages that begin alike share their steps",
+      "FROM layers AS a\nRUN 1\nCOPY --from=layers /e /f\nRUN 2\nFROM layers AS b\nRUN 1\nCOPY "
+      "--from=layers /e "
+      "/f\nRUN 3\nCOPY --from=a /x /y\n",
+      NULL,
+      "0 a/1 source FROM layers AS a\n1 a/2 exec RUN 1 <0\n2 a/3 file COPY --from=layers /e /f "
+      "(image layers=0) <1\n3 "
+      "a/4 exec RUN 2 <2\n4 b/4 exec RUN 3 <2\n5 b/5 file COPY --from=a /x /y (stage a=3) <4\n6 "
+      "image <5\n",
+      NULL },
+    { "other variables, other step",
+      "FROM scratch AS a\nRUN 1\nFROM scratch\nENV A=1\nRUN 1\nCOPY --from=a / /\n", NULL,
+      "0 a/1 exec RUN 1\n1 stage-1/1 exec RUN 1\n2 stage-1/2 file COPY --from=a / / (stage a=0) "
+      "<1\n3 image <2\n",
+      NULL },
     { "stages 6.3 target in the middle", "FROM scratch AS a\nRUN 1\nFROM a AS b\nRUN 2\n", "a",
       "0 a/1 exec RUN 1\n1 image <0\nskip b:3\n", NULL },
 };
