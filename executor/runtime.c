@@ -14,6 +14,8 @@
 
 #define CANCEL_INTERVAL 50 /* ms */
 #define LOG_LIMIT (1u << 20)
+/* A line without end is not collected without end. */
+#define LINE_LIMIT 65536
 /* The runtime's own complaint is held back, to be told once, as an error with a place. */
 #define HELD_LIMIT 4096
 
@@ -103,7 +105,34 @@ struct stream {
     const struct runtime_output *output;
     struct buf held; /* stderr, as long as it may be the runtime's complaint */
     bool is_holding;
+    struct buf lines[2]; /* an unfinished line of each output */
 };
+
+/* Whole lines only, so that those of one output are not torn by the other's. */
+static void pass_lines(struct stream *stream, int i, const char *data, size_t len) {
+    struct buf *line = &stream->lines[i];
+    buf_append(line, data, len);
+    size_t end = str_rfind_byte(buf_str(line), '\n');
+    end = end != SIZE_MAX ? end + 1 : line->len > LINE_LIMIT ? line->len : 0;
+    if (end > 0) {
+        stream->output->write(stream->output->context, line->data, end);
+        memmove(line->data, line->data + end, line->len - end);
+        line->len -= end;
+    }
+}
+
+static void pass_unfinished_lines(struct stream *stream) {
+    for (int i = 0; i < 2; i++) {
+        struct buf *line = &stream->lines[i];
+        if (line->len > 0) {
+            if (i == 0 && stream->lines[1].len > 0) {
+                buf_append_byte(line, '\n');
+            }
+            stream->output->write(stream->output->context, line->data, line->len);
+        }
+        buf_free(line);
+    }
+}
 
 static bool may_be_complaint(struct str text) {
     size_t line = str_find_byte(text, '\n');
@@ -124,7 +153,7 @@ static bool may_be_complaint(struct str text) {
 static void release_held(struct stream *stream) {
     stream->is_holding = false;
     if (stream->held.len) {
-        stream->output->write(stream->output->context, stream->held.data, stream->held.len);
+        pass_lines(stream, 1, stream->held.data, stream->held.len);
         buf_reset(&stream->held);
     }
 }
@@ -139,7 +168,7 @@ static void pass_on(struct stream *stream, int i, const char *data, size_t len) 
     }
     /* The runtime complains before the command can say anything. */
     release_held(stream);
-    stream->output->write(stream->output->context, data, len);
+    pass_lines(stream, i, data, len);
 }
 
 /* Reads what is there, a bounded amount at a time so that neither output starves the other. */
@@ -329,6 +358,7 @@ int runtime_run(const struct runtime *runtime, const char *bundle, const char *i
             delete_container(runtime, id);
         }
     }
+    pass_unfinished_lines(&stream);
     cleanup_fd(&stream.fds[0]);
     cleanup_fd(&stream.fds[1]);
     buf_free(&stream.held);

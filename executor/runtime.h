@@ -20,7 +20,7 @@ struct runtime {
 /* Fills program: WANTED (name or path), else runc, else crun of PATH. ERROR_NOT_FOUND with a hint. */
 int runtime_find(const char *wanted, struct arena *arena, struct runtime *out, struct error *error);
 
-/* Where the bytes of both outputs go as they come. */
+/* Where both outputs go as they come, in whole lines but for the last one of each. */
 struct runtime_output {
     void (*write)(void *context, const char *data, size_t len);
     void *context;

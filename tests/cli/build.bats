@@ -11,10 +11,7 @@ FROM scratch
 COPY greeting /
 END
     build
-    holds . <<'END'
-. d 755 0:0
-./greeting f 644 0:0
-END
+    is "$(entries .)" "./greeting f 644 0:0"
     is "$(config '.config.WorkingDir, .config.Env[]')" $'/\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 }
 
@@ -33,7 +30,7 @@ FROM scratch
 COPY --from=make /made /
 END
     build
-    is "$(entries .)" $'. d 755 0:0\n./made f 644 0:0'
+    is "$(entries .)" "./made f 644 0:0"
     is "$(contents made)" made
     is "$(config '.rootfs.diff_ids | length')" 1
 }
@@ -151,7 +148,7 @@ RUN echo "3: $BASE"
 END
     build
     is "$(printed)" $'1: \n2: busybox\n3: other'
-    build --build-arg BASE=localhost/busybox
+    build --no-cache --build-arg BASE=localhost/busybox
     is "$(printed)" $'1: \n2: localhost/busybox\n3: localhost/busybox'
 }
 

@@ -90,9 +90,8 @@ layer_directories() {
 look_into() {
     local directories
     ROOTFS=$(mktemp -d "$BATS_TEST_TMPDIR/rootfs.XXXX")
-    # A read-only overlay has at least two layers; the root's mode and owner are those of the lowest.
+    # A read-only overlay has at least two layers.
     mkdir -p "$BATS_TEST_TMPDIR/none/1" "$BATS_TEST_TMPDIR/none/2"
-    chmod 755 "$BATS_TEST_TMPDIR/none/1" "$BATS_TEST_TMPDIR/none/2"
     directories=$(layer_directories "${1:-image}" | tr '\n' ':')
     mount -t overlay -o "ro,lowerdir=$directories$BATS_TEST_TMPDIR/none/1:$BATS_TEST_TMPDIR/none/2" overlay "$ROOTFS"
 }
@@ -101,7 +100,7 @@ look_into() {
 # link, its target. Types are those of find(1): f file, d directory, l link, p fifo.
 entries() {
     look_into
-    (cd "$ROOTFS" && find "${@#/}" \( -type l -printf '%p l %U:%G -> %l\n' \) -o -printf '%p %y %m %U:%G\n' | LC_ALL=C sort)
+    (cd "$ROOTFS" && find "${@#/}" ! -path . \( -type l -printf '%p l %U:%G -> %l\n' -o -printf '%p %y %m %U:%G\n' \) | LC_ALL=C sort)
     umount "$ROOTFS"
 }
 

@@ -1,0 +1,367 @@
+#!/usr/bin/env bats
+# What a command of RUN sees and may do.
+load build_helper
+
+# ---- the command ----
+
+@test "shell form, exec form, continuation and heredocs" {
+    dockerfile <<'END'
+FROM busybox
+RUN echo shell $((1 + 1)) && \
+    # a comment within
+    echo more
+RUN ["echo", "exec", "$HOME"]
+RUN <<EOF
+x=heredoc
+echo "$x" with 'quotes'
+EOF
+RUN cat <<A - <<B
+not shown
+A
+redirected
+B
+RUN <<EOF
+#!/bin/sh
+echo script $0
+EOF
+END
+    build
+    is "$(printed)" 'shell 2
+more
+exec $HOME
+heredoc with quotes
+redirected
+script /dev/pipes/EOF'
+    run ! has_file dev/pipes
+}
+
+@test "output is shown as it comes, both of its streams, also without a last newline" {
+    dockerfile <<'END'
+FROM busybox
+RUN for i in 1 2 3 4 5; do echo out $i; printf err >&2; echo " $i" >&2; done; printf 'no newline'
+END
+    build
+    is "$(printed | sort | xargs)" 'err 1 err 2 err 3 err 4 err 5 no newline out 1 out 2 out 3 out 4 out 5'
+}
+
+@test "a step's output is labelled with its stage when there are several" {
+    dockerfile <<'END'
+FROM busybox AS one
+RUN echo hello
+FROM one AS two
+RUN echo world
+END
+    build
+    contains "$stderr" "[one 2/2] hello"
+    contains "$stderr" "[two 1/1] world" # a stage as base is no step
+}
+
+@test "a failing command: its output, its line, its exit status" {
+    dockerfile <<'END'
+FROM busybox
+
+RUN echo before && \
+    exit 7
+END
+    build_fails 7
+    contains "$stderr" "before"
+    contains "$stderr" "error: RUN echo before"
+    contains "$stderr" "exit status 7"
+    contains "$stderr" "Dockerfile:3"
+    contains "$stderr" "3 | RUN echo before"
+}
+
+@test "SHELL is what runs the shell form" {
+    dockerfile <<'END'
+FROM busybox
+SHELL ["/bin/sh", "-xc"]
+RUN echo hello
+SHELL ["/bin/echo", "shell:"]
+RUN echo hello
+END
+    build
+    is "$(printed | sort)" '+ echo hello
+hello
+shell: echo hello'
+}
+
+@test "USER, WORKDIR and ENV" {
+    dockerfile <<'END'
+FROM busybox
+RUN echo 'web:x:1001:1002::/home/web:/bin/sh' >> /etc/passwd && \
+    echo 'web:x:1002:' >> /etc/group && echo 'extra:x:2000:web' >> /etc/group
+ENV GREETING="hello  world"
+WORKDIR /srv
+RUN echo "$(pwd) $(id -u):$(id -g) $HOME $GREETING"
+USER web
+RUN echo "$(id -u):$(id -G) $HOME"
+USER web:extra
+RUN echo "$(id -u):$(id -G)"
+USER 1001
+RUN echo "$(id -u):$(id -g)"
+USER 77:88
+RUN echo "$(id -u):$(id -G) $HOME"
+USER 99
+RUN echo "$(id -u):$(id -g)"
+END
+    build
+    is "$(printed)" '/srv 0:0 /root hello  world
+1001:1002 2000 /home/web
+1001:2000
+1001:1002
+77:88 /
+99:0'
+}
+
+@test "a USER the image does not know is an error" {
+    dockerfile <<'END'
+FROM busybox
+USER nobody-there
+RUN true
+END
+    build_fails 125
+    contains "$stderr" "Dockerfile:3"
+    contains "$stderr" "nobody-there"
+}
+
+@test "a working directory that is gone is made again, for the user" {
+    dockerfile <<'END'
+FROM busybox
+WORKDIR /gone
+RUN cd / && rmdir /gone
+USER 5:6
+RUN stat -c '%u:%g %a' .
+END
+    build
+    is "$(printed)" "5:6 755"
+}
+
+# ---- the sandbox ----
+
+@test "standard input is empty, nothing is a terminal, no descriptor leaks" {
+    dockerfile <<'END'
+FROM busybox
+RUN cat; ls /proc/self/fd | xargs; ! test -t 0 && ! test -t 1 && ! test -t 2 && echo no terminal; umask
+END
+    build 5< /etc/passwd <<< "not for RUN"
+    # 3 is the directory that ls reads
+    is "$(printed)" $'0 1 2 3\nno terminal\n0022'
+}
+
+@test "the command is process 1 and sees no other" {
+    dockerfile <<'END'
+FROM busybox
+RUN cat /proc/1/comm; hostname; ! kill -0 2 2>/dev/null
+RUN kill -9 $$; echo still here
+RUN (sleep 1000 &) ; echo does not wait
+END
+    SECONDS=0
+    build
+    [ "$SECONDS" -lt 100 ]
+    is "$(printed)" $'sh\nbuildsandbox\nstill here\ndoes not wait'
+}
+
+@test "capabilities are Docker's fourteen; --cap-drop and --cap-add change them" {
+    dockerfile <<'END'
+FROM busybox
+RUN grep CapEff /proc/self/status; grep -E 'Seccomp:|NoNewPrivs:' /proc/self/status
+USER 1000
+RUN grep -E 'CapEff|CapBnd' /proc/self/status
+END
+    build
+    is "$(printed | tr '\t' ' ')" 'CapEff: 00000000a80425fb
+NoNewPrivs: 0
+Seccomp: 2
+CapEff: 0000000000000000
+CapBnd: 00000000a80425fb'
+    build --cap-drop all --cap-add chown --cap-add CAP_KILL
+    contains "$(printed | tr '\t' ' ')" "CapEff: 0000000000000021"
+}
+
+@test "--security-opt: no-new-privileges, seccomp=unconfined; another one is an error" {
+    dockerfile <<'END'
+FROM busybox
+RUN grep -E 'Seccomp:|NoNewPrivs:' /proc/self/status
+END
+    build --security-opt no-new-privileges --security-opt seccomp=unconfined
+    is "$(printed | tr '\t' ' ')" $'NoNewPrivs: 1\nSeccomp: 0'
+    run_bud 125 build --security-opt nonsense=1 .
+    contains "$stderr" "nonsense=1"
+}
+
+@test "devices, masked and read-only paths" {
+    dockerfile <<'END'
+FROM busybox
+RUN ls /dev | grep -v core | sort | xargs; \
+    ! touch /sys/x 2>/dev/null && ! sh -c 'echo 1 > /proc/sys/kernel/hostname' 2>/dev/null && echo read-only; \
+    cat /proc/timer_list 2>/dev/null | wc -c; \
+    ! sh -c 'echo x >> /etc/resolv.conf' 2>/dev/null && echo kept; \
+    echo x > /run/x; echo x > /dev/shm/x
+END
+    dockerfile <<< "$(sed 's#echo x > /run/x#mkdir -p /run; &#' Dockerfile)"
+    build
+    is "$(printed)" 'fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero
+read-only
+0
+kept'
+    # what was mounted is not in the image, what was written beside it is
+    is "$(entries run)" $'run d 755 0:0\nrun/x f 644 0:0'
+    run ! has_file etc/resolv.conf
+    run ! has_file proc
+    run ! has_file sys
+    run ! has_file dev
+}
+
+@test "/etc/hosts of the image is hidden during RUN, and kept" {
+    dockerfile <<'END'
+FROM busybox
+COPY <<EOF /etc/hosts
+10.0.0.1 mine
+EOF
+RUN grep -c mine /etc/hosts || true
+END
+    build
+    is "$(printed)" 0
+    is "$(contents etc/hosts)" "10.0.0.1 mine"
+}
+
+# ---- options ----
+
+@test "--network none has the loopback only, host that of the machine" {
+    dockerfile <<'END'
+FROM busybox
+RUN ls /sys/class/net | xargs; readlink /proc/self/ns/net
+END
+    build --network none
+    is "$(printed | head -n 1)" lo
+    build --network host
+    is "$(printed | tail -n 1)" "$(readlink /proc/self/ns/net)"
+}
+
+@test "RUN --network counts more than the option" {
+    dockerfile <<'END'
+FROM busybox
+RUN --network=none ls /sys/class/net | xargs
+END
+    build --network host
+    is "$(printed)" lo
+}
+
+@test "--add-host names an address" {
+    dockerfile <<'END'
+FROM busybox
+RUN grep example /etc/hosts
+END
+    build --add-host db.example:10.1.2.3 --add-host six.example:::1
+    is "$(printed | tr -s '\t ' ' ')" $'10.1.2.3 db.example\n::1 six.example'
+}
+
+@test "--ulimit sets a limit" {
+    dockerfile <<'END'
+FROM busybox
+RUN ulimit -Sn; ulimit -Hn
+END
+    build --ulimit nofile=100:200
+    is "$(printed)" $'100\n200'
+}
+
+@test "--volume mounts a directory of this machine, and leaves no trace in the image" {
+    mkdir "$BATS_TEST_TMPDIR/shared" && echo here > "$BATS_TEST_TMPDIR/shared/file"
+    dockerfile <<'END'
+FROM busybox
+RUN cat /mnt/shared/file; touch /mnt/shared/new || echo read-only
+END
+    build -v "$BATS_TEST_TMPDIR/shared:/mnt/shared:ro"
+    contains "$(printed)" here
+    contains "$(printed)" read-only
+    [ ! -e "$BATS_TEST_TMPDIR/shared/new" ]
+    build -v "$BATS_TEST_TMPDIR/shared:/mnt/shared" --no-cache
+    [ -e "$BATS_TEST_TMPDIR/shared/new" ]
+    run ! has_file mnt
+}
+
+@test "--runtime: another one, and one that is not there" {
+    dockerfile <<'END'
+FROM busybox
+RUN echo hello
+END
+    build --runtime "$(command -v runc)"
+    run_bud 125 build --no-cache --runtime /no/such/runtime .
+    contains "$stderr" "the runtime /no/such/runtime is not installed"
+    contains "$stderr" "hint: "
+}
+
+@test "VOLUME keeps what RUN and COPY write below it" {
+    dockerfile <<'END'
+FROM busybox
+VOLUME /data
+RUN mkdir /data && echo kept > /data/run
+COPY Dockerfile /data/copy
+END
+    build
+    is "$(entries data)" $'data d 755 0:0\ndata/copy f 644 0:0\ndata/run f 644 0:0'
+}
+
+@test "RUN --mount: bind, tmpfs, cache" {
+    mkdir src && echo source > src/file
+    dockerfile <<'END'
+FROM busybox AS other
+RUN echo other > /file
+FROM busybox
+RUN --mount=type=bind,source=src,target=/src cat /src/file && ! touch /src/x 2>/dev/null
+RUN --mount=from=other,target=/other cat /other/file
+RUN --mount=type=tmpfs,target=/scratch touch /scratch/x && stat -c %a /scratch
+RUN --mount=type=cache,target=/cache cat /cache/count 2>/dev/null; echo counted >> /cache/count
+END
+    build
+    contains "$stderr" "] source"
+    contains "$stderr" "] other"
+    contains "$stderr" "] 1777"
+    build --no-cache
+    contains "$stderr" "] counted"
+    run ! has_file src
+    run ! has_file cache
+    run ! has_file scratch
+}
+
+# ---- changes of the file system ----
+
+@test "removed, replaced and linked files end up in the layer as they are" {
+    dockerfile <<'END'
+FROM busybox
+RUN mkdir -p /d/sub && echo 1 > /d/one && echo 2 > /d/sub/two && echo 3 > /f && ln /f /g && ln -s f /s
+RUN rm /d/one && rm -r /d/sub && mkdir /d/sub && echo new > /d/sub/three && rm /f && mkfifo /f && chown -h 4:5 /s
+END
+    build
+    is "$(entries d f g s)" 'd d 755 0:0
+d/sub d 755 0:0
+d/sub/three f 644 0:0
+f p 644 0:0
+g f 644 0:0
+s l 4:5 -> f'
+    # and so does a RUN on top of the image
+    build -f - <<< $'FROM image\nRUN rm -r /d && echo file > /d; cat /d /g; test -p /f && echo fifo'
+    is "$(printed)" $'file\n3\nfifo'
+}
+
+@test "an interrupted build ends its container and leaves nothing" {
+    dockerfile <<'END'
+FROM busybox
+RUN echo started; sleep 1000
+END
+    "$BUD" "${STORAGE[@]}" build -t broken . > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/log" 3>&- &
+    local pid=$! i
+    for i in $(seq 200); do
+        grep -q started "$BATS_TEST_TMPDIR/log" && break
+        sleep 0.05
+    done
+    kill -INT "$pid"
+    local status=0
+    wait "$pid" || status=$?
+    is "$status" 130
+    run ! grep -q "$STORE" /proc/mounts
+    is "$(find "$STORE/root/bud/builds" "$STORE/run/bud" -mindepth 1 2>/dev/null)" ""
+    run_bud 0 images -q
+    is "$output" "${BUSYBOX:0:12}"
+    run_bud 0 info --check
+}
