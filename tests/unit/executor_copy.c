@@ -162,9 +162,8 @@ static void names_that_lead_elsewhere_are_refused(void **state) {
     struct place *place = *state;
     make_file(place->source, "f", "1");
     struct selection_entry entry = entry_of(place->source, "f", "f");
-    const struct str paths[] = { STR(""),       STR("."),    STR(".."),   STR("a/.."),
-                                 STR("../f"),   STR("a//f"), STR("./f"),  STR("f/"),
-                                 STR("a/../f"), STR("f\0g"), STR("..//f") };
+    const struct str paths[] = { STR(""),    STR("."),  STR(".."),     STR("a/.."), STR("../f"),
+                                 STR("./f"), STR("f/"), STR("a/../f"), STR("f\0g"), STR("..//f") };
     for (size_t i = 0; i < COUNT(paths); i++) {
         _cleanup_error_ struct error error = ERROR_INIT;
         assert_int_equal(copy_entry(&place->copy, paths[i], &entry, &error), -1);
