@@ -12,6 +12,8 @@ struct commit {
     const struct work *work;
     const struct outcomes *outcomes;
     const struct hashing *hashing;
+    struct layer_list
+        existing; /* the store's layers now: others may have published since the build began */
     struct arena *arena;
     const char *base_layer;        /* top of what exists in the store already; NULL: nothing */
     struct manifest_layer *layers; /* all, lowest first */
@@ -32,7 +34,11 @@ static void add_layer(struct commit *commit, const struct digest *diff_id, uint6
 static int add_existing(struct commit *commit, struct str top, struct error *error) {
     const struct layer **chain = NULL;
     size_t count = 0;
-    if (layer_chain(&commit->outcomes->layers, top, commit->arena, &chain, &count, error) < 0) {
+    if (layer_find(&commit->existing, top) == NULL) {
+        return error_set(error, ERROR_CHANGED, "layer %.12s was removed while it was being used",
+                         top.data);
+    }
+    if (layer_chain(&commit->existing, top, commit->arena, &chain, &count, error) < 0) {
         return -1;
     }
     for (size_t i = count; i-- > 0;) {
@@ -86,7 +92,7 @@ static int collect_layers(struct commit *commit, const struct step *step, struct
 }
 
 static size_t most_layers(const struct commit *commit) {
-    return commit->outcomes->layers.count + commit->work->plan->step_count + 1;
+    return commit->existing.count + commit->work->plan->step_count + 1;
 }
 
 /* Readers find the layer of a snapshot by this mapping once its directory has moved. */
@@ -251,6 +257,9 @@ int commit_image(const struct work *work, const struct outcomes *outcomes,
         .arena = &arena,
         .now = time_now(),
     };
+    if (layer_list_read(work->store, &arena, &commit.existing, error) < 0) {
+        return -1;
+    }
     commit.layers = arena_array(&arena, most_layers(&commit), sizeof(struct manifest_layer));
     commit.drafts = arena_array(&arena, most_layers(&commit), sizeof(struct layer_draft));
     image_config_copy(&commit.config, &work->plan->image->image.config, &arena);

@@ -214,12 +214,40 @@ static int keep_hit(struct scheduler *scheduler, struct task *task, struct attem
     return 0;
 }
 
+/* Somebody else, another build or another step of this one, may have recorded the same step meanwhile: the first result
+ * stays, so that what others built upon it goes on holding. Ours is dropped then. */
+static bool adopt_earlier(struct scheduler *scheduler, struct task *task, struct attempt *attempt) {
+    const struct work *work = scheduler->work;
+    const struct step *step = task->step;
+    struct cache_record record;
+    const char *path = NULL;
+    const char *layer = NULL;
+    if (scheduler->plan->is_cache_unused ||
+        !cache_lookup(work->cache, &step->key, &attempt->arena, &record) ||
+        !str_equal(record.parent, outcomes_result(scheduler->outcomes, step->parent))) {
+        return false;
+    }
+    const char *id = str_dup(&attempt->arena, record.result);
+    if (snapshot_locate(work->store, work->cache, id, &attempt->arena, &path, &layer, NULL) < 0) {
+        return false;
+    }
+    pthread_mutex_lock(&scheduler->lock);
+    keep_outcome(scheduler, task, id, path, layer, record.created);
+    scheduler->result->run++;
+    pthread_mutex_unlock(&scheduler->lock);
+    return true;
+}
+
 /* Records the finished snapshot; from here on it is permanent. */
 static int keep_result(struct scheduler *scheduler, struct task *task, struct attempt *attempt,
                        uint64_t duration, struct error *error) {
     struct step *step = task->step;
     int64_t created = time_now();
-    if (scheduler->options->is_recording && step->has_key) {
+    bool is_recorded = scheduler->options->is_recording && step->has_key;
+    if (is_recorded && adopt_earlier(scheduler, task, attempt)) {
+        return 0;
+    }
+    if (is_recorded) {
         struct cache_record record = {
             .key = step->key,
             .kind = CACHE_SNAPSHOT,
@@ -239,7 +267,7 @@ static int keep_result(struct scheduler *scheduler, struct task *task, struct at
     const char *path = arena_printf(&attempt->arena, "%s/diff", attempt->snapshot.directory);
     pthread_mutex_lock(&scheduler->lock);
     keep_outcome(scheduler, task, attempt->snapshot.id, path, NULL, created);
-    if (scheduler->options->is_recording && step->has_key) {
+    if (is_recorded) {
         vec_push(&scheduler->keys, step->key);
     } else {
         vec_push(&scheduler->unrecorded, scheduler->outcomes->items[step->id].snapshot);
