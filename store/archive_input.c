@@ -171,7 +171,8 @@ static int read_gzip(struct archive_input *input, const void **block, size_t *le
         int status = inflate(gzip, Z_NO_FLUSH);
         if (status == Z_STREAM_END) {
             input->is_in_member = false;
-        } else if (status != Z_OK && status != Z_BUF_ERROR) {
+        } else if (status != Z_OK && status != Z_BUF_ERROR && gzip->avail_out == BLOCK_SIZE) {
+            /* Bytes from before the damage come first: they tell whether it is an archive. */
             return damaged(input, gzip->msg ? gzip->msg : "bad gzip data", error);
         }
         *len = BLOCK_SIZE - gzip->avail_out;
