@@ -3,9 +3,6 @@
 #include "base/fs.h"
 #include "store/build.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define CGROUPS "/sys/fs/cgroup"
@@ -37,20 +34,15 @@ void runtime_remove_cgroups(const char *container) {
 
 void runtime_sweep(const struct store *store) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
-    struct str *builds;
+    struct str *dead;
     struct str *containers;
-    _cleanup_fd_ int directory =
-        open(arena_printf(&arena, "%s/bud", store->run_root), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0) {
+    size_t dead_count;
+    if (build_list_dead(store, &arena, &dead, &dead_count, NULL) < 0) {
         return;
     }
-    size_t build_count = names_in(directory, ".", &arena, &builds);
-    for (size_t i = 0; i < build_count; i++) {
-        if (builds[i].len != BUILD_ID_LEN || build_is_alive(store, builds[i].data)) {
-            continue;
-        }
-        const char *state = arena_printf(&arena, "%s/runc", builds[i].data);
-        size_t count = names_in(directory, state, &arena, &containers);
+    for (size_t i = 0; i < dead_count; i++) {
+        const char *state = arena_printf(&arena, "%s/bud/%s/runc", store->run_root, dead[i].data);
+        size_t count = names_in(AT_FDCWD, state, &arena, &containers);
         for (size_t j = 0; j < count; j++) {
             if (str_has_prefix(containers[j], STR("bud-"))) {
                 runtime_remove_cgroups(containers[j].data);

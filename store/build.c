@@ -66,44 +66,36 @@ int build_census(const struct store *store, struct lock *registry, size_t *count
     return 0;
 }
 
-/* RUNROOT/bud/ID of builds that are gone: plain directories, their mounts died with the private namespace. */
-static void sweep_run_directories(const struct store *store) {
-    _cleanup_arena_ struct arena arena = ARENA_INIT;
-    const char *path = arena_printf(&arena, "%s/bud", store->run_root);
-    _cleanup_fd_ int directory = fs_open(path, O_RDONLY | O_DIRECTORY, 0, NULL);
-    _cleanup_error_ struct error error = ERROR_INIT;
-    struct str *names;
-    size_t count;
-
-    if (directory < 0 || fs_list(directory, &arena, &names, &count, NULL) < 0) {
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (is_build_id(names[i]) && !build_is_alive(store, names[i].data) &&
-            fs_remove_tree(directory, names[i].data, &error) < 0) {
-            log_warn("cannot remove %s/%s, which a dead build left: %s", path, names[i].data,
-                     error.message);
-        }
-    }
-}
-
-/* The builds whose file is there but not locked. */
-static int list_dead(const struct store *store, struct arena *arena, struct str **names,
-                     size_t *count, struct error *error) {
+int build_list_dead(const struct store *store, struct arena *arena, struct str **ids, size_t *count,
+                    struct error *error) {
     _cleanup_lock_ struct lock registry = LOCK_INIT;
     size_t files;
 
     *count = 0;
     if (lock_registry(store, &registry, error) < 0 ||
-        list_builds(store, arena, names, &files, error) < 0) {
+        list_builds(store, arena, ids, &files, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < files; i++) {
-        if (is_build_id((*names)[i]) && !build_is_alive(store, (*names)[i].data)) {
-            (*names)[(*count)++] = (*names)[i];
+        if (is_build_id((*ids)[i]) && !build_is_alive(store, (*ids)[i].data)) {
+            (*ids)[(*count)++] = (*ids)[i];
         }
     }
     return 0;
+}
+
+/* RUNROOT/bud/ID of dead builds: plain directories, their mounts died with the private namespace. Only those of this
+ * root's builds: several roots may share one run root, and of a build in another root nobody here can tell whether it
+ * is alive. */
+static void sweep_run_directories(const struct store *store, const struct str *dead, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        _cleanup_error_ struct error error = ERROR_INIT;
+        _cleanup_free_ char *path = xasprintf("%s/bud/%s", store->run_root, dead[i].data);
+
+        if (fs_remove_tree(AT_FDCWD, path, &error) < 0) {
+            log_warn("cannot remove %s, which a dead build left: %s", path, error.message);
+        }
+    }
 }
 
 /* The dead builds' files go last: as long as one is there, the rest is looked for again. */
@@ -112,13 +104,13 @@ static int sweep(const struct store *store, struct error *error) {
     struct str *dead = NULL;
     size_t count;
 
-    if (list_dead(store, &arena, &dead, &count, error) < 0) {
+    if (build_list_dead(store, &arena, &dead, &count, error) < 0) {
         return -1;
     }
     if (container_sweep(store, error) < 0) {
         return error_wrap(error, "cannot remove the container rows of dead builds");
     }
-    sweep_run_directories(store);
+    sweep_run_directories(store, dead, count);
     if (count > 0 && debris_sweep(store, error) < 0) {
         return error_wrap(error, "cannot remove what dead builds left");
     }

@@ -22,7 +22,10 @@ void build_end(const struct store *store, struct build *build);
 /* Keeps builds from beginning and ending until REGISTRY is released, and counts those alive. */
 int build_census(const struct store *store, struct lock *registry, size_t *count,
                  struct error *error);
-/* Is the build with this ID alive? */
+/* The IDs, in ARENA, of this root's builds that died and whose traces nobody has removed yet. */
+int build_list_dead(const struct store *store, struct arena *arena, struct str **ids, size_t *count,
+                    struct error *error);
+/* Is the build with this ID alive? Says nothing of builds in other roots, which may share the run root. */
 bool build_is_alive(const struct store *store, const char *id);
 
 #endif

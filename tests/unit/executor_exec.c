@@ -736,8 +736,9 @@ static void test_sweep(void **state) {
         return;
     }
     assert_int_equal(shell("mkdir -p %s/bud/aaaaaaaaaaaaaaaa/runc/bud-aaaaaaaaaaaaaaaa-0 "
-                           "%s/bud/aaaaaaaaaaaaaaaa/runc/other %s/bud/%s/runc/bud-%s-9",
-                           run, run, run, alive, alive),
+                           "%s/bud/aaaaaaaaaaaaaaaa/runc/other %s/bud/%s/runc/bud-%s-9 && "
+                           "touch %s/bud/builds/aaaaaaaaaaaaaaaa",
+                           run, run, run, alive, alive, fixture->store->root),
                      0);
     runtime_sweep(fixture->store);
     assert_int_not_equal(shell("test -d %s/bud-aaaaaaaaaaaaaaaa-0", parent), 0);

@@ -391,6 +391,26 @@ static void test_dead_builds_are_swept(void **state) {
     close(ready[1]);
 }
 
+/* `--root` alone leaves the run root where it was. */
+static void test_builds_of_roots_that_share_a_run_root_leave_each_other_alone(void **state) {
+    struct fixture *fixture = *state;
+    struct store_options options = { .root = fixture_path(fixture, "other"),
+                                     .run_root = fixture->run_root,
+                                     .driver = "overlay" };
+    _cleanup_error_ struct error error = ERROR_INIT;
+    struct store *other;
+    struct build *ours, *theirs;
+
+    assert_ok(store_open(&options, STORE_WRITE, &other, &error), &error);
+    assert_ok(build_begin(fixture->store, &ours, &error), &error);
+    assert_ok(build_begin(other, &theirs, &error), &error);
+    assert_int_equal(0, access(ours->run_directory, F_OK));
+    build_end(other, theirs);
+    assert_int_equal(0, access(ours->run_directory, F_OK));
+    build_end(fixture->store, ours);
+    store_close(other);
+}
+
 static int add_images(struct fixture *fixture, int writer) {
     for (int i = 0; i < 8; i++) {
         char *snapshot = arena_printf(&fixture->arena, "w%dn%d", writer, i);
@@ -535,6 +555,7 @@ int main(void) {
         OVERLAY_TEST(test_protected_images_stay),
         OVERLAY_TEST(test_foreign_containers_protect_too),
         OVERLAY_TEST(test_dead_builds_are_swept),
+        OVERLAY_TEST(test_builds_of_roots_that_share_a_run_root_leave_each_other_alone),
         OVERLAY_TEST(test_writers_at_once_lose_nothing),
         OVERLAY_TEST(test_more_lowers_than_mount_are_refused),
         OVERLAY_TEST(test_findings_name_what_is_wrong),
