@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define BLOB_SIZE_LIMIT ((size_t)64 << 20)
 
@@ -58,7 +59,14 @@ int image_files_prepare(const struct image_files *files, bool *is_made, struct e
     }
     for (size_t i = 0; *is_made && i < IMAGE_FILE_COUNT; i++) {
         if (write_file(files, &files->items[i], FS_NO_SYNC, error) < 0) {
-            return -1;
+            if (access(files->directory, F_OK) == 0) {
+                return -1;
+            }
+            /* Swept as debris, since no row names it yet: image_files_finish() makes it again. */
+            if (error) {
+                error_clear(error);
+            }
+            return 0;
         }
     }
     return 0;
