@@ -23,7 +23,8 @@ static int lock_file_descriptor(int fd, enum lock_mode mode, bool is_try) {
     return result;
 }
 
-/* A reader needs no write permission, and should not create what is not there to be read. -1 with errno. */
+/* A reader needs no write permission; only where there is no lock file yet does it make one, to lock out a first writer.
+ * -1 with errno. */
 static int open_lock_file(const char *path, enum lock_mode mode) {
     int fd;
 
