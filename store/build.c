@@ -114,7 +114,7 @@ static int sweep(const struct store *store, struct error *error) {
     if (count > 0 && debris_sweep(store, error) < 0) {
         return error_wrap(error, "cannot remove what dead builds left");
     }
-    layer_dir_empty_trash(store);
+    layer_dir_empty_trash(store, 1);
     for (size_t i = 0; i < count; i++) {
         const char *path = arena_printf(&arena, "bud/builds/%s", dead[i].data);
 

@@ -211,7 +211,7 @@ static void check_names(struct check *check) {
 
 static int check_layers(struct check *check, bool is_deep, struct error *error) {
     FOR_EACH_ROW(&check->tables[TABLE_LAYERS], i, row) {
-        if (json_is_true(json_object_get(json_object_get(row, "flags"), "incomplete"))) {
+        if (row_is_incomplete(row)) {
             check_finding(check, "I7", "layer %s is flagged incomplete", row_text(row, "id"));
             continue;
         }

@@ -82,6 +82,11 @@ static int check_chain(const struct store *store, const struct transaction *work
         if (refuse_composefs(store, id, error) < 0) {
             return -1;
         }
+        /* We hold the lock, so nobody is at work on it: whoever was has died. */
+        if (row_is_incomplete(row)) {
+            error_set(error, ERROR_CHANGED, "the layer %s was left half made or half removed", id);
+            return error_hint(error, "build again, or pull the image it belongs to again");
+        }
         if (!row) {
             return 0;
         }
@@ -289,7 +294,7 @@ static int remove_rows(const struct store *store, const char *build, struct erro
 int container_release(const struct store *store, const struct build *build, struct error *error) {
     int result = remove_rows(store, build->id, error);
 
-    layer_dir_empty_trash(store);
+    layer_dir_empty_trash(store, 1);
     return result;
 }
 

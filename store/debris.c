@@ -58,7 +58,7 @@ static int sweep_incomplete(struct sweep *work, struct error *error) {
     for (size_t i = json_array_size(work->layers.rows); i-- > 0;) {
         const json_t *row = json_array_get(work->layers.rows, i);
 
-        if (!json_is_true(json_object_get(json_object_get(row, "flags"), "incomplete"))) {
+        if (!row_is_incomplete(row)) {
             continue;
         }
         if (layer_dir_discard(work->store, row_text(row, "id"), error) < 0) {

@@ -336,6 +336,6 @@ int image_remove(const struct store *store, const char *id, const char *name,
     result = remove_locked(&work, id, name, removal, error);
     removal_end(&work);
     work = (struct removal)REMOVAL_INIT;
-    layer_dir_empty_trash(store);
+    layer_dir_empty_trash(store, 0);
     return result;
 }

@@ -30,11 +30,6 @@ static int layer_compare(const void *a, const void *b) {
     return str_compare(((const struct layer *)a)->id, ((const struct layer *)b)->id);
 }
 
-/* Its maker died half-way, or is going to delete it: not a layer yet, or no more. */
-static bool is_incomplete(const json_t *row) {
-    return json_is_true(json_object_get(json_object_get(row, "flags"), "incomplete"));
-}
-
 /* Appends the rows of one root. A layer that is in several stores is used from the first, which is our own. */
 static int add_root(const struct store *store, const char *root, struct arena *arena,
                     struct map *seen, struct layer_list *list, struct error *error) {
@@ -52,7 +47,7 @@ static int add_root(const struct store *store, const char *root, struct arena *a
     }
     list->items = items;
     FOR_EACH_ROW(&table, i, row) {
-        if (!is_incomplete(row) && !map_has(seen, str_of(row_text(row, "id")))) {
+        if (!row_is_incomplete(row) && !map_has(seen, str_of(row_text(row, "id")))) {
             struct layer *layer = &list->items[list->count++];
 
             layer_from_row(store, root, row, arena, layer);

@@ -68,6 +68,7 @@ const char *layer_dir_root(const struct store *store, const char *id) {
     return NULL;
 }
 
+/* TEXT is followed by a byte that is no digit of base32. */
 static bool is_link(struct str text) {
     return text.len == LINK_LENGTH && strspn(text.data, BASE32) == LINK_LENGTH;
 }
@@ -93,8 +94,7 @@ static int check_lower(const char *path, struct str lower, size_t *count, struct
     struct str one;
 
     while (str_split(&lower, ':', &one)) {
-        if (!str_has_prefix(one, STR("l/")) ||
-            !is_link(str_of(strndupa(one.data + 2, one.len - 2)))) {
+        if (!str_has_prefix(one, STR("l/")) || !is_link(str_from(one, 2))) {
             error_set(error, ERROR_CORRUPT, "%s names `%.*s`, which is not a link of a layer", path,
                       STR_ARG(one));
             return error_hint(error, "remove the image the layer belongs to and make it again");
@@ -324,15 +324,14 @@ int layer_dir_discard_debris(const struct store *store, const char *id, struct e
     return discard(store, id, DEBRIS_PREFIX, error);
 }
 
-/* Is there no build but, perhaps, our own? */
-static bool is_alone(const struct store *store) {
+static bool is_alone(const struct store *store, size_t own_builds) {
     _cleanup_lock_ struct lock registry = LOCK_INIT;
     size_t alive = 0;
 
-    return build_census(store, &registry, &alive, NULL) == 0 && alive <= 1;
+    return build_census(store, &registry, &alive, NULL) == 0 && alive <= own_builds;
 }
 
-void layer_dir_empty_trash(const struct store *store) {
+void layer_dir_empty_trash(const struct store *store, size_t own_builds) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
     _cleanup_error_ struct error error = ERROR_INIT;
     _cleanup_fd_ int directory =
@@ -344,10 +343,11 @@ void layer_dir_empty_trash(const struct store *store) {
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        if (str_has_prefix(names[i], STR(DEBRIS_PREFIX)) && !is_alone(store)) {
+        if (str_has_prefix(names[i], STR(DEBRIS_PREFIX)) && !is_alone(store, own_builds)) {
             continue;
         }
-        if (fs_remove_tree(directory, names[i].data, &error) < 0) {
+        /* Somebody else may be emptying it, too. */
+        if (fs_remove_tree(directory, names[i].data, &error) < 0 && error.code != ERROR_CHANGED) {
             log_warn("cannot empty %s/bud/trash: %s", store->root, error.message);
             return;
         }

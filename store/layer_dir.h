@@ -41,8 +41,9 @@ int layer_dir_discard(const struct store *store, const char *id, struct error *e
 /* The same for a directory no row names. A build may have found it there, as the contents of a snapshot whose
  * publishing died, and be using it: it is not deleted before all present builds have ended. */
 int layer_dir_discard_debris(const struct store *store, const char *id, struct error *error);
-/* Deletes what was discarded, by whomever. Needs no lock. Failures are only logged: the next sweep tries again. */
-void layer_dir_empty_trash(const struct store *store);
+/* Deletes what was discarded, by whomever. OWN_BUILDS of the builds alive are the caller's (0 or 1): others may be using
+ * debris, which stays then. Needs no lock. Failures are only logged: the next sweep tries again. */
+void layer_dir_empty_trash(const struct store *store, size_t own_builds);
 /* Moves PATH (below the root) to the trash; falls back to deleting it when it is on another mount. */
 int layer_dir_trash(const struct store *store, const char *path, struct error *error);
 

@@ -120,7 +120,7 @@ static bool has_layer_row(const struct publication *work, const char *id) {
 static int drop_incomplete(struct publication *work, const char *id, struct error *error) {
     const json_t *row = table_find(&work->layers, id);
 
-    if (!row || !json_is_true(json_object_get(json_object_get(row, "flags"), "incomplete"))) {
+    if (!row || !row_is_incomplete(row)) {
         return 0;
     }
     table_drop(&work->layers, id);
@@ -143,8 +143,9 @@ static int vanished(struct publication *work, const char *what, const char *id, 
 static int check_drafts(struct publication *work, struct error *error) {
     const struct image_draft *draft = work->draft;
 
-    if (draft->base_layer && !(has_layer_row(work, draft->base_layer) &&
-                               layer_dir_root(work->store, draft->base_layer))) {
+    if (draft->base_layer && (!has_layer_row(work, draft->base_layer) ||
+                              row_is_incomplete(table_find(&work->layers, draft->base_layer)) ||
+                              !layer_dir_root(work->store, draft->base_layer))) {
         return vanished(work, "layer", draft->base_layer, draft->base_layer, error);
     }
     for (size_t i = 0; i < draft->layer_count; i++) {
@@ -350,13 +351,15 @@ static void take_back_layers(struct publication *work) {
             layer_dir_contents(work->store, work->store->root, place->id.text);
         _cleanup_free_ char *tar_split = tar_split_path(work, place);
 
-        if (place->is_new && !table_find(&saved, place->id.text) &&
-            access(place->contents, F_OK) < 0 && rename(contents, place->contents) == 0) {
-            if (access(tar_split, F_OK) == 0 && rename(tar_split, place->tar_split) < 0) {
-                log_debug("cannot move %s back: %s", tar_split, strerror(errno));
-            }
-            layer_dir_discard(work->store, place->id.text, NULL);
+        if (!place->is_new || table_find(&saved, place->id.text) ||
+            (access(place->contents, F_OK) < 0 && rename(contents, place->contents) < 0)) {
+            continue;
         }
+        if (access(place->tar_split, F_OK) < 0 && rename(tar_split, place->tar_split) < 0) {
+            log_debug("cannot move %s back: %s", tar_split, strerror(errno));
+        }
+        /* Also where we only got as far as making it. */
+        layer_dir_discard_debris(work->store, place->id.text, NULL);
     }
 }
 
@@ -417,6 +420,6 @@ int publish_image(const struct store *store, const struct image_draft *draft, st
     lock_release(&work.layers_lock);
     lock_release(&work.storage);
     drop_snapshots(&work);
-    layer_dir_empty_trash(store);
+    layer_dir_empty_trash(store, 1);
     return 0;
 }

@@ -32,8 +32,8 @@ struct image_draft {
 };
 
 /* On success ID is the image's. ERROR_CHANGED when the base layer or a snapshot vanished meanwhile (nothing was
- * changed then). The tar-split file of each snapshot moves along. Must be called in a mount namespace of our own,
- * see publish_detach(). */
+ * changed then). The tar-split file of each snapshot moves along. Must be called by a registered build (store/build.h),
+ * in a mount namespace of our own, see publish_detach(). */
 int publish_image(const struct store *store, const struct image_draft *draft, struct digest_hex *id,
                   struct error *error);
 /* In our own mount namespace: detaches a bind mount of ROOT/overlay on itself, so that renames from ROOT/bud into it

@@ -399,6 +399,10 @@ int64_t row_time(const json_t *row, const char *key) {
     return time_parse(str_of(row_text(row, key)), &nanoseconds) ? nanoseconds : 0;
 }
 
+bool row_is_incomplete(const json_t *row) {
+    return json_is_true(json_object_get(json_object_get(row, "flags"), "incomplete"));
+}
+
 static size_t list_position(const json_t *list, const char *text) {
     for (size_t i = 0; i < json_array_size(list); i++) {
         if (strcmp(json_string_value(json_array_get(list, i)), text) == 0) {

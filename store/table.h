@@ -54,6 +54,8 @@ void table_drop(struct table *table, const char *id);
 const char *row_text(const json_t *row, const char *key);
 const json_t *row_list(const json_t *row, const char *key);
 int64_t row_time(const json_t *row, const char *key); /* ns; 0 when absent or before 1678 */
+/* Is ROW a layer's whose maker died half-way, or that somebody is just making or removing? Not a layer then. */
+bool row_is_incomplete(const json_t *row);
 bool row_has_name(const json_t *row, const char *name);
 /* Removes NAME from `names`; true when it was there. `names` disappears with its last member. */
 bool row_remove_name(json_t *row, const char *name);

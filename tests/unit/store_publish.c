@@ -233,6 +233,63 @@ static void test_an_incomplete_layer_is_made_again(void **state) {
     assert_clean(fixture);
 }
 
+/* As a pull leaves it that was killed: part of the contents, and a row that says so. */
+static void test_nothing_is_built_upon_an_incomplete_layer(void **state) {
+    struct fixture *fixture = *state;
+    struct digest_hex id = publish_two(fixture, "1", NAME);
+    const char *layers[] = { find_image(fixture, NAME)->layer.data };
+    const char *images[] = { id.text };
+    struct layer_draft layer = fixture_snapshot(fixture, "s3", "c", "z");
+    struct image_draft draft = fixture_draft(fixture, &layer, 1, "2", NULL);
+    _cleanup_error_ struct error error = ERROR_INIT;
+    _cleanup_json_ json_t *rows = json_parse(str_of(fixture_read(fixture, LAYERS)), LAYERS, &error);
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    struct build *build;
+
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        json_t *row = json_array_get(rows, i);
+
+        if (strcmp(json_string_value(json_object_get(row, "id")), layers[0]) == 0) {
+            json_object_set_new(row, "flags", json_pack("{s:b}", "incomplete", 1));
+        }
+    }
+    json_write(&text, rows);
+    fixture_write(fixture, LAYERS, text.data);
+    assert_ok(build_begin(fixture->store, &build, &error), &error);
+    assert_int_equal(-1, container_protect(fixture->store, build, layers, images, 1, &error));
+    assert_int_equal(error.code, ERROR_CHANGED);
+    draft.base_layer = layers[0];
+    assert_int_equal(-1, publish_image(fixture->store, &draft, &id, &error));
+    assert_int_equal(error.code, ERROR_CHANGED);
+    build_end(fixture->store, build);
+}
+
+/* A build may have mounted what it found there. */
+static void test_removing_an_image_leaves_debris_to_the_builds(void **state) {
+    struct fixture *fixture = *state;
+    struct image_removal removal = { .is_forced = true, .untagged = BUF_INIT, .deleted = BUF_INIT };
+    const char *debris = "bud/trash/debris-x";
+    _cleanup_error_ struct error error = ERROR_INIT;
+    struct build *build;
+
+    for (int is_alive = 1; is_alive >= 0; is_alive--) {
+        struct digest_hex id = publish_two(fixture, is_alive ? "1" : "2", NAME);
+
+        mkdir(fixture_path(fixture, debris), 0700);
+        if (is_alive) {
+            assert_ok(build_begin(fixture->store, &build, &error), &error);
+            mkdir(fixture_path(fixture, debris), 0700);
+        }
+        assert_ok(image_remove(fixture->store, id.text, NULL, &removal, &error), &error);
+        assert_int_equal(is_alive, fixture_has(fixture, debris));
+        if (is_alive) {
+            build_end(fixture->store, build);
+        }
+    }
+    buf_free(&removal.untagged);
+    buf_free(&removal.deleted);
+}
+
 static void test_foreign_rows_and_members_survive_publishing(void **state) {
     struct fixture *fixture = *state;
     const char *row =
@@ -550,6 +607,8 @@ int main(void) {
         OVERLAY_TEST(test_a_broken_table_is_not_saved_over),
         OVERLAY_TEST(test_debris_is_replaced_and_swept),
         OVERLAY_TEST(test_an_incomplete_layer_is_made_again),
+        OVERLAY_TEST(test_nothing_is_built_upon_an_incomplete_layer),
+        OVERLAY_TEST(test_removing_an_image_leaves_debris_to_the_builds),
         OVERLAY_TEST(test_foreign_rows_and_members_survive_publishing),
         OVERLAY_TEST(test_names_are_moved_and_removed),
         OVERLAY_TEST(test_protected_images_stay),
