@@ -6,6 +6,7 @@
 #include "store/publish.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 /* The image under construction. */
 struct commit {
@@ -276,7 +277,11 @@ int commit_image(const struct work *work, const struct outcomes *outcomes,
     if (record_image(&commit, id, error) < 0) {
         return -1;
     }
-    /* Publishing has synced the file system: what the records claim is on disk now. */
+    /* Publishing layers has synced the file system; without any, the steps of other stages may not be on disk yet. What
+     * is settled is believed after the machine went down. */
+    if (commit.draft_count == 0 && key_count > 0 && syncfs(work->store->root_fd) < 0) {
+        return error_system(error, "cannot write %s through to the disk", work->store->root);
+    }
     struct digest *settled = arena_array(&arena, key_count + 1, sizeof(struct digest));
     for (size_t i = 0; i < key_count; i++) {
         settled[i] = keys[i];
