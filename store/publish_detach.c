@@ -11,7 +11,8 @@
 /* One line of /proc/self/mountinfo: ID PARENT MAJOR:MINOR ROOT MOUNTPOINT … */
 struct mount_line {
     struct str device;
-    struct str point; /* octal escapes undone, in the arena */
+    struct str root;  /* what of the file system is mounted; octal escapes undone, in the arena */
+    struct str point; /* where; the same */
 };
 
 static struct str unescape(struct arena *arena, struct str text) {
@@ -40,6 +41,7 @@ static bool read_line(struct arena *arena, struct str line, struct mount_line *o
         }
     }
     out->device = fields[2];
+    out->root = unescape(arena, fields[3]);
     out->point = unescape(arena, fields[4]);
     return true;
 }
@@ -49,12 +51,23 @@ static bool is_below(struct str path, struct str point) {
            (str_has_prefix(path, point) && (path.len == point.len || path.data[point.len] == '/'));
 }
 
-/* Is the top mount at HOME a part of the file system its parent directory ROOT is on? One of another file system is no
- * bind mount of the library's, and hides a different directory. */
-static int is_bind_mount(struct str root, struct str home, bool *out, struct error *error) {
+/* Does ON show, at HOME, the very directory it hides, which belongs to UNDER? */
+static bool is_same_directory(const struct mount_line *on, const struct mount_line *under,
+                              struct str home) {
+    struct str above = str_equal(under->root, STR("/")) ? STR_EMPTY : under->root;
+    struct str below = str_equal(under->point, STR("/")) ? home : str_from(home, under->point.len);
+
+    return str_equal(on->device, under->device) && on->root.len == above.len + below.len &&
+           str_has_prefix(on->root, above) && str_has_suffix(on->root, below);
+}
+
+/* Is the top mount at HOME its own directory once more? Any other, of another file system or another directory, is not
+ * the library's but an administrator's: what it hides is not the store. ROOT is the parent directory. */
+static int is_bound_on_itself(struct str root, struct str home, bool *out, struct error *error) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
     _cleanup_buf_ struct buf text = BUF_INIT;
-    struct str rest, line, under = STR_EMPTY, on = STR_EMPTY;
+    struct mount_line under = { STR_EMPTY, STR_EMPTY, STR_EMPTY }, on = under;
+    struct str rest, line;
     size_t longest = 0;
 
     *out = false;
@@ -69,13 +82,13 @@ static int is_bind_mount(struct str root, struct str home, bool *out, struct err
             continue;
         }
         if (str_equal(mount.point, home)) {
-            on = mount.device; /* later lines lie on top */
+            on = mount; /* later lines lie on top */
         } else if (is_below(root, mount.point) && mount.point.len >= longest) {
             longest = mount.point.len;
-            under = mount.device;
+            under = mount;
         }
     }
-    *out = on.len > 0 && str_equal(on, under);
+    *out = on.device.len > 0 && is_same_directory(&on, &under, home);
     return 0;
 }
 
@@ -86,7 +99,7 @@ int publish_detach(const struct store *store, struct error *error) {
     while (root) {
         bool is_bind;
 
-        if (is_bind_mount(str_of(root), str_of(home), &is_bind, error) < 0) {
+        if (is_bound_on_itself(str_of(root), str_of(home), &is_bind, error) < 0) {
             return -1;
         }
         if (!is_bind) {

@@ -122,6 +122,40 @@ static int publish_over_bind_mount(struct fixture *fixture, const struct image_d
     return publish_detach(fixture->store, NULL) < 0 ? 5 : 0;
 }
 
+/* 0: still there; 77: no right to try; else the step that failed. */
+static int detach_another_directory(struct fixture *fixture) {
+    const char *home = fixture_path(fixture, "overlay");
+    const char *elsewhere = fixture_path(fixture, "elsewhere");
+
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+        return 77;
+    }
+    if (mkdir(elsewhere, 0700) < 0 || mkdir(fixture_path(fixture, "elsewhere/mark"), 0700) < 0 ||
+        mount(elsewhere, home, NULL, MS_BIND, NULL) < 0) {
+        return 1;
+    }
+    if (publish_detach(fixture->store, NULL) < 0) {
+        return 2;
+    }
+    return fixture_has(fixture, "overlay/mark") ? 0 : 3;
+}
+
+/* An administrator may keep the layers in another directory, also of the same file system. */
+static void test_another_directory_bound_there_stays(void **state) {
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        _exit(detach_another_directory(*state));
+    }
+    assert_int_equal(child, waitpid(child, &status, 0));
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void test_a_bind_mount_of_the_store_is_detached(void **state) {
     struct fixture *fixture = *state;
     struct layer_draft layer = fixture_snapshot(fixture, "s1", "a", "x");
@@ -145,6 +179,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_tarball_becomes_an_image, fixture_overlay,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_a_broken_tarball_leaves_nothing, fixture_overlay,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(test_another_directory_bound_there_stays, fixture_overlay,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_a_bind_mount_of_the_store_is_detached, fixture_overlay,
                                         fixture_end),
