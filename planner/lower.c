@@ -261,9 +261,27 @@ static int lower_work_directory(struct lowering *lowering, struct error *error) 
     return 0;
 }
 
+/* To the parser NUL is a byte like others; no path, argument or variable can have one. */
+static int refuse_nul(const struct lowering *lowering, struct error *error) {
+    const struct instruction *instruction = lowering->instruction;
+    bool has_nul = str_find_byte(instruction->text, '\0') != SIZE_MAX;
+    for (size_t i = 0; i < instruction->word_count; i++) {
+        has_nul = has_nul || str_find_byte(instruction->words[i].text, '\0') != SIZE_MAX;
+    }
+    if (!has_nul) {
+        return 0;
+    }
+    error_set(error, ERROR_INPUT, "the instruction has a NUL byte");
+    error_hint(error, "remove it; a Dockerfile is UTF-8, not UTF-16");
+    return lower_error_at(lowering, instruction->span, error);
+}
+
 static int lower_instruction(struct lowering *lowering, const struct instruction *instruction,
                              struct error *error) {
     lowering->instruction = instruction;
+    if (refuse_nul(lowering, error)) {
+        return -1;
+    }
     switch (instruction->kind) {
     case INSTRUCTION_ARG:
         return lower_argument(lowering, error);

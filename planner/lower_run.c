@@ -156,6 +156,11 @@ int lower_run(struct lowering *lowering, struct error *error) {
         if (check_script_name(lowering, exec, error)) {
             return -1;
         }
+        if (str_find_byte(exec->argv.items[exec->argv.count - 1], '\0') != SIZE_MAX) {
+            error_set(error, ERROR_INPUT, "the heredoc has a NUL byte");
+            error_hint(error, "remove it: the shell takes a script without NUL only");
+            return lower_error_at(lowering, instruction->span, error);
+        }
     }
     make_environment(lowering, exec);
     exec->cwd = lower_directory(lowering);

@@ -367,8 +367,8 @@ static int unpack_hard_link(struct unpacker *unpacker, const struct item *item,
     const char *link = archive_entry_hardlink(item->entry);
     _cleanup_buf_ struct buf path = BUF_INIT;
     if (!archive_place_clean(link, &path) || path.len == 0) {
-        return bad_item(unpacker, item, "is a hard link to something outside of the archive",
-                        error);
+        bad_item(unpacker, item, "is a hard link to something outside of the archive", error);
+        return error_hint(error, "a hard link names another entry of the archive");
     }
     struct str cleaned = buf_str(&path);
     struct str base = path_base(cleaned);
@@ -389,9 +389,10 @@ static int unpack_hard_link(struct unpacker *unpacker, const struct item *item,
         result = linkat(directory, base.data, item->parent, item->base, 0);
     }
     if (result < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EPERM)) {
-        return error_set(error, ERROR_INPUT,
-                         "archive '%s': entry '%s' is a hard link to '%s', which is no file there",
-                         unpacker->name, item->shown, link);
+        error_set(error, ERROR_INPUT,
+                  "archive '%s': entry '%s' is a hard link to '%s', which is no file there",
+                  unpacker->name, item->shown, link);
+        return error_hint(error, "a hard link names another entry of the archive");
     }
     return result < 0 ? item_failed(unpacker, item, "link", error) : 0;
 }
