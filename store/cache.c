@@ -342,6 +342,7 @@ bool cache_layer_get(struct cache *cache, const char *snapshot, struct arena *ar
                      struct cache_layer *out) {
     struct str payload;
     return fetch(cache, CACHE_LAYERS, str_of(snapshot), arena, &payload) &&
+           str_has_suffix(payload, str_make(cache_file_boot(cache->file), BOOT_ID_LEN)) &&
            cache_layer_decode(payload, arena, out);
 }
 
@@ -349,6 +350,7 @@ int cache_layer_put(struct cache *cache, const char *snapshot, const struct cach
                     struct error *error) {
     _cleanup_buf_ struct buf payload = BUF_INIT;
     cache_layer_encode(&payload, layer);
+    buf_append(&payload, cache_file_boot(cache->file), BOOT_ID_LEN);
     return store_value(cache, CACHE_LAYERS, str_of(snapshot), buf_str(&payload), error);
 }
 

@@ -64,7 +64,8 @@ int cache_each(struct cache *cache, bool (*visit)(void *context, const struct ca
 /* Is snapshot ID the result of any record? */
 bool cache_has_result(struct cache *cache, struct str result);
 
-/* What is known of a snapshot as a layer (computed once): diff ID, tar size, owners. */
+/* What is known of a snapshot as a layer: diff ID, tar size, owners. Computed once in a boot: the tar-split log written
+ * with it is not on disk for sure before the snapshot is published, so after another boot it is computed again. */
 struct cache_layer {
     struct digest diff_id;
     uint64_t diff_size;

@@ -128,20 +128,45 @@ static void results_are_indexed(void **state) {
     cache_close(cache);
 }
 
-/* A record as another boot left it. */
-static int put_foreign(struct cache_file *file, MDB_txn *transaction, void *context) {
-    struct digest key = key_of(1);
-    struct buf *payload = context;
-    MDB_val wanted = { sizeof(key.bytes), key.bytes },
-            value = { CHECKSUM_SIZE + payload->len, NULL };
-    int code =
-        mdb_put(transaction, cache_file_table(file, CACHE_RECORDS), &wanted, &value, MDB_RESERVE);
+/* As another boot left it. */
+static int put_bytes(struct cache_file *file, MDB_txn *transaction, enum cache_table table,
+                     struct str key, struct buf *payload) {
+    MDB_val wanted = { key.len, (void *)key.data }, value = { CHECKSUM_SIZE + payload->len, NULL };
+    int code = mdb_put(transaction, cache_file_table(file, table), &wanted, &value, MDB_RESERVE);
     if (code) {
         return code;
     }
     cache_checksum(value.mv_data, buf_str(payload));
     memcpy((char *)value.mv_data + CHECKSUM_SIZE, payload->data, payload->len);
     return 0;
+}
+
+static int put_foreign(struct cache_file *file, MDB_txn *transaction, void *context) {
+    struct digest key = key_of(1);
+    return put_bytes(file, transaction, CACHE_RECORDS,
+                     str_make((const char *)key.bytes, sizeof(key.bytes)), context);
+}
+
+static int put_foreign_layer(struct cache_file *file, MDB_txn *transaction, void *context) {
+    return put_bytes(file, transaction, CACHE_LAYERS, STR("snap"), context);
+}
+
+/* Its tar-split log may have been lost. */
+static void layers_of_other_boots_are_digested_again(void **state) {
+    struct fixture *fixture = *state;
+    struct cache_layer layer = { .diff_id = key_of(7), .diff_size = 5 };
+    _cleanup_buf_ struct buf payload = BUF_INIT;
+    cache_layer_encode(&payload, &layer);
+    buf_append_c(&payload, "01234567-89ab-cdef-0123-456789abcdef");
+    struct cache_file *file = cache_file_open(fixture_path(fixture, "bud"), CACHE_WRITE, MAP_SIZE);
+    assert_int_equal(cache_file_write(file, put_foreign_layer, &payload, NULL), 0);
+    cache_file_close(file);
+
+    struct cache *cache = open_cache(fixture, CACHE_WRITE);
+    assert_false(cache_layer_get(cache, "snap", &fixture->arena, &layer));
+    assert_int_equal(cache_layer_put(cache, "snap", &layer, NULL), 0);
+    assert_true(cache_layer_get(cache, "snap", &fixture->arena, &layer));
+    cache_close(cache);
 }
 
 static void other_boots_are_not_believed(void **state) {
@@ -584,6 +609,7 @@ int main(void) {
         TEST(records_come_back),
         TEST(results_are_indexed),
         TEST(other_boots_are_not_believed),
+        TEST(layers_of_other_boots_are_digested_again),
         TEST(settled_records_stay),
         TEST(other_tables_work),
         TEST(nothing_is_found_where_nothing_is),
