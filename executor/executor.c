@@ -85,10 +85,7 @@ static int protect(struct execution *execution, struct error *error) {
     const char **layers = NULL;
     const char **images = NULL;
     size_t count = outcomes_tops(&execution->outcomes, &execution->arena, &layers, &images);
-    if (count == 0) {
-        return 0;
-    }
-    execution->is_protected = true;
+    execution->is_protected = true; /* also without any yet: results may turn out to be layers */
     return container_protect(execution->store, execution->build, layers, images, count, error);
 }
 

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "base/vec.h"
 #include "executor/rewrite_times.h"
+#include "store/container.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -196,6 +197,15 @@ static void keep_outcome(struct scheduler *scheduler, struct task *task, const c
     }
 }
 
+/* A result that turns out to be LAYER (or NULL: none) of an image only now: nobody may remove it while the steps above
+ * run. What was found before the first step is protected already. */
+static int protect_late(const struct scheduler *scheduler, const char *layer, struct error *error) {
+    const char *image = "";
+    return layer == NULL ? 0
+                         : container_protect(scheduler->work->store, scheduler->work->build, &layer,
+                                             &image, 1, error);
+}
+
 static int keep_hit(struct scheduler *scheduler, struct task *task, struct attempt *attempt,
                     struct error *error) {
     const struct cache_record *record = &task->step->record;
@@ -204,6 +214,9 @@ static int keep_hit(struct scheduler *scheduler, struct task *task, struct attem
     const char *layer = NULL;
     if (snapshot_locate(scheduler->work->store, scheduler->work->cache, id, &attempt->arena, &path,
                         &layer, error) < 0) {
+        return -1;
+    }
+    if (protect_late(scheduler, layer, error) < 0) {
         return -1;
     }
     pthread_mutex_lock(&scheduler->lock);
@@ -228,7 +241,8 @@ static bool adopt_earlier(struct scheduler *scheduler, struct task *task, struct
         return false;
     }
     const char *id = str_dup(&attempt->arena, record.result);
-    if (snapshot_locate(work->store, work->cache, id, &attempt->arena, &path, &layer, NULL) < 0) {
+    if (snapshot_locate(work->store, work->cache, id, &attempt->arena, &path, &layer, NULL) < 0 ||
+        protect_late(scheduler, layer, NULL) < 0) {
         return false;
     }
     pthread_mutex_lock(&scheduler->lock);

@@ -117,3 +117,27 @@ END
         bud info --check
     done
 }
+
+@test "a result found late in an image is protected while steps run on it" {
+    context "$BATS_TEST_TMPDIR/app" <<'END'
+FROM busybox AS made
+ARG ROUND
+RUN echo "$ROUND" > /round; echo same > /same
+FROM busybox AS first
+COPY --from=made /same /
+FROM first
+RUN echo started; sleep 3; cat /same
+END
+    bud build -q --build-arg ROUND=1 --target first -t first "$BATS_TEST_TMPDIR/app"
+    # The COPY is decided when its source has been made anew.
+    "$BUD" "${STORAGE[@]}" build --build-arg ROUND=2 -t app "$BATS_TEST_TMPDIR/app" > "$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    pid=$!
+    for _ in $(seq 100); do
+        grep -qx started "$BATS_TEST_TMPDIR/log" && break
+        sleep 0.05
+    done
+    podman rmi first
+    wait "$pid"
+    podman run --rm --network none app cat /same
+    bud info --check
+}
