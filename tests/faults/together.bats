@@ -133,7 +133,7 @@ END
     "$BUD" "${STORAGE[@]}" build --build-arg ROUND=2 -t app "$BATS_TEST_TMPDIR/app" > "$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
     pid=$!
     for _ in $(seq 100); do
-        grep -qx started "$BATS_TEST_TMPDIR/log" && break
+        grep -q 'started$' "$BATS_TEST_TMPDIR/log" && break
         sleep 0.05
     done
     podman rmi first
