@@ -191,12 +191,14 @@ static void fill_config(struct commit *commit) {
 
 /* ---- the transaction ---- */
 
-static int record_image(struct commit *commit, const struct digest_hex *id, struct error *error) {
+static int record_image(struct commit *commit, const struct digest_hex *id,
+                        const struct digest *manifest, struct error *error) {
+    struct digest_hex digest = digest_hex(manifest);
     const struct step *image = commit->work->plan->image;
     struct cache_record record = {
         .key = image->key,
         .kind = CACHE_IMAGE,
-        .result = str_of(id->text),
+        .result = str_printf(commit->arena, "%s@sha256:%s", id->text, digest.text),
         .parent = outcomes_result(commit->outcomes, image->parent),
         .created = commit->now,
         .text = image->text,
@@ -208,13 +210,14 @@ static int record_image(struct commit *commit, const struct digest_hex *id, stru
 }
 
 static int publish(struct commit *commit, const char *const *names, struct digest_hex *id,
-                   struct error *error) {
+                   struct digest *manifest_digest, struct error *error) {
     const struct step_image *image = &commit->work->plan->image->image;
     _cleanup_buf_ struct buf config = BUF_INIT;
     _cleanup_buf_ struct buf manifest = BUF_INIT;
     image_config_write(&config, &commit->config);
     manifest_write(&manifest, image->is_docker, buf_str(&config), commit->layers,
                    commit->layer_count, &image->annotations);
+    *manifest_digest = digest_of(manifest.data, manifest.len);
     struct image_draft draft = {
         .base_layer = commit->base_layer,
         .layers = commit->drafts,
@@ -268,13 +271,14 @@ int commit_image(const struct work *work, const struct outcomes *outcomes,
         return -1;
     }
     fill_config(&commit);
-    if (publish(&commit, names, id, error) < 0) {
+    struct digest manifest;
+    if (publish(&commit, names, id, &manifest, error) < 0) {
         return -1;
     }
     if (!is_recording) {
         return 0;
     }
-    if (record_image(&commit, id, error) < 0) {
+    if (record_image(&commit, id, &manifest, error) < 0) {
         return -1;
     }
     /* Publishing layers has synced the file system; without any, the steps of other stages may not be on disk yet. What

@@ -86,7 +86,8 @@ static bool is_deferred(struct lookup *lookup, struct step *step) {
 
 /* ---- is the result there? ---- */
 
-static bool has_image(struct lookup *lookup, struct str id) {
+/* Images whose configs are the same have the same ID: only the manifest tells of another format or other annotations. */
+static bool has_image(struct lookup *lookup, struct str id, struct str manifest) {
     struct image_list own = { 0 };
     const struct image_list *images = lookup->images;
     if (!images) {
@@ -97,15 +98,18 @@ static bool has_image(struct lookup *lookup, struct str id) {
     }
     for (size_t i = 0; i < images->count; i++) {
         if (str_equal(images->items[i].id, id)) {
-            return true;
+            return str_equal(images->items[i].digest, manifest);
         }
     }
     return false;
 }
 
-static bool has_result(struct lookup *lookup, const struct cache_record *record) {
+/* Afterwards the result of an image record is the image's ID alone. */
+static bool has_result(struct lookup *lookup, struct cache_record *record) {
     if (record->kind == CACHE_IMAGE) {
-        return has_image(lookup, record->result);
+        struct str manifest = record->result;
+        str_split(&manifest, '@', &record->result);
+        return has_image(lookup, record->result, manifest);
     }
     const char *path, *layer = NULL;
     if (snapshot_locate(lookup->store, lookup->cache, str_dup(lookup->arena, record->result),
@@ -142,7 +146,9 @@ static void judge(struct lookup *lookup, struct step *step) {
     if (record.kind != kind || !str_equal(record.parent, below)) {
         miss(lookup, step, STR("the step before it was built anew"));
     } else if (!has_result(lookup, &record)) {
-        miss(lookup, step, STR("its result was removed"));
+        miss(lookup, step,
+             kind == CACHE_IMAGE ? STR("its image was removed or has another manifest now")
+                                 : STR("its result was removed"));
     } else {
         step->state = STEP_HIT;
         step->record = record;

@@ -34,7 +34,7 @@ enum cache_result { CACHE_SNAPSHOT, CACHE_IMAGE };
 struct cache_record {
     struct digest key;
     enum cache_result kind;
-    struct str result; /* snapshot ID or image ID */
+    struct str result; /* snapshot ID, or image ID@digest of its manifest */
     struct str
         parent; /* result the step was built upon (snapshot or image ID), "" for none: the record
                         * holds only while the parent step still has this result */
