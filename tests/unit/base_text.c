@@ -246,6 +246,15 @@ static void every_day_is_written_as_libc_does(void **state) {
     }
 }
 
+/* `touch -d 3000-01-01` in a context must be nothing special. */
+static void far_times_stay_different(void **state) {
+    (void)state;
+    assert_true(time_of((struct timespec){ 32503680000, 1 }) !=
+                time_of((struct timespec){ 32503680000, 2 }));
+    assert_true(time_of((struct timespec){ INT64_MAX, 0 }) !=
+                time_of((struct timespec){ INT64_MIN, 0 }));
+}
+
 /* Results of Go's path.Clean and, with the second column, of an absolute or joined path. */
 static void paths_are_cleaned_as_go_does(void **state) {
     (void)state;
@@ -334,6 +343,7 @@ int main(void) {
         cmocka_unit_test(any_bytes_become_json_strings),
         cmocka_unit_test(times_round_trip),
         cmocka_unit_test(every_day_is_written_as_libc_does),
+        cmocka_unit_test(far_times_stay_different),
         cmocka_unit_test(paths_are_cleaned_as_go_does),
         cmocka_unit_test(log_levels_have_buildahs_names),
     };
