@@ -130,6 +130,27 @@ static int sweep_tar_splits(struct sweep *work, struct error *error) {
     return 0;
 }
 
+/* Tables that were being written when their writer died, ours or another tool's; the lock is ours, so nobody is at it. */
+static int sweep_temporaries(struct sweep *work, const char *part, const char *prefix,
+                             struct error *error) {
+    const char *path = arena_printf(&work->arena, "%s-%s", work->store->driver_name, part);
+    struct str *names;
+    size_t count;
+
+    if (list(work, path, &names, &count, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *file = arena_printf(&work->arena, "%s/%s", path, names[i].data);
+
+        if (str_has_prefix(names[i], str_of(prefix)) &&
+            unlinkat(work->store->root_fd, file, 0) < 0 && errno != ENOENT) {
+            return error_system(error, "cannot remove %s/%s", work->store->root, file);
+        }
+    }
+    return 0;
+}
+
 static int sweep_images(struct sweep *work, struct error *error) {
     const char *path = arena_printf(&work->arena, "%s-images", work->store->driver_name);
     struct str *names;
@@ -162,7 +183,9 @@ int debris_sweep(const struct store *store, struct error *error) {
 
     if (sweep_begin(&work, error) < 0 || sweep_incomplete(&work, error) < 0 ||
         sweep_layers(&work, error) < 0 || sweep_links(&work, error) < 0 ||
-        sweep_tar_splits(&work, error) < 0) {
+        sweep_tar_splits(&work, error) < 0 ||
+        sweep_temporaries(&work, "layers", ".tmp-layers.json", error) < 0 ||
+        sweep_temporaries(&work, "images", ".tmp-images.json", error) < 0) {
         return -1;
     }
     return sweep_images(&work, error);

@@ -4,9 +4,9 @@
 
 #include "store/store.h"
 
-/* Takes out layer directories, links and tar-split logs that no layer row names, and image directories without a row:
- * under the exclusive locks nobody is just making them. Layers flagged incomplete are finished off, as any tool does
- * that gets the lock. */
+/* Takes out layer directories, links and tar-split logs that no layer row names, image directories without a row, and
+ * tables half written: under the exclusive locks nobody is just making them. Layers flagged incomplete are finished
+ * off, as any tool does that gets the lock. */
 int debris_sweep(const struct store *store, struct error *error);
 
 #endif

@@ -204,10 +204,14 @@ static void test_debris_is_replaced_and_swept(void **state) {
         0, symlink("../gone/diff", fixture_path(fixture, "overlay/l/AAAAAAAAAAAAAAAAAAAAAAAAAA")));
     fixture_write(fixture, arena_printf(&fixture->arena, "%s/link", home),
                   "BBBBBBBBBBBBBBBBBBBBBBBBBB");
+    fixture_write(fixture, "overlay-layers/.tmp-layers.json-abcdefgh", "[");
+    fixture_write(fixture, "overlay-images/.tmp-images.json123456", "[");
     assert_finding(fixture, "belongs to no layer");
     assert_ok(publish_image(fixture->store, &draft, &id, &error), &error);
     assert_ok(debris_sweep(fixture->store, &error), &error);
     assert_false(fixture_has(fixture, stray));
+    assert_false(fixture_has(fixture, "overlay-layers/.tmp-layers.json-abcdefgh"));
+    assert_false(fixture_has(fixture, "overlay-images/.tmp-images.json123456"));
     assert_clean(fixture);
 }
 
