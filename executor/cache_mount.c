@@ -18,7 +18,7 @@ int cache_mount_copy(const struct work *work, const struct step *step, const str
     copy.kind = STEP_FILE;
     copy.file = (struct step_file){
         .kind = FILE_COPY,
-        .selection = { .sources = &from, .source_count = 1 },
+        .selection = { .sources = &from, .source_count = 1, .is_literal = true },
         .destination = STR("/"),
     };
     if (rootfs_mount(work->store, work->build, NULL, 0, directory, &root, error) < 0) {

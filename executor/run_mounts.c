@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "base/vec.h"
+#include "executor/context.h"
 #include "executor/mount_points.h"
 
 #include <errno.h>
@@ -104,7 +105,8 @@ static int copy_context(struct run_mounts *run, const struct mount_plan *mount, 
     struct stat stat_buffer;
     const char *directory;
     if (new_directory(run, NULL, &directory, error) < 0 ||
-        cache_mount_copy(run->work, run->step, context, source, directory, error) < 0) {
+        cache_mount_copy(run->work, run->step, context, source, directory, error) < 0 ||
+        context_check(run->work, run->step, &run->step->inputs[mount->input], error) < 0) {
         return -1;
     }
     /* A file arrives under its own name, a directory as its contents. */

@@ -4,6 +4,7 @@
 #include "base/thread_pool.h"
 #include "base/time.h"
 #include "base/vec.h"
+#include "executor/context.h"
 #include "executor/rewrite_times.h"
 #include "store/container.h"
 
@@ -124,7 +125,7 @@ static void input_tree(const struct scheduler *scheduler, const struct step *ste
     };
 }
 
-/* What STEP reads from input INPUT, as content. */
+/* What STEP reads from input INPUT, which is a step, as content. */
 static int input_content(struct scheduler *scheduler, const struct step *step, size_t input,
                          struct attempt *attempt, struct digest *content, struct error *error) {
     const struct step_input *in = &step->inputs[input];
@@ -133,9 +134,6 @@ static int input_content(struct scheduler *scheduler, const struct step *step, s
     if (selection_digest(&tree, in->selection, content, NULL, NULL, error) < 0) {
         return error_at(error, scheduler->plan->dockerfile->name,
                         scheduler->plan->dockerfile->source, step->instruction->span);
-    }
-    if (in->is_context || in->step == NULL) {
-        return 0;
     }
     struct digest id = lookup_input_id(in, outcomes_result(scheduler->outcomes, in->step));
     return cache_content_put(scheduler->work->cache, &id, content, error);
@@ -157,26 +155,6 @@ static int resolve_deferred(struct scheduler *scheduler, struct step *step, stru
     int status = lookup_step(scheduler->lookup, step, contents, error);
     pthread_mutex_unlock(&scheduler->lock);
     return status;
-}
-
-/* After copying: is what the context holds still what the key says? */
-static int check_context(struct scheduler *scheduler, const struct step *step,
-                         struct attempt *attempt, struct error *error) {
-    for (size_t i = 0; i < step->input_count; i++) {
-        struct digest now;
-        if (!step->inputs[i].is_context || !step->inputs[i].has_content) {
-            continue;
-        }
-        if (input_content(scheduler, step, i, attempt, &now, error) < 0) {
-            return -1;
-        }
-        if (!digest_equal(&now, &step->inputs[i].content)) {
-            return error_set(error, ERROR_CHANGED,
-                             "files of the build context changed while %.*s was copying them",
-                             STR_ARG(step->text));
-        }
-    }
-    return 0;
 }
 
 /* ---- one step ---- */
@@ -322,8 +300,8 @@ static int run_step(struct scheduler *scheduler, struct task *task, struct attem
         }
         status = file_step_run(work, step, &attempt->root, step->input_count > 0 ? &source : NULL,
                                error);
-        if (status == 0) {
-            status = check_context(scheduler, step, attempt, error);
+        if (status == 0 && step->input_count > 0) {
+            status = context_check(work, step, &step->inputs[0], error);
         }
     }
     uint64_t duration = time_monotonic() - start;

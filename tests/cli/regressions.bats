@@ -17,3 +17,32 @@ load build_helper
     is "$(bud inspect plain | jq -r .ManifestType)" application/vnd.oci.image.manifest.v1+json
     run_bud 0 info --check
 }
+
+@test "a context that changes before a RUN binds it is noticed" {
+    mkdir in
+    echo old > in/file
+    dockerfile << 'DOCKERFILE'
+FROM busybox
+RUN touch /signal/started; while [ ! -e /signal/changed ]; do sleep 0.1; done
+RUN --mount=type=bind,source=in,target=/in cp /in/file /got
+DOCKERFILE
+    mkdir "$BATS_TEST_TMPDIR/signal"
+    (
+        while [ ! -e "$BATS_TEST_TMPDIR/signal/started" ]; do sleep 0.1; done
+        echo new > in/file
+        touch "$BATS_TEST_TMPDIR/signal/changed"
+    ) &
+    build -v "$BATS_TEST_TMPDIR/signal:/signal"
+    wait
+    echo old > in/file # the key of the first build: it must not have kept the new file for it
+    build -v "$BATS_TEST_TMPDIR/signal:/signal"
+    run_bud 0 build -q -f - . <<< $'FROM image\nRUN cat /got >&2; grep old /got'
+}
+
+@test "a bind mount of the context takes its source for a name, not for a pattern" {
+    mkdir 'a[1]' a1
+    echo right > 'a[1]/file'
+    echo wrong > a1/file
+    dockerfile <<< $'FROM busybox\nRUN --mount=type=bind,source=a[1],target=/in grep right /in/file'
+    build
+}

@@ -1,0 +1,12 @@
+/* context: the user's own directory may change while bud reads it; what was read must be what the key says. */
+#ifndef BUD_EXECUTOR_CONTEXT_H
+#define BUD_EXECUTOR_CONTEXT_H
+
+#include "executor/work.h"
+
+/* To be called after the files of STEP's INPUT were copied: does the context still hold what they were looked up with?
+ * ERROR_CHANGED with the place of the instruction when it does not. Any thread. */
+int context_check(const struct work *work, const struct step *step, const struct step_input *input,
+                  struct error *error);
+
+#endif
