@@ -72,24 +72,6 @@ struct str_list lower_shell(const struct lowering *lowering) {
     return shell;
 }
 
-struct str lower_heredoc_body(struct arena *arena, const struct ast_heredoc *heredoc) {
-    if (!heredoc->is_chomped) {
-        return heredoc->body;
-    }
-    char *out = arena_alloc(arena, heredoc->body.len + 1);
-    size_t len = 0;
-    bool is_line_start = true;
-    for (size_t i = 0; i < heredoc->body.len; i++) {
-        char c = heredoc->body.data[i];
-        if (is_line_start && c == '\t') {
-            continue;
-        }
-        is_line_start = c == '\n';
-        out[len++] = c;
-    }
-    return str_make(out, len);
-}
-
 /* ---- inputs ---- */
 
 /* One step stands for an image's file system, however often it is copied from. */

@@ -39,8 +39,6 @@ void lower_history(struct lowering *lowering, struct str created_by);
 struct str lower_directory(const struct lowering *lowering);
 /* SHELL, or its default. */
 struct str_list lower_shell(const struct lowering *lowering);
-/* The text with its body's tabs dropped when chomped (<<-). */
-struct str lower_heredoc_body(struct arena *arena, const struct ast_heredoc *heredoc);
 /* The input that --from=TEXT (len 0: the build context) names. */
 int lower_input(struct lowering *lowering, struct str text, bool is_mount, struct span span,
                 struct step_input *out, struct error *error);

@@ -1,5 +1,6 @@
 #include "base/fs.h"
 #include "base/vec.h"
+#include "parser/heredoc.h"
 #include "planner/lower.h"
 
 #include <stdlib.h>
@@ -87,7 +88,7 @@ static int lower_inline_files(struct lowering *lowering, struct step_file *file,
     file->inline_file_count = count;
     for (size_t i = 0; i < count; i++) {
         const struct ast_heredoc *heredoc = instruction->copy.inline_files[i];
-        struct str body = lower_heredoc_body(lowering->arena, heredoc);
+        struct str body = heredoc_content(heredoc, lowering->arena);
         if (heredoc->is_expanded && scope_expand_body(&lowering->scope, body, &body, error)) {
             return lower_error_at(lowering, heredoc->body_span, error);
         }

@@ -1,43 +1,9 @@
 #include "base/fs.h"
+#include "parser/heredoc.h"
 #include "planner/history.h"
 #include "planner/lower.h"
 
 #include <stdlib.h>
-
-static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f' || c == '\n';
-}
-
-/* Is TEXT, as a whole, one heredoc word: `<<EOF`, `3<<-"E F"`? Then the body is the script; with anything beside it the
- * shell gets the line and performs the redirection itself (Dockerfile reference, here-documents). */
-static bool is_single_heredoc(struct str text) {
-    size_t i = 0;
-    while (i < text.len && text.data[i] >= '0' && text.data[i] <= '9') {
-        i++;
-    }
-    if (!str_has_prefix(str_from(text, i), STR("<<"))) {
-        return false;
-    }
-    i += 2;
-    if (i < text.len && text.data[i] == '-') {
-        i++;
-    }
-    while (i < text.len && is_space(text.data[i])) {
-        i++;
-    }
-    char quote = 0;
-    for (; i < text.len; i++) {
-        char c = text.data[i];
-        if (quote) {
-            quote = c == quote ? 0 : quote;
-        } else if (c == '\'' || c == '"') {
-            quote = c;
-        } else if (is_space(c) || c == '<') {
-            return false;
-        }
-    }
-    return true;
-}
 
 /* The script of a shell-form RUN, with its heredocs. */
 static struct str shell_script(struct lowering *lowering, struct step_exec *exec) {
@@ -47,24 +13,17 @@ static struct str shell_script(struct lowering *lowering, struct step_exec *exec
     if (instruction->heredoc_count == 0) {
         return text;
     }
-    if (instruction->heredoc_count == 1 && is_single_heredoc(str_trim(text))) {
-        const struct ast_heredoc *heredoc = &instruction->heredocs[0];
-        struct str body = lower_heredoc_body(arena, heredoc);
-        if (str_has_prefix(body, STR("#!"))) {
-            exec->script = body;
-            exec->script_name = heredoc->name;
-            return str_printf(arena, "/dev/pipes/%.*s", STR_ARG(heredoc->name));
-        }
-        return body;
+    if (!heredoc_is_whole_script(instruction)) {
+        return heredoc_append_bodies(text, instruction, arena);
     }
-    _cleanup_buf_ struct buf script = BUF_INIT;
-    buf_append_str(&script, text);
-    for (size_t i = 0; i < instruction->heredoc_count; i++) {
-        buf_append_byte(&script, '\n');
-        buf_append_str(&script, instruction->heredocs[i].body);
-        buf_append_str(&script, instruction->heredocs[i].name);
+    const struct ast_heredoc *heredoc = &instruction->heredocs[0];
+    struct str body = heredoc_content(heredoc, arena);
+    if (str_has_prefix(body, STR("#!"))) {
+        exec->script = body;
+        exec->script_name = heredoc->name;
+        return str_printf(arena, "/dev/pipes/%.*s", STR_ARG(heredoc->name));
     }
-    return str_copy(arena, buf_str(&script));
+    return body;
 }
 
 static int check_script_name(const struct lowering *lowering, const struct step_exec *exec,
