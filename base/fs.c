@@ -139,24 +139,6 @@ int fs_write_all(int fd, const char *name, const void *data, size_t len, struct 
     return 0;
 }
 
-int fs_read_exactly(int fd, const char *name, void *data, size_t len, struct error *error) {
-    for (size_t done = 0; done < len;) {
-        ssize_t got = read(fd, (char *)data + done, len - done);
-        if (got < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-            return error_system(error, "cannot read %s", name);
-        }
-        if (got == 0) {
-            return error_set(error, ERROR_CORRUPT, "%s ends after %zu of %zu bytes", name, done,
-                             len);
-        }
-        done += (size_t)got;
-    }
-    return 0;
-}
-
 /* Opens the directory PATH is in; *name points at the last component in PATH. */
 static int open_parent(int directory, const char *path, const char **name, struct error *error) {
     const char *slash = strrchr(path, '/');

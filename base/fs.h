@@ -31,7 +31,6 @@ int fs_read_file(int directory, const char *path, size_t limit, struct buf *out,
 int fs_read_file_if_exists(int directory, const char *path, size_t limit, struct buf *out,
                            bool *exists, struct error *error);
 int fs_write_all(int fd, const char *name, const void *data, size_t len, struct error *error);
-int fs_read_exactly(int fd, const char *name, void *data, size_t len, struct error *error);
 
 enum fs_durability { FS_NO_SYNC, FS_SYNC };
 /* PATH is replaced in one step: temporary `.tmp-NAME` + random beside it, written, mode set, with FS_SYNC

@@ -271,27 +271,3 @@ int image_read_manifest(const struct image *image, struct buf *out, struct error
     }
     return verify_blob(out, start, image->digest, "manifest", image->directory, error);
 }
-
-int image_read_config_by_id(const struct store *store, const char *id, struct buf *out,
-                            struct error *error) {
-    _cleanup_arena_ struct arena arena = ARENA_INIT;
-    const char *root = store->root;
-    size_t next = 0;
-
-    if (!digest_is_hex_id(str_of(id))) {
-        return error_set(error, ERROR_NOT_FOUND, "`%s` is not an image ID", id);
-    }
-    for (; root; root = store->additional_roots[next++]) {
-        const char *directory =
-            arena_printf(&arena, "%s/%s-images/%s", root, store->driver_name, id);
-        _cleanup_error_ struct error own = ERROR_INIT;
-
-        if (read_verified(directory, str_of(id), "config", out, &own) == 0) {
-            return 0;
-        }
-        if (own.code != ERROR_NOT_FOUND) {
-            return error_set(error, own.code, "%s", own.message);
-        }
-    }
-    return error_set(error, ERROR_NOT_FOUND, "there is no image %s in the store", id);
-}

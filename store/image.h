@@ -31,9 +31,6 @@ int image_find(const struct image_list *list, const char *const *names, const st
 /* The config and the manifest blob, verified against their digests. */
 int image_read_config(const struct image *image, struct buf *out, struct error *error);
 int image_read_manifest(const struct image *image, struct buf *out, struct error *error);
-/* The same verified config by image ID without reading the table; ERROR_NOT_FOUND when it is not there. */
-int image_read_config_by_id(const struct store *store, const char *id, struct buf *out,
-                            struct error *error);
 
 /* NAME is moved to image ID (names and names-history). Writes nothing when it is there already. */
 int image_add_name(const struct store *store, const char *id, const char *name,

@@ -192,8 +192,3 @@ void store_close(struct store *store) {
     arena_free(&arena);
     free(store);
 }
-
-const char *store_path(const struct store *store, const char *part, struct arena *arena) {
-    return arena_printf(arena, "%s/%s%s%s", store->root, store->driver_name, part[0] ? "-" : "",
-                        part);
-}

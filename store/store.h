@@ -45,7 +45,5 @@ struct store {
 int store_open(const struct store_options *options, enum store_access access, struct store **out,
                struct error *error);
 void store_close(struct store *store);
-/* ROOT/overlay-layers and so on: PART is "", "layers", "images" or "containers". In ARENA. */
-const char *store_path(const struct store *store, const char *part, struct arena *arena);
 
 #endif

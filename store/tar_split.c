@@ -78,43 +78,14 @@ void tar_split_raw(struct tar_split *split, const void *data, size_t len) {
     buf_append(&split->pending, data, len);
 }
 
-/* Length of the UTF-8 sequence at the start of TEXT (LEN > 0), 0 when it is not one (RFC 3629: no surrogates, no
- * overlong forms, nothing above U+10FFFF). */
-static size_t utf8_sequence(const unsigned char *text, size_t len) {
-    static const struct {
-        unsigned char first, last, second_min, second_max;
-        size_t length;
-    } forms[] = {
-        { 0x00, 0x7f, 0, 0, 1 },       { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-        { 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-        { 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
-    };
-    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        if (text[0] < forms[i].first || text[0] > forms[i].last) {
-            continue;
-        }
-        if (len < forms[i].length) {
-            return 0;
-        }
-        for (size_t k = 1; k < forms[i].length; k++) {
-            unsigned char low = k == 1 ? forms[i].second_min : 0x80;
-            unsigned char high = k == 1 ? forms[i].second_max : 0xbf;
-            if (text[k] < low || text[k] > high) {
-                return 0;
-            }
-        }
-        return forms[i].length;
-    }
-    return 0;
-}
-
 static bool is_utf8(struct str text) {
-    for (size_t i = 0; i < text.len;) {
-        size_t length = utf8_sequence((const unsigned char *)text.data + i, text.len - i);
+    while (text.len > 0) {
+        uint32_t code;
+        size_t length = str_decode_utf8(text, &code);
         if (length == 0) {
             return false;
         }
-        i += length;
+        text = str_from(text, length);
     }
     return true;
 }

@@ -197,10 +197,6 @@ static void test_reading_makes_nothing(void **state) {
 
     assert_int_equal(store->root_fd, -1);
     assert_int_not_equal(0, access(fixture->root, F_OK));
-    assert_string_equal(store_path(store, "layers", &fixture->arena),
-                        arena_printf(&fixture->arena, "%s/overlay-layers", fixture->root));
-    assert_string_equal(store_path(store, "", &fixture->arena),
-                        arena_printf(&fixture->arena, "%s/overlay", fixture->root));
     store_close(store);
 }
 

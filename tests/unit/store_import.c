@@ -59,13 +59,18 @@ static void test_a_tarball_becomes_an_image(void **state) {
     _cleanup_buf_ struct buf config = BUF_INIT;
     _cleanup_buf_ struct buf report = BUF_INIT;
     _cleanup_json_ json_t *value = NULL;
+    const struct image *image;
+    struct image_list images;
     struct digest_hex id;
     size_t findings;
 
     assert_ok(
         import_image(fixture->store, tar, "t.tar", "localhost/t:latest", &options, &id, &error),
         &error);
-    assert_ok(image_read_config_by_id(fixture->store, id.text, &config, &error), &error);
+    assert_ok(image_list_read(fixture->store, &fixture->arena, &images, &error), &error);
+    assert_ok(image_find(&images, (const char *[]){ id.text, NULL }, &image, &error), &error);
+    assert_non_null(image);
+    assert_ok(image_read_config(image, &config, &error), &error);
     value = json_parse(buf_str(&config), "config", &error);
     assert_string_equal(json_string_value(json_object_get(value, "author")), options.author);
     assert_string_equal(json_string_value(json_object_get(value, "created")),
