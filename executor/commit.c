@@ -140,11 +140,20 @@ static size_t history_layers(const struct image_config *config) {
     return count;
 }
 
-/* A base image may have layers its history does not tell of; readers want one entry for each. */
+/* Entries of a base image that claim layers it does not have come first, and so does what it has without a word. */
+static void deny_layers(struct image_config *config, size_t surplus) {
+    for (size_t i = 0; i < config->history_count && surplus > 0; i++) {
+        surplus -= !config->history[i].is_empty_layer;
+        config->history[i].is_empty_layer = true;
+    }
+}
+
+/* Readers want one entry for each layer, and no other that claims one; base images keep to it or not. */
 static void explain_layers(struct commit *commit) {
     struct image_config *config = &commit->config;
     size_t told = history_layers(config);
     if (told >= commit->layer_count) {
+        deny_layers(config, told - commit->layer_count);
         return;
     }
     size_t missing = commit->layer_count - told;

@@ -25,7 +25,8 @@ struct hashing {
     struct cache *cache;
     const atomic_bool *is_cancelled;
     struct thread_pool *pool;
-    struct map jobs; /* by snapshot ID; only the submitting thread touches it */
+    struct map
+        jobs; /* by snapshot ID; submitting is for one thread at a time, the workers do not look */
     pthread_mutex_t lock;
     struct error error; /* the first failure */
 };

@@ -16,7 +16,7 @@ struct hashing;
 int hashing_new(const struct store *store, struct cache *cache, unsigned threads,
                 const atomic_bool *is_cancelled, struct hashing **out, struct error *error);
 /* Snapshot ID, whose diff is at PATH, will be a layer; STEP of PLAN, which made it, is the place of errors. All are
- * borrowed until the end. Known ones cost nothing. */
+ * borrowed until the end. Known ones cost nothing. One thread at a time: under the scheduler's lock. */
 void hashing_submit(struct hashing *hashing, const struct plan *plan, const struct step *step,
                     const char *snapshot, const char *path);
 /* Waits for all of them; the first failure is the error. */

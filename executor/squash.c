@@ -1,6 +1,7 @@
 #include "executor/squash.h"
 
 #include "base/fs.h"
+#include "executor/rewrite_times.h"
 #include "store/layer_stream.h"
 
 static int copy_whole(const struct work *work, const struct rootfs *from, const char *diff,
@@ -60,6 +61,10 @@ int squash_steps(const struct work *work, const struct outcomes *outcomes, struc
         status = copy_whole(work, &from, arena_printf(arena, "%s/diff", snapshot.directory), error);
     }
     rootfs_unmount(&from);
+    if (status == 0 && work->plan->is_rewriting_times) {
+        status = rewrite_times(arena_printf(arena, "%s/diff", snapshot.directory),
+                               work->plan->timestamp, error);
+    }
     if (status == 0) {
         status = digest(work, &snapshot, arena, facts, error);
     }

@@ -2,6 +2,20 @@
 # What once went wrong.
 load build_helper
 
+# The image $2 is $1 with its config changed by the jq filter $3.
+edit_config() {
+    local directory=$BATS_TEST_TMPDIR/edit stored="containers-storage:[overlay@$STORE/root+$STORE/run]localhost" old new
+    skopeo copy -q "$stored/$1" "dir:$directory"
+    old=$(jq -r .config.digest "$directory/manifest.json")
+    jq -c "$3" "$directory/${old#sha256:}" > "$directory/config"
+    new=$(sha256sum < "$directory/config")
+    mv "$directory/config" "$directory/${new%% *}"
+    jq -c --arg digest "sha256:${new%% *}" --argjson size "$(stat -c %s "$directory/${new%% *}")" \
+        '.config.digest = $digest | .config.size = $size' "$directory/manifest.json" > "$directory/manifest"
+    mv "$directory/manifest" "$directory/manifest.json"
+    skopeo copy -q "dir:$directory" "$stored/$2"
+}
+
 @test "an image gets back the manifest that its build asks for" {
     dockerfile <<< 'FROM busybox'
     run_bud 0 build -q -t plain .
@@ -45,4 +59,28 @@ DOCKERFILE
     echo wrong > a1/file
     dockerfile <<< $'FROM busybox\nRUN --mount=type=bind,source=a[1],target=/in grep right /in/file'
     build
+}
+
+@test "squashing nothing gives an image without layers, and a history that says so" {
+    dockerfile <<< $'FROM scratch\nLABEL a=b'
+    build --squash
+    is "$(bud inspect image | jq -c '[.RootFS.diff_ids, .History[].empty_layer]')" '[[],true]'
+}
+
+@test "--squash --timestamp reaches the files of the base image" {
+    mkdir root
+    echo x > root/file
+    tar -C root -c . | bud import - base
+    dockerfile <<< 'FROM base'
+    build --squash --timestamp 7
+    local layer
+    layer=$(bud inspect image | jq -r .TopLayer)
+    is "$(stat -c %Y "$STORE/root/overlay/$layer/diff/file")" 7
+}
+
+@test "a base image whose history claims too many layers is put right" {
+    edit_config busybox liar '.history = [{created_by: "a"}, {created_by: "b"}]'
+    dockerfile <<< $'FROM liar\nRUN touch /x'
+    build
+    is "$(bud inspect image | jq -c '[.History[] | select(.empty_layer != true)] | length')" 2
 }
