@@ -1,53 +1,11 @@
 #include "planner/history.h"
 
+#include "parser/words.h"
+
 static struct str finish(struct arena *arena, struct buf *text) {
     struct str out = str_copy(arena, buf_str(text));
     buf_free(text);
     return out;
-}
-
-/* Characters outside ASCII that Go does not count as printable; the ones a Dockerfile may really hold. */
-static bool is_printable(uint32_t code) {
-    return !((code >= 0x80 && code <= 0xa0) || code == 0xad || (code >= 0x2000 && code <= 0x200f) ||
-             (code >= 0x2028 && code <= 0x202f) || (code >= 0x205f && code <= 0x206f) ||
-             code == 0x3000 || code == 0xfeff || (code >= 0xe000 && code <= 0xf8ff) ||
-             code >= 0xf0000);
-}
-
-static void quote_ascii(struct buf *out, unsigned char c) {
-    static const char escapes[] = "\aa\bb\tt\nn\vv\ff\rr\"\"\\\\";
-    for (size_t i = 0; escapes[i]; i += 2) {
-        if ((unsigned char)escapes[i] == c) {
-            buf_append_byte(out, '\\');
-            buf_append_byte(out, escapes[i + 1]);
-            return;
-        }
-    }
-    if (c < 0x20 || c == 0x7f) {
-        buf_printf(out, "\\x%02x", c);
-    } else {
-        buf_append_byte(out, (char)c);
-    }
-}
-
-void history_quote(struct buf *out, struct str text) {
-    buf_append_byte(out, '"');
-    while (text.len > 0) {
-        uint32_t code = 0;
-        size_t len = str_decode_utf8(text, &code);
-        if (len == 0) {
-            buf_printf(out, "\\x%02x", (unsigned char)text.data[0]);
-            len = 1;
-        } else if (len == 1) {
-            quote_ascii(out, (unsigned char)text.data[0]);
-        } else if (is_printable(code)) {
-            buf_append(out, text.data, len);
-        } else {
-            buf_printf(out, code > 0xffff ? "\\U%08x" : "\\u%04x", code);
-        }
-        text = str_from(text, len);
-    }
-    buf_append_byte(out, '"');
 }
 
 /* WHOLE units and FRACTION / SCALE of one, trailing zeros dropped. */
@@ -100,7 +58,7 @@ struct str history_quoted_list(struct arena *arena, const char *keyword,
         if (i > 0) {
             buf_append_byte(&text, ' ');
         }
-        history_quote(&text, list->items[i]);
+        words_quote(&text, list->items[i]);
     }
     buf_append_byte(&text, ']');
     return finish(arena, &text);

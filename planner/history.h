@@ -10,8 +10,6 @@
 /* `comment` of every entry made here. */
 #define HISTORY_COMMENT "bud.dockerfile.v0"
 
-/* Text of a Go string literal: strconv.Quote. */
-void history_quote(struct buf *out, struct str text);
 /* `1m30s`: time.Duration's String. */
 void history_duration(struct buf *out, int64_t nanoseconds);
 
