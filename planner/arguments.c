@@ -77,6 +77,11 @@ static int read_epoch(struct planning *planning, struct str text, struct span sp
 
 int arguments_read(struct planning *planning, struct error *error) {
     read_build_args(planning);
+    const struct str *hostname =
+        name_values_get(&planning->build_args, STR("BUILDKIT_SANDBOX_HOSTNAME"));
+    if (hostname && hostname->len > 0) {
+        planning->plan->run.hostname = *hostname;
+    }
     planning->globals = (struct scope){ .arena = planning->arena };
     set_platform(planning, "BUILD");
     set_platform(planning, "TARGET");

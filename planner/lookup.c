@@ -50,8 +50,8 @@ static int find_content(struct lookup *lookup, struct step_input *input, const s
     if (input->is_context) {
         return lookup_read_context(lookup, input, error);
     }
-    if (!input->step) { /* nothing can be read from an empty file system */
-        input->content = digest_of("bud-content-scratch", 19);
+    if (!input->step) { /* an empty file system: what is asked for says what there is */
+        input->content = lookup_input_id(input, STR("scratch"));
         input->has_content = true;
     } else if (given) {
         input->content = *given;

@@ -298,7 +298,12 @@ static int lower_mount(struct lowering *lowering, struct step *step, const struc
     mount->is_readonly = options.has_readonly ? options.is_readonly : options.type == MOUNT_BIND;
     mount->size = options.size;
     if (options.type == MOUNT_CACHE) {
+        const struct str *space =
+            name_values_get(&lowering->planning->build_args, STR("BUILDKIT_CACHE_MOUNT_NS"));
         mount->id = options.id.len > 0 ? options.id : path_clean(arena, options.target);
+        if (space && space->len > 0) {
+            mount->id = str_printf(arena, "%.*s/%.*s", STR_ARG(*space), STR_ARG(mount->id));
+        }
         mount->sharing = options.sharing;
         mount->mode = options.has_mode ? (unsigned)options.mode : 0755;
         mount->uid = (unsigned)options.uid;

@@ -89,7 +89,10 @@ static void add_mount(struct list *list, struct arena *arena, const struct step 
         add(list, arena, name,
             str_printf(arena, "tmpfs %s %llu", mode, (unsigned long long)mount->size));
     } else if (mount->type == MOUNT_CACHE) {
-        add(list, arena, name, str_printf(arena, "cache %s %.*s", mode, STR_ARG(mount->id)));
+        static const char *const sharings[] = { "shared", "private", "locked" };
+        add(list, arena, name,
+            str_printf(arena, "cache %s %s %o %u:%u %.*s", mode, sharings[mount->sharing],
+                       mount->mode, mount->uid, mount->gid, STR_ARG(mount->id)));
     } else {
         add(list, arena, name,
             str_printf(arena, "bind %s %s", mode,
