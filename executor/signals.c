@@ -52,6 +52,27 @@ static void *watch(void *context) {
     }
 }
 
+/* nohup(1) asks for the build to go on when the terminal goes; a blocked signal would reach us all the same. */
+static bool is_ignored(int signal) {
+    struct sigaction action;
+    return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+static sigset_t pipe_set(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    return set;
+}
+
+/* What came while it was blocked is forgotten: the write that caused it has failed, which was not worth an end. */
+static void forget_pipe(void) {
+    sigset_t pipe = pipe_set();
+    const struct timespec none = { 0 };
+    while (sigtimedwait(&pipe, NULL, &none) < 0 && errno == EINTR) {
+    }
+}
+
 int signals_watch(atomic_bool *is_cancelled, struct signals **out, struct error *error) {
     struct signals *signals = xcalloc(1, sizeof(*signals));
     signals->is_cancelled = is_cancelled;
@@ -59,8 +80,12 @@ int signals_watch(atomic_bool *is_cancelled, struct signals **out, struct error 
     sigemptyset(&mask);
     sigaddset(&mask, SIGINT);
     sigaddset(&mask, SIGTERM);
-    sigaddset(&mask, SIGHUP);
+    if (!is_ignored(SIGHUP)) {
+        sigaddset(&mask, SIGHUP);
+    }
     pthread_sigmask(SIG_BLOCK, &mask, &signals->old_mask);
+    sigset_t pipe = pipe_set();
+    pthread_sigmask(SIG_BLOCK, &pipe, NULL);
     signals->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC);
     signals->end_fd = eventfd(0, EFD_CLOEXEC);
     int status = signals->signal_fd < 0 || signals->end_fd < 0 ? errno : 0;
@@ -90,6 +115,7 @@ int signals_end(struct signals *signals) {
     pthread_join(signals->thread, NULL);
     close(signals->signal_fd);
     close(signals->end_fd);
+    forget_pipe();
     pthread_sigmask(SIG_SETMASK, &signals->old_mask, NULL);
     int received = atomic_load(&signals->received);
     free(signals);

@@ -84,3 +84,21 @@ DOCKERFILE
     build
     is "$(bud inspect image | jq -c '[.History[] | select(.empty_layer != true)] | length')" 2
 }
+
+@test "under nohup a build outlives the terminal" {
+    dockerfile <<< $'FROM busybox\nRUN touch /signal/started; sleep 1'
+    mkdir "$BATS_TEST_TMPDIR/signal"
+    (trap '' HUP; exec "$BUD" "${STORAGE[@]}" build -q -t image -v "$BATS_TEST_TMPDIR/signal:/signal" .) 3>&- &
+    while [ ! -e "$BATS_TEST_TMPDIR/signal/started" ]; do sleep 0.1; done
+    kill -HUP $!
+    wait $!
+}
+
+@test "a build goes on when nobody reads its progress any more" {
+    dockerfile <<< $'FROM busybox\nRUN echo a; sleep 0.1; echo b; touch /x\nCOPY Dockerfile /'
+    for _ in 1 2 3; do
+        { bud build --no-cache -t image . > id || echo "status $?" > failed; } 2>&1 | true
+        [ ! -e failed ]
+        is "$(wc -c < id)" 65
+    done
+}
