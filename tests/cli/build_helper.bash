@@ -2,8 +2,7 @@
 load helper
 
 setup_file() {
-    export BUSYBOX_TAR=$BATS_FILE_TMPDIR/busybox.tar
-    "$REPOSITORY/examples/hello/busybox-rootfs" > "$BUSYBOX_TAR"
+    make_busybox_tar
 }
 
 eval "make_$(declare -f setup)" # setup of the other helper: the store and the directory
@@ -18,6 +17,7 @@ setup() {
 
 teardown() {
     local mount
+    grep -qF " $BATS_TEST_TMPDIR/" /proc/mounts || return 0
     for mount in $(awk -v dir="$BATS_TEST_TMPDIR/" 'index($2, dir) == 1 { print $2 }' /proc/mounts | sort -r); do
         umount -l "$mount" || true
     done
@@ -71,7 +71,10 @@ config() {
 }
 
 image_id() { # $1: name, default `image`
-    bud images -q --no-trunc "${1:-image}" | head -n 1 | sed 's/^sha256://'
+    local ids
+    ids=$(bud images -q --no-trunc "${1:-image}") || return 1
+    ids=${ids%%$'\n'*}
+    echo "${ids#sha256:}"
 }
 
 # The directories of the layers of image $1, the top one first, read from the store's own tables as Podman would.

@@ -33,11 +33,18 @@ context() {
     cat > "$1/Dockerfile"
 }
 
-# The image `busybox`, made from a tar that is made once for all tests of a file.
+# A tar of a root file system with busybox, beside the program: made once, for making it takes longer than most tests.
+BUSYBOX_TAR=${BUD%/*}/tests/busybox.tar
+make_busybox_tar() {
+    local maker=$REPOSITORY/examples/hello/busybox-rootfs
+    [ ! "$BUSYBOX_TAR" -nt "$maker" ] || return 0
+    mkdir -p "${BUSYBOX_TAR%/*}"
+    "$maker" > "$BUSYBOX_TAR.$$" && mv "$BUSYBOX_TAR.$$" "$BUSYBOX_TAR"
+}
+
 import_busybox() {
-    local tar=$BATS_FILE_TMPDIR/busybox.tar
-    [ -e "$tar" ] || "$REPOSITORY/examples/hello/busybox-rootfs" > "$tar"
-    bud import "$tar" busybox > /dev/null
+    make_busybox_tar
+    bud import "$BUSYBOX_TAR" busybox > /dev/null
 }
 
 # Fails, showing both, unless the text $1 has the part $2.
