@@ -275,6 +275,17 @@ void ignore_enter(const struct ignore *ignore, const struct ignore_state *parent
     state->hits = hits;
 }
 
+void ignore_reach(const struct ignore *ignore, struct str path, struct arena *arena,
+                  struct ignore_state *state) {
+    ignore_root(ignore, arena, state);
+    for (size_t end = 0; path.len > 0 && end <= path.len; end++) {
+        if (end == path.len || path.data[end] == '/') {
+            struct ignore_state parent = *state;
+            ignore_enter(ignore, &parent, str_sub(path, 0, end), arena, state);
+        }
+    }
+}
+
 bool ignore_matches(const struct ignore *ignore, const struct ignore_state *parent,
                     struct str path) {
     return evaluate(ignore, parent, path, NULL);

@@ -137,8 +137,11 @@ static int step(struct resolving *r, struct str name, struct resolved *out, bool
         return missing(r, str_of(text), out);
     }
     if (S_ISLNK(stat.st_mode)) {
-        size_t rule;
-        if (r->ignore && ignore_decides(r->ignore, buf_str(&r->path), &rule)) {
+        struct ignore_state state = { 0 };
+        if (r->ignore) {
+            ignore_reach(r->ignore, buf_str(&r->path), r->arena, &state);
+        }
+        if (state.is_ignored) {
             *is_done = true;
             return missing(r, str_of(text), out);
         }

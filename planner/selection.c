@@ -17,17 +17,17 @@ static void enter_states(struct walk *walk, struct str path, struct states *out)
     if (walk->only) {
         ignore_root(walk->only, &walk->arena, &out->only);
     }
-    if (!walk->ignore) {
-        return;
+    if (walk->ignore) {
+        ignore_reach(walk->ignore, path, &walk->arena, &out->ignore);
     }
-    ignore_root(walk->ignore, &walk->arena, &out->ignore);
-    for (size_t end = 0; path.len > 0 && end <= path.len; end++) {
-        if (end == path.len || path.data[end] == '/') {
-            struct ignore_state state;
-            ignore_enter(walk->ignore, &out->ignore, str_sub(path, 0, end), &walk->arena, &state);
-            out->ignore = state;
-        }
+}
+
+static bool is_ignored(struct walk *walk, struct str path) {
+    struct ignore_state state = { 0 };
+    if (walk->ignore) {
+        ignore_reach(walk->ignore, path, &walk->arena, &state);
     }
+    return state.is_ignored;
 }
 
 static void set_path(struct walk *walk, struct str path) {
@@ -66,14 +66,13 @@ static int take_directory(struct walk *walk, const struct resolved *resolved,
 
 static int take_file(struct walk *walk, const struct resolved *resolved,
                      const struct selection_result *result, bool *is_kept, struct error *error) {
-    size_t rule;
     set_path(walk, resolved->path);
-    if (walk->ignore && ignore_decides(walk->ignore, resolved->path, &rule)) {
+    if (is_ignored(walk, resolved->path)) {
         *is_kept = false;
         return 0;
     }
     *is_kept = true;
-    if (walk->excludes && ignore_decides(walk->excludes, result->base, &rule)) {
+    if (walk->excludes && ignore_decides(walk->excludes, result->base, NULL)) {
         return 0;
     }
     if (walk_refuse_special(walk, &resolved->stat, error) ||
@@ -118,9 +117,7 @@ static int take_path(struct walk *walk, struct str path, struct str source, bool
             return -1;
         }
     }
-    size_t rule;
-    bool is_hidden = walk->ignore && ignore_decides(walk->ignore, path, &rule);
-    if (!*is_found && !(is_wildcard && is_hidden)) {
+    if (!*is_found && !(is_wildcard && is_ignored(walk, path))) {
         return walk_not_found(walk, path, &resolved, error);
     }
     return 0;
