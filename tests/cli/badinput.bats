@@ -481,18 +481,9 @@ END
 
 # ---- without root ----
 
-# COMMAND as a user that is not root; it has a directory to write to and no subordinate IDs.
-as_somebody() {
-    chmod 755 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.."
-    mkdir -p "$BATS_TEST_TMPDIR/home" "$BATS_TEST_TMPDIR/program"
-    cp "$BUD" "$BATS_TEST_TMPDIR/program/bud"
-    chown 54321:54321 "$BATS_TEST_TMPDIR/home"
-    env -u XDG_RUNTIME_DIR HOME="$BATS_TEST_TMPDIR/home" setpriv --reuid 54321 --regid 54321 --clear-groups "$@"
-}
-
 @test "not root and no subordinate IDs" {
     dockerfile <<< $'FROM scratch\nCOPY Dockerfile /'
-    chmod 755 .
+    make_somebody
     run --separate-stderr -125 as_somebody "$BATS_TEST_TMPDIR/program/bud" --root "$BATS_TEST_TMPDIR/home/root" \
         --runroot "$BATS_TEST_TMPDIR/home/run" build .
     told "not root and no user namespace: /etc/subuid has no subordinate IDs for 54321" "usermod --add-subuids"
@@ -500,7 +491,7 @@ as_somebody() {
 
 @test "not root and the kernel allows no user namespace" {
     dockerfile <<< $'FROM scratch\nCOPY Dockerfile /'
-    chmod 755 .
+    make_somebody
     echo 54321:200000:65536 > "$BATS_TEST_TMPDIR/subids"
     # A user namespace has a limit of its own: the machine's stays as it is.
     cat > "$BATS_TEST_TMPDIR/inside" <<'END'
@@ -512,7 +503,6 @@ shift
 "$@"
 END
     mkfifo "$BATS_TEST_TMPDIR/go"
-    as_somebody true
     unshare --mount --user bash -eu "$BATS_TEST_TMPDIR/inside" "$BATS_TEST_TMPDIR" \
         setpriv --reuid 54321 --regid 54321 --clear-groups env HOME="$BATS_TEST_TMPDIR/home" \
         "$BATS_TEST_TMPDIR/program/bud" --root "$BATS_TEST_TMPDIR/home/root" --runroot "$BATS_TEST_TMPDIR/home/run" build . \

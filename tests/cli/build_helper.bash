@@ -127,6 +127,20 @@ has_file() {
     return $status
 }
 
+# ---- somebody without root ----
+
+# Makes a place for the user 54321, who is nowhere in /etc: a home directory to write to, and the program.
+make_somebody() {
+    chmod 755 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR/.." "$BATS_TEST_TMPDIR" .
+    mkdir -p "$BATS_TEST_TMPDIR/home" "$BATS_TEST_TMPDIR/program"
+    cp "$BUD" "$BATS_TEST_TMPDIR/program/bud"
+    chown 54321:54321 "$BATS_TEST_TMPDIR/home"
+}
+
+as_somebody() { # command
+    env -u XDG_RUNTIME_DIR HOME="$BATS_TEST_TMPDIR/home" setpriv --reuid 54321 --regid 54321 --clear-groups "$@"
+}
+
 # ---- plans ----
 
 # The line of `bud plan` for the step whose text begins with $1: its state, and why.

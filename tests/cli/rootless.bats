@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# Building without root, in a user namespace with subordinate IDs. The machine's /etc/subuid, /etc/subgid and /etc/passwd
+# stay as they are: the user has others mounted over them.
+load build_helper
+
+setup() {
+    make_setup
+    [ "$(id -u)" = 0 ] || skip "root gives the user subordinate IDs here"
+    command -v newuidmap > /dev/null || skip "newuidmap (package uidmap) is not installed"
+    mkdir "$BATS_TEST_TMPDIR/context"
+    cd "$BATS_TEST_TMPDIR/context" || return 1
+    make_somebody
+    echo 54321:600000:65536 > "$BATS_TEST_TMPDIR/subids"
+    { cat /etc/passwd; echo "somebody:x:54321:54321::$BATS_TEST_TMPDIR/home:/bin/sh"; } > "$BATS_TEST_TMPDIR/passwd"
+    cp "$BUSYBOX_TAR" "$BATS_TEST_TMPDIR/home/busybox.tar"
+    as_user unshare --user --map-root-user true || skip "a user without root gets no user namespace here"
+}
+
+as_user() { # command
+    unshare --mount bash -euc '
+        mount --bind "$1/subids" /etc/subuid
+        mount --bind "$1/subids" /etc/subgid
+        mount --bind "$1/passwd" /etc/passwd
+        shift
+        exec "$@"' bash "$BATS_TEST_TMPDIR" \
+        setpriv --reuid 54321 --regid 54321 --clear-groups \
+        env -u SUDO_UID HOME="$BATS_TEST_TMPDIR/home" XDG_RUNTIME_DIR="$BATS_TEST_TMPDIR/home/runtime" "$@"
+}
+
+# bud as that user, with the store that is the user's own by default.
+run_user_bud() { # status, words
+    local wanted=$1
+    shift
+    run --separate-stderr "-$wanted" as_user "$BATS_TEST_TMPDIR/program/bud" "$@"
+}
+
+@test "FROM scratch and COPY: the image is in the user's own store" {
+    echo x > file
+    dockerfile <<'END'
+FROM scratch
+COPY --chown=5:6 file /
+WORKDIR /srv
+LABEL a=b
+END
+    run_user_bud 0 build -t image .
+    local id=$output
+    run_user_bud 0 images -q --no-trunc image
+    is "$output" "sha256:$id"
+    run_user_bud 0 info
+    is "$(jq -r '.store.GraphRoot, .host.rootless' <<< "$output" | xargs)" \
+        "$BATS_TEST_TMPDIR/home/.local/share/containers/storage true"
+    run_user_bud 0 info --check
+    # what is 5:6 inside belongs to the user's subordinate IDs outside
+    is "$(find "$BATS_TEST_TMPDIR/home" -name file -path '*/diff/*' -printf '%U:%G\n')" 600004:600005
+    # and again: nothing to do
+    run_user_bud 0 build -t image .
+    is "$output" "$id"
+}
+
+@test "RUN with the host's network, as several users" {
+    run_user_bud 0 import "$BATS_TEST_TMPDIR/home/busybox.tar" busybox
+    dockerfile <<'END'
+FROM busybox
+RUN id -u; touch /made && chown 7:8 /made
+USER 1000
+RUN id -u; ! touch /denied 2>/dev/null && echo denied
+END
+    run_user_bud 0 build --network host -t image .
+    is "$(printed)" $'0\n1000\ndenied'
+    run_user_bud 0 info --check
+    is "$(find "$BATS_TEST_TMPDIR/home" -name made -path '*/diff/*' -printf '%U:%G\n')" 600006:600007
+}
+
+@test "RUN without a network" {
+    run_user_bud 0 import "$BATS_TEST_TMPDIR/home/busybox.tar" busybox
+    dockerfile <<< $'FROM busybox\nRUN ls /sys/class/net | xargs'
+    run_user_bud 0 build --network none -t image .
+    is "$(printed)" lo
+}
+
+@test "COPY --from between stages, a failing RUN, and rmi" {
+    run_user_bud 0 import "$BATS_TEST_TMPDIR/home/busybox.tar" busybox
+    dockerfile <<'END'
+FROM busybox AS make
+RUN echo x > /x && chown 9 /x && chmod 600 /x
+FROM busybox
+COPY --from=make /x /
+RUN cat /x; exit 3
+END
+    run_user_bud 3 build -t image .
+    contains "$stderr" "x"
+    contains "$stderr" "Dockerfile:5:"
+    run_user_bud 0 rmi busybox
+    run_user_bud 0 images -q
+    is "$output" ""
+    run_user_bud 0 info --check
+}
