@@ -38,7 +38,7 @@ int etc_hosts(struct str hostname, const struct str_list *add_hosts, struct buf 
             address = str_sub(address, 1, address.len - 1);
         }
         if (!is_host_name(name) || !is_address(address)) {
-            error_set(error, ERROR_USAGE, "--add-host %.*s is not NAME:ADDRESS",
+            error_set(error, ERROR_USAGE, "--add-host: `%.*s` is not NAME:ADDRESS",
                       STR_ARG(add_hosts->items[i]));
             return error_hint(
                 error, "for example --add-host mirror:192.0.2.7; the address must be numeric");

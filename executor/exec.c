@@ -6,10 +6,10 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "executor/bundle.h"
-#include "executor/capability.h"
 #include "executor/etc.h"
 #include "executor/mount_points.h"
 #include "executor/run_mounts.h"
+#include "executor/run_options.h"
 #include "executor/runtime.h"
 #include "executor/seccomp.h"
 
@@ -66,75 +66,6 @@ static struct bundle_host host_of(const struct work *work, const struct step_exe
         .is_unified = access("/sys/fs/cgroup/cgroup.subtree_control", F_OK) == 0 &&
                       access("/proc/self/ns/cgroup", F_OK) == 0,
     };
-}
-
-/* --security-opt, but for seccomp=, which seccomp_load reads. Both `=` and docker's old `:` divide. */
-static int apply_security_option(struct bundle *bundle, struct str option, struct error *error) {
-    struct str value = option;
-    struct str name = STR_EMPTY;
-    str_split(&value, str_find_byte(option, '=') == SIZE_MAX ? ':' : '=', &name);
-    if (str_equal(name, STR("seccomp"))) {
-        return 0;
-    }
-    if (str_equal(name, STR("no-new-privileges")) &&
-        (!value.len || str_equal(value, STR("true")) || str_equal(value, STR("false")))) {
-        bundle->has_no_new_privileges = !str_equal(value, STR("false"));
-        return 0;
-    }
-    if (str_equal(name, STR("apparmor")) && value.len) {
-        bundle->apparmor = str_equal(value, STR("unconfined")) ? STR_EMPTY : value;
-        return 0;
-    }
-    if (str_equal(name, STR("label")) && str_equal(value, STR("disable"))) {
-        return 0; /* bud sets no labels */
-    }
-    error_set(error, ERROR_UNSUPPORTED, "--security-opt %.*s is not supported", STR_ARG(option));
-    return error_hint(
-        error, "known are seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE|unconfined "
-               "and label=disable");
-}
-
-static int decide_security(struct run *run, struct error *error) {
-    const struct run_options *options = &run->work->plan->run;
-    struct bundle *bundle = &run->bundle;
-    uint64_t available = capability_available();
-    bool is_missing;
-    for (size_t i = 0; i < options->security_options.count; i++) {
-        if (apply_security_option(bundle, options->security_options.items[i], error) < 0) {
-            return -1;
-        }
-    }
-    if (bundle->host.is_insecure) {
-        bundle->capabilities = available;
-        return 0;
-    }
-    if (capability_apply(CAPABILITY_DEFAULT, &options->cap_add, &options->cap_drop, available,
-                         &bundle->capabilities, error) < 0) {
-        return -1;
-    }
-    struct seccomp_target target = seccomp_target_here(bundle->capabilities);
-    if (seccomp_load(&options->security_options, &target, &bundle->seccomp, &is_missing, error) <
-        0) {
-        return -1;
-    }
-    if (is_missing) {
-        log_warn("no seccomp profile found (/usr/share/containers/seccomp.json): RUN may use every "
-                 "system call");
-    }
-    return 0;
-}
-
-static int decide_limits(struct run *run, struct error *error) {
-    const struct str_list *texts = &run->work->plan->run.ulimits;
-    struct bundle_limit *limits = arena_array(&run->arena, texts->count, sizeof(*limits));
-    for (size_t i = 0; i < texts->count; i++) {
-        if (bundle_limit_parse(texts->items[i], &run->arena, &limits[i], error) < 0) {
-            return -1;
-        }
-    }
-    run->bundle.limits = limits;
-    run->bundle.limit_count = texts->count;
-    return 0;
 }
 
 /* A file of the bundle directory, mounted read-only. */
@@ -206,8 +137,10 @@ static int decide(struct run *run, struct error *error) {
     if (!exec->argv.count || !exec->argv.items[0].len) {
         return error_set(error, ERROR_INPUT, "RUN has no command");
     }
+    const struct run_options *options = &run->work->plan->run;
     return user_for_process(run->rootfs->fd, exec->user, &run->arena, &bundle->user, error) < 0 ||
-                   decide_security(run, error) < 0 || decide_limits(run, error) < 0 ||
+                   run_options_security(options, bundle, error) < 0 ||
+                   run_options_limits(options, &run->arena, bundle, error) < 0 ||
                    decide_mounts(run, error) < 0
                ? -1
                : 0;

@@ -102,3 +102,24 @@ DOCKERFILE
         is "$(wc -c < id)" 65
     done
 }
+
+@test "what the command line asks of RUN is checked also when nothing runs" {
+    dockerfile <<< 'FROM busybox'
+    run_bud 2 build --ulimit bogus .
+    contains "$stderr" '--ulimit bogus is not NAME=SOFT[:HARD]'
+    run_bud 2 build --ulimit nofile=9:3 .
+    run_bud 2 build --cap-add nope .
+    contains "$stderr" 'unknown capability CAP_NOPE'
+    run_bud 2 build --cap-add net_admin --cap-drop net_admin .
+    run_bud 125 build --security-opt foo=bar .
+    contains "$stderr" '--security-opt foo=bar is not supported'
+    run_bud 125 build --security-opt seccomp=/nonexistent .
+    contains "$stderr" 'cannot use the seccomp profile /nonexistent'
+    run_bud 125 build --runtime nonexistent .
+    contains "$stderr" 'the runtime nonexistent is not installed'
+}
+
+@test "--add-host takes Docker's NAME=ADDRESS, too" {
+    dockerfile <<< $'FROM busybox\nRUN grep "10.1.2.3.*db.example" /etc/hosts && grep "::1.*six.example" /etc/hosts'
+    build --add-host db.example=10.1.2.3 --add-host six.example=[::1]
+}
