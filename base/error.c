@@ -10,6 +10,8 @@ static void error_free_content(struct error *error) {
     struct error *cause = error->cause;
     free(error->message);
     free(error->hint);
+    free(error->place.file);
+    free((char *)error->place.source.data);
     while (cause) {
         struct error *next = cause->cause;
         free(cause->message);
@@ -74,6 +76,7 @@ int error_wrap(struct error *error, const char *format, ...) {
         }
         struct error *cause = xmalloc(sizeof(*cause));
         *cause = *error;
+        cause->place = (struct error_place){ 0 };
         error->message = message;
         error->hint = NULL;
         error->cause = cause;
@@ -97,8 +100,15 @@ int error_hint(struct error *error, const char *format, ...) {
 }
 
 int error_at(struct error *error, const char *file, struct str source, struct span span) {
-    if (error && !error->place.file) {
-        error->place = (struct error_place){ .file = file, .source = source, .span = span };
+    if (error && file && !error->place.file) {
+        char *copy = xmalloc(source.len + 1);
+        if (source.len > 0) {
+            memcpy(copy, source.data, source.len);
+        }
+        copy[source.len] = '\0';
+        error->place = (struct error_place){ .file = xstrdup(file),
+                                             .source = str_make(copy, source.len),
+                                             .span = span };
     }
     return -1;
 }

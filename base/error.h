@@ -33,9 +33,9 @@ struct span {
     uint32_t end; /* one past the last byte */
 };
 
-/* Where in which file; all borrowed pointers live as long as the error (source text outlives its errors). */
+/* Where in which file. The error owns its copy of both texts: it is printed when what it tells of is long freed. */
 struct error_place {
-    const char *file;  /* as the user named it; NULL: no place */
+    char *file;        /* as the user named it; NULL: no place */
     struct str source; /* the whole text, for quoting the line */
     struct span span;
 };
@@ -62,7 +62,7 @@ int error_system(struct error *error, const char *format, ...)
  * Where nothing was set yet, it is ERROR_FAILED without a cause. */
 int error_wrap(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int error_hint(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Sets the place unless one is set. */
+/* Sets the place unless one is set. FILE and SOURCE are copied. */
 int error_at(struct error *error, const char *file, struct str source, struct span span);
 void error_clear(struct error *error);
 #define _cleanup_error_ _cleanup_(error_clear)

@@ -154,21 +154,13 @@ static void print_place(struct buf *out, const struct error_place *place,
     buf_printf(out, "%s\n", palette->plain);
 }
 
-static bool is_same_place(const struct error_place *a, const struct error_place *b) {
-    return a->file && b->file && strcmp(a->file, b->file) == 0 && a->span.start == b->span.start &&
-           a->span.end == b->span.end;
-}
-
 void error_print(struct buf *out, const struct error *error, bool is_coloured) {
     const struct palette *palette = is_coloured ? &coloured : &uncoloured;
-    const struct error_place *shown = NULL;
     for (const struct error *each = error; each; each = each->cause) {
         print_labelled(out, palette->failure, each == error ? "error" : "because",
                        each->message ? each->message : "unknown failure", palette);
-        /* Wrapping repeats the place of the cause. */
-        if (each->place.file && !(shown && is_same_place(shown, &each->place))) {
+        if (each->place.file) {
             print_place(out, &each->place, palette);
-            shown = &each->place;
         }
     }
     for (const struct error *each = error; each; each = each->cause) {

@@ -340,12 +340,12 @@ static void run_task(void *context) {
 
     pthread_mutex_lock(&scheduler->lock);
     task->state = status == 0 ? TASK_DONE : TASK_FAILED;
+    if (status < 0 && scheduler->error.code == ERROR_NONE) {
+        scheduler->error = error;
+    } else {
+        error_clear(&error);
+    }
     if (status < 0) {
-        if (scheduler->error.code == ERROR_NONE) {
-            scheduler->error = error;
-        } else {
-            error_clear(&error);
-        }
         atomic_store(scheduler->is_cancelled, true);
     }
     scheduler->running--;

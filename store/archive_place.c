@@ -70,6 +70,9 @@ static int make_parents(const struct archive_place *place, struct str path, stru
         buf_append_str(&prefix, part);
         int fd = open_directory(place, prefix.data, error);
         if (fd < 0 && errno == ENOENT && make_directory(parent, prefix.data + base, error) == 0) {
+            if (error) {
+                error_clear(error);
+            }
             fd = open_directory(place, prefix.data, error);
         }
         close(parent);
