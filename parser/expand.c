@@ -8,9 +8,13 @@
 /* `${a:-${b:-…}}` nests on the C stack; nobody writes more, and a hostile file must not end the process. */
 enum { EXPAND_DEPTH = 1000 };
 
+/* Of the input in messages, in bytes. */
+enum { SHOWN_SIZE = 200 };
+
 /* What has been expanded so far, and with `words` set also how it splits. */
 struct output {
     struct buf text; /* all of it, or the word in the making */
+    size_t total;    /* bytes so far, of all words */
     struct arena *arena;
     bool is_split;
     VEC(struct expand_range) words; /* arena */
@@ -48,6 +52,7 @@ static void output_add(struct output *out, struct str text, size_t from, size_t 
         out->word_start = from;
     }
     out->word_end = to;
+    out->total += text.len;
     buf_append_str(&out->text, text);
 }
 
@@ -293,6 +298,9 @@ static int process_double_quote(struct expansion *expansion, size_t from, struct
         output_add(out, STR("\""), from, from + 1);
     }
     for (;;) {
+        if (out->total > SUBSTITUTE_SIZE) {
+            return substitute_too_long(expansion->error);
+        }
         enum words_token kind = words_next_quoted(&expansion->scan, scope->escape, &token, &name);
         size_t to = expansion_offset(expansion);
         switch (kind) {
@@ -334,6 +342,9 @@ static int process(struct expansion *expansion, char stop, struct output *out) {
     const struct expand_scope *scope = expansion->scope;
     struct str token, name;
     for (;;) {
+        if (out->total > SUBSTITUTE_SIZE) {
+            return substitute_too_long(expansion->error);
+        }
         size_t from = expansion_offset(expansion);
         enum words_token kind = words_next(&expansion->scan, scope->escape, &token, &name);
         size_t to = expansion_offset(expansion);
@@ -388,8 +399,9 @@ static int expand(const struct expand_scope *scope, struct str input, struct out
     int result = process(&expansion, 0, out);
     if (result < 0) {
         _cleanup_buf_ struct buf quoted = BUF_INIT;
-        words_quote(&quoted, input);
-        error_set(error, ERROR_INPUT, "failed to process %s: %s", quoted.data, cause.message);
+        words_quote(&quoted, str_sub(input, 0, input.len < SHOWN_SIZE ? input.len : SHOWN_SIZE));
+        error_set(error, ERROR_INPUT, "failed to process %s%s: %s", quoted.data,
+                  input.len > SHOWN_SIZE ? "…" : "", cause.message);
         if (cause.hint) {
             error_hint(error, "%s", cause.hint);
         }

@@ -155,6 +155,11 @@ static size_t characters_len(const struct program *program, size_t from, size_t 
     return len;
 }
 
+int substitute_too_long(struct error *error) {
+    error_set(error, ERROR_INPUT, "the value would be longer than %d MiB", SUBSTITUTE_SIZE >> 20);
+    return error_hint(error, "keep such an amount of data in a file");
+}
+
 int substitute_trim(struct str value, struct str pattern, bool is_suffix, bool is_longest,
                     struct str *out, struct error *error) {
     _cleanup_program_ struct program program = { 0 };
@@ -190,6 +195,9 @@ int substitute_replace(struct str value, struct str pattern, struct str replacem
         at = start;
         if (end > start || start != last_end) { /* no empty match right behind a match */
             size_t len = characters_len(&program, start, end);
+            if (out->len + replacement.len > SUBSTITUTE_SIZE) {
+                return substitute_too_long(error);
+            }
             buf_append_str(out, replacement);
             value = str_from(value, len);
             at = last_end = end;

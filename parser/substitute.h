@@ -9,11 +9,15 @@
 #include "base/error.h"
 #include "base/str.h"
 
+/* Values that hold others double with every line: nothing expands to more bytes than this. */
+enum { SUBSTITUTE_SIZE = 16 << 20 };
+int substitute_too_long(struct error *error);
+
 /* VALUE without the shortest (or LONGEST) prefix or suffix that PATTERN matches; a slice of VALUE. ERROR_INPUT
  * `invalid pattern (P) in substitution: invalid escape '\c'`. */
 int substitute_trim(struct str value, struct str pattern, bool is_suffix, bool is_longest,
                     struct str *out, struct error *error);
-/* VALUE with the first (or every) longest match replaced, appended to OUT; same errors. */
+/* VALUE with the first (or every) longest match replaced, appended to OUT; same errors, or too long. */
 int substitute_replace(struct str value, struct str pattern, struct str replacement, bool is_all,
                        struct buf *out, struct error *error);
 

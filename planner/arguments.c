@@ -144,7 +144,12 @@ int arguments_declare(struct planning *planning, struct scope *scope, bool is_gl
         if (argument_value(planning, scope, is_global, pair, escape, &value, error)) {
             return planning_error_at(planning, place ? *place : pair->value.span, error);
         }
+        struct span span = place ? *place : pair->key.span;
         scope_declare(scope, pair->key.text, value);
+        if (planning_check_count(planning, "arguments", scope->args.count, span, error) ||
+            planning_check_size(planning, span, error)) {
+            return -1;
+        }
         if (set) {
             struct name_value entry = { pair->key.text, value ? *value : (struct str){ NULL, 0 } };
             arena_vec_push(planning->arena, set, entry);

@@ -134,6 +134,12 @@ static int read_str_list(const json_t *object, const char *key, struct arena *ar
     return 0;
 }
 
+static int check_count(const char *key, size_t count, struct error *error) {
+    return count <= NAMES_MAX
+               ? 0
+               : error_set(error, ERROR_CORRUPT, "`%s` holds more than %d members", key, NAMES_MAX);
+}
+
 /* {"80/tcp": {}}: a set written as an object. */
 static int read_set(const json_t *object, const char *key, struct arena *arena,
                     struct str_list *out, struct error *error) {
@@ -152,7 +158,8 @@ static int read_set(const json_t *object, const char *key, struct arena *arena,
 static int read_env(const json_t *object, struct arena *arena, struct name_values *out,
                     struct error *error) {
     struct str_list list = { 0 };
-    if (read_str_list(object, "Env", arena, &list, error)) {
+    if (read_str_list(object, "Env", arena, &list, error) ||
+        check_count("Env", list.count, error)) {
         return -1;
     }
     for (size_t i = 0; i < list.count; i++) {
@@ -167,7 +174,8 @@ static int read_env(const json_t *object, struct arena *arena, struct name_value
 static int read_labels(const json_t *object, struct arena *arena, struct name_values *out,
                        struct error *error) {
     json_t *labels = NULL;
-    if (json_read_object(object, "Labels", &labels, error)) {
+    if (json_read_object(object, "Labels", &labels, error) ||
+        check_count("Labels", json_object_size(labels), error)) {
         return -1;
     }
     const char *name;

@@ -15,6 +15,9 @@ struct str_list {
     bool is_set; /* tells [] from null where that matters (Cmd, Entrypoint) */
 };
 
+/* More variables, labels or volumes than this are refused. */
+enum { NAMES_MAX = 10000 };
+
 struct name_value { /* ENV, LABEL, ARG */
     struct str name;
     struct str value;

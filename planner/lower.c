@@ -7,9 +7,13 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+/* A trigger has no place of its own in the file. */
+static struct span lower_place(const struct lowering *lowering, struct span span) {
+    return lowering->is_trigger ? lowering->draft->from->span : span;
+}
+
 int lower_error_at(const struct lowering *lowering, struct span span, struct error *error) {
-    struct span place = lowering->is_trigger ? lowering->draft->from->span : span;
-    return planning_error_at(lowering->planning, place, error);
+    return planning_error_at(lowering->planning, lower_place(lowering, span), error);
 }
 
 int lower_word(const struct lowering *lowering, const struct ast_word *word, struct str *out,
@@ -18,7 +22,7 @@ int lower_word(const struct lowering *lowering, const struct ast_word *word, str
     if (scope_expand(&lowering->scope, lowering->escape, word->text, out, error)) {
         return lower_error_at(lowering, word->span, error);
     }
-    return 0;
+    return planning_check_size(lowering->planning, lower_place(lowering, word->span), error);
 }
 
 /* ---- what the lower_*.c files build with ---- */
@@ -258,12 +262,25 @@ static int refuse_nul(const struct lowering *lowering, struct error *error) {
     return lower_error_at(lowering, instruction->span, error);
 }
 
-static int lower_instruction(struct lowering *lowering, const struct instruction *instruction,
-                             struct error *error) {
-    lowering->instruction = instruction;
-    if (refuse_nul(lowering, error)) {
+static int check_count(const struct lowering *lowering, const char *what, size_t count,
+                       struct error *error) {
+    return planning_check_count(lowering->planning, what, count, lowering->instruction->span,
+                                error);
+}
+
+/* What the instruction left behind is still within bounds. */
+static int check_limits(const struct lowering *lowering, struct error *error) {
+    if (check_count(lowering, "variables", lowering->scope.env.count, error) ||
+        check_count(lowering, "arguments", lowering->scope.args.count, error) ||
+        check_count(lowering, "labels", lowering->config->labels.count, error) ||
+        check_count(lowering, "volumes", lowering->config->volumes.count, error)) {
         return -1;
     }
+    return planning_check_size(lowering->planning, lowering->instruction->span, error);
+}
+
+static int lower_by_kind(struct lowering *lowering, const struct instruction *instruction,
+                         struct error *error) {
     switch (instruction->kind) {
     case INSTRUCTION_ARG:
         return lower_argument(lowering, error);
@@ -277,6 +294,19 @@ static int lower_instruction(struct lowering *lowering, const struct instruction
     default:
         return lower_config(lowering, error);
     }
+}
+
+static int lower_instruction(struct lowering *lowering, const struct instruction *instruction,
+                             struct error *error) {
+    lowering->instruction = instruction;
+    size_t volumes = instruction->kind == INSTRUCTION_VOLUME ? instruction->word_count : 0;
+    if (refuse_nul(lowering, error) ||
+        check_count(lowering, "names in one instruction", instruction->pair_count + volumes,
+                    error) ||
+        lower_by_kind(lowering, instruction, error)) {
+        return -1;
+    }
+    return check_limits(lowering, error);
 }
 
 int lower_stage(struct planning *planning, struct stage_draft *draft, struct error *error) {

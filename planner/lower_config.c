@@ -175,6 +175,8 @@ static int compare_words(const void *a, const void *b) {
     return str_compare(((const struct ast_word *)a)->text, ((const struct ast_word *)b)->text);
 }
 
+enum { PORTS_MAX = 3 << 16 }; /* every port of every protocol */
+
 static int lower_expose(struct lowering *lowering, struct error *error) {
     const struct instruction *instruction = lowering->instruction;
     struct arena *arena = lowering->arena;
@@ -193,6 +195,11 @@ static int lower_expose(struct lowering *lowering, struct error *error) {
         }
         for (size_t j = 0; j < count; j++) {
             if (expose(words[j], arena, &ports, error)) {
+                return lower_error_at(lowering, sorted[i].span, error);
+            }
+            if (ports.count > PORTS_MAX) {
+                error_set(error, ERROR_INPUT, "EXPOSE of more than %d ports", PORTS_MAX);
+                error_hint(error, "that is more than there are; name each once");
                 return lower_error_at(lowering, sorted[i].span, error);
             }
         }

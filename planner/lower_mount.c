@@ -232,14 +232,9 @@ static int check_options(const struct mount_options *options, struct error *erro
     return 0;
 }
 
-static struct mount_plan *add_mount(struct lowering *lowering, struct step_exec *exec) {
-    struct mount_plan *all =
-        arena_array(lowering->arena, exec->mount_count + 1, sizeof(*exec->mounts));
-    for (size_t i = 0; i < exec->mount_count; i++) {
-        all[i] = exec->mounts[i];
-    }
-    exec->mounts = all;
-    struct mount_plan *mount = &all[exec->mount_count++];
+/* There is room for all (lower_mounts). */
+static struct mount_plan *add_mount(struct step_exec *exec) {
+    struct mount_plan *mount = &exec->mounts[exec->mount_count++];
     mount->input = SIZE_MAX;
     return mount;
 }
@@ -262,12 +257,7 @@ static int add_input(struct lowering *lowering, struct step *step, struct mount_
     input.selection = selection;
     mount->source = sources[0];
     mount->input = step->input_count;
-    struct step_input *all = arena_array(arena, step->input_count + 1, sizeof(*all));
-    for (size_t i = 0; i < step->input_count; i++) {
-        all[i] = step->inputs[i];
-    }
-    all[step->input_count++] = input;
-    step->inputs = all;
+    step->inputs[step->input_count++] = input;
     return 0;
 }
 
@@ -286,7 +276,7 @@ static int lower_mount(struct lowering *lowering, struct step *step, const struc
         error_hint(error, "add target=/path");
         return lower_error_at(lowering, ast->span, error);
     }
-    struct mount_plan *mount = add_mount(lowering, &step->exec);
+    struct mount_plan *mount = add_mount(&step->exec);
     mount->type = options.type;
     mount->target = options.target.len > 0 ? path_join(arena, step->exec.cwd, options.target)
                                            : path_clean(arena, step->exec.cwd);
@@ -324,7 +314,7 @@ static int lower_volume_option(struct lowering *lowering, struct step_exec *exec
                   STR_ARG(text));
         return error_hint(error, "write --volume /host/path:/container/path[:ro]");
     }
-    struct mount_plan *mount = add_mount(lowering, exec);
+    struct mount_plan *mount = add_mount(exec);
     mount->is_host = true;
     mount->source = path_clean(lowering->arena, host);
     mount->target = path_clean(lowering->arena, container);
@@ -374,12 +364,16 @@ static void sort_mounts(struct arena *arena, struct step_exec *exec) {
 
 int lower_mounts(struct lowering *lowering, struct step *step, struct error *error) {
     const struct str_list *volumes = &lowering->planning->request->volumes;
+    const struct instruction *instruction = lowering->instruction;
+    size_t count = volumes->count + instruction->run.mount_count;
+    step->exec.mounts = arena_array(lowering->arena, count, sizeof(*step->exec.mounts));
+    step->inputs =
+        arena_array(lowering->arena, instruction->run.mount_count, sizeof(*step->inputs));
     for (size_t i = 0; i < volumes->count; i++) {
         if (lower_volume_option(lowering, &step->exec, volumes->items[i], error)) {
             return -1;
         }
     }
-    const struct instruction *instruction = lowering->instruction;
     for (size_t i = 0; i < instruction->run.mount_count; i++) {
         if (lower_mount(lowering, step, &instruction->run.mounts[i], error)) {
             return -1;

@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+/* Of memory: stages inherit environment and history, so that a long chain of them grows with the square of its
+ * length, and values that hold others double with every line. */
 #define PLAN_SIZE_LIMIT ((size_t)2 << 30)
 
 /* ---- what the parts share (planning.h) ---- */
@@ -18,6 +20,26 @@
 int planning_error_at(const struct planning *planning, struct span span, struct error *error) {
     const struct dockerfile *dockerfile = planning->request->dockerfile;
     return error_at(error, dockerfile->name, dockerfile->source, span);
+}
+
+int planning_check_size(const struct planning *planning, struct span span, struct error *error) {
+    if (planning->arena->allocated <= PLAN_SIZE_LIMIT) {
+        return 0;
+    }
+    error_set(error, ERROR_INPUT, "the plan of this Dockerfile takes more than %u MiB of memory",
+              (unsigned)(PLAN_SIZE_LIMIT >> 20));
+    error_hint(error, "it has too many stages or instructions that build on each other");
+    return planning_error_at(planning, span, error);
+}
+
+int planning_check_count(const struct planning *planning, const char *what, size_t count,
+                         struct span span, struct error *error) {
+    if (count <= NAMES_MAX) {
+        return 0;
+    }
+    error_set(error, ERROR_INPUT, "more than %d %s", NAMES_MAX, what);
+    error_hint(error, "keep such an amount of data in a file");
+    return planning_error_at(planning, span, error);
 }
 
 void planning_warn(struct planning *planning, const char *format, ...) {
@@ -106,18 +128,6 @@ static void skip_stage(struct planning *planning, const struct stage_draft *draf
     plan->skipped[plan->skipped_count++] = (struct stage_skip){ draft->label, draft->from->line };
 }
 
-/* Stages inherit environment and history, so that a long chain of them grows with the square of its length. */
-static int check_size(const struct planning *planning, const struct stage_draft *draft,
-                      struct error *error) {
-    if (planning->arena->allocated <= PLAN_SIZE_LIMIT) {
-        return 0;
-    }
-    error_set(error, ERROR_INPUT, "the plan of this Dockerfile takes more than %u MiB of memory",
-              (unsigned)(PLAN_SIZE_LIMIT >> 20));
-    error_hint(error, "it has too many stages or instructions that build on each other");
-    return planning_error_at(planning, draft->from->span, error);
-}
-
 static int lower_stages(struct planning *planning, struct error *error) {
     struct plan *plan = planning->plan;
     for (size_t i = 0; i < planning->draft_count; i++) {
@@ -126,7 +136,7 @@ static int lower_stages(struct planning *planning, struct error *error) {
             skip_stage(planning, draft);
             continue;
         }
-        if (lower_stage(planning, draft, error) || check_size(planning, draft, error)) {
+        if (lower_stage(planning, draft, error)) {
             return -1;
         }
         if (plan->stage_count == planning->stage_capacity) {

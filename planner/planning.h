@@ -64,6 +64,11 @@ struct planning {
 
 /* ERROR gets the place SPAN of the Dockerfile; returns -1. */
 int planning_error_at(const struct planning *planning, struct span span, struct error *error);
+/* ERROR_INPUT at SPAN when the plan has grown beyond any use. */
+int planning_check_size(const struct planning *planning, struct span span, struct error *error);
+/* The same for COUNT (variables, labels …), above NAMES_MAX: they are searched one by one. */
+int planning_check_count(const struct planning *planning, const char *what, size_t count,
+                         struct span span, struct error *error);
 void planning_warn(struct planning *planning, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 struct step *planning_new_step(struct planning *planning, enum step_kind kind,

@@ -327,7 +327,7 @@ static int find_target(struct planning *planning, struct error *error) {
                                  : "no stage of this Dockerfile has a name (FROM … AS name)");
 }
 
-/* One ONBUILD text of the base, as an instruction that stands where FROM is. */
+/* One ONBUILD text of the base, as an instruction that stands where FROM is; there is room for it (read_triggers). */
 static int add_trigger(struct planning *planning, struct stage_draft *draft, struct str text,
                        struct error *error) {
     struct dockerfile *parsed;
@@ -344,19 +344,15 @@ static int add_trigger(struct planning *planning, struct stage_draft *draft, str
     trigger.span = draft->from->span;
     trigger.line = draft->from->line;
     trigger.end_line = draft->from->end_line;
-    struct instruction *all = arena_array(planning->arena, draft->trigger_count + 1, sizeof(*all));
-    for (size_t i = 0; i < draft->trigger_count; i++) {
-        all[i] = draft->triggers[i];
-    }
-    all[draft->trigger_count++] = trigger;
-    draft->triggers = all;
-    return 0;
+    draft->triggers[draft->trigger_count++] = trigger;
+    return planning_check_size(planning, draft->from->span, error);
 }
 
 static int read_triggers(struct planning *planning, struct stage_draft *draft,
                          struct error *error) {
     if (draft->base == BASE_IMAGE) {
         const struct str_list *list = &draft->base_image->config.on_build;
+        draft->triggers = arena_array(planning->arena, list->count, sizeof(*draft->triggers));
         for (size_t i = 0; i < list->count; i++) {
             if (add_trigger(planning, draft, list->items[i], error)) {
                 return -1;
@@ -364,6 +360,11 @@ static int read_triggers(struct planning *planning, struct stage_draft *draft,
         }
     } else if (draft->base == BASE_STAGE) {
         const struct stage_draft *parent = draft->base_stage;
+        size_t count = 0;
+        for (size_t i = 0; i < parent->instruction_count; i++) {
+            count += parent->instructions[i].kind == INSTRUCTION_ONBUILD;
+        }
+        draft->triggers = arena_array(planning->arena, count, sizeof(*draft->triggers));
         for (size_t i = 0; i < parent->instruction_count; i++) {
             const struct instruction *instruction = &parent->instructions[i];
             if (instruction->kind == INSTRUCTION_ONBUILD &&
