@@ -39,7 +39,10 @@ int walk_not_found(struct walk *walk, struct str source, const struct resolved *
     error_set(error, ERROR_NOT_FOUND, "\"/%.*s\": not found in %s", STR_ARG(shown),
               walk->tree->name);
     if (resolved->exists) {
-        hint_ignored(walk, resolved->path, error);
+        if (!hint_ignored(walk, resolved->path, error) && walk->selection->is_parents) {
+            error_hint(error, "there is a link on the way, which --parents does not follow; name "
+                              "the directory it leads to");
+        }
         return -1;
     }
     if (resolved->is_outside) {
