@@ -5,6 +5,7 @@
 #include "executor/copied_up.h"
 #include "store/publish.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
@@ -13,8 +14,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* The kernel reads one page of options. */
+/* The kernel reads one page of options, and takes so many layers (fs/overlayfs: OVL_MAX_STACK). */
 #define OPTIONS_SIZE 4096
+#define LAYERS_MAX 500
 
 int rootfs_enter_namespace(const struct store *store, struct error *error) {
     if (unshare(CLONE_NEWNS) < 0) {
@@ -69,8 +71,8 @@ static int link_directories(int directory, const char *const *lowers, size_t cou
     return 0;
 }
 
-static int write_options(char options[OPTIONS_SIZE], size_t count, bool has_upper, bool is_volatile,
-                         bool is_rootless, struct error *error) {
+static void write_options(char options[OPTIONS_SIZE], size_t count, bool has_upper,
+                          bool is_volatile, bool is_rootless) {
     _cleanup_buf_ struct buf text = BUF_INIT;
     buf_append_c(&text, "lowerdir=");
     for (size_t i = 0; i < count; i++) {
@@ -86,11 +88,8 @@ static int write_options(char options[OPTIONS_SIZE], size_t count, bool has_uppe
     if (is_volatile) {
         buf_append_c(&text, ",volatile");
     }
-    if (text.len >= OPTIONS_SIZE) {
-        return error_set(error, ERROR_UNSUPPORTED, "%zu layers are too many to mount", count);
-    }
+    assert(text.len < OPTIONS_SIZE); /* LAYERS_MAX names of four bytes are half of it */
     memcpy(options, text.data, text.len + 1);
-    return 0;
 }
 
 static int mount_failed(const char *const *lowers, size_t count, const char *upper,
@@ -124,12 +123,16 @@ static int mount_overlay(const struct store *store, const char *const *lowers, s
                          const char *upper, const char *target, struct error *error) {
     char options[OPTIONS_SIZE];
     unsigned long flags = upper ? 0 : MS_RDONLY;
+    if (count > LAYERS_MAX) {
+        error_set(error, ERROR_UNSUPPORTED, "%zu layers are too many to mount: the kernel takes %d",
+                  count, LAYERS_MAX);
+        return error_hint(error,
+                          "join RUN and COPY instructions, or build the first part as a base "
+                          "image with --squash");
+    }
     /* volatile: no sync to disk on behalf of the RUN; bud syncs what it publishes. Only writing mounts, Linux 5.10. */
     for (int is_volatile = upper != NULL; is_volatile >= 0; is_volatile--) {
-        if (write_options(options, count, upper != NULL, is_volatile, store->is_rootless, error) <
-            0) {
-            return -1;
-        }
+        write_options(options, count, upper != NULL, is_volatile, store->is_rootless);
         if (mount("overlay", target, "overlay", flags, options) == 0) {
             return 0;
         }

@@ -26,7 +26,7 @@ struct rootfs {
 int rootfs_enter_namespace(const struct store *store, struct error *error);
 /* Mounts LOWERS (absolute directories, top first; may be none) under UPPER (absolute directory with a sibling `work`;
  * NULL: read-only). Without lowers nothing is mounted and UPPER itself is the root; one lower and no upper is
- * bind-mounted read-only. Up to 128 lowers, whatever the length of their paths. Calls chdir: the thread must have its
+ * bind-mounted read-only. Up to 500 lowers, whatever the length of their paths. Calls chdir: the thread must have its
  * own working directory. `volatile`, metacopy, redirect_dir and index off. */
 int rootfs_mount(const struct store *store, const struct build *build, const char *const *lowers,
                  size_t count, const char *upper, struct rootfs *out, struct error *error);

@@ -130,6 +130,20 @@ static void test_many_lowers(void **state) {
     free(upper);
 }
 
+static void test_too_many_lowers(void **state) {
+    struct fixture *fixture = *state;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    struct rootfs root;
+    const char *lowers[501];
+    for (size_t i = 0; i < 501; i++) {
+        lowers[i] = "/";
+    }
+    assert_int_equal(rootfs_mount(fixture->store, fixture->build, lowers, 501, NULL, &root, &error),
+                     -1);
+    assert_int_equal(error.code, ERROR_UNSUPPORTED);
+    assert_string_equal(error.message, "501 layers are too many to mount: the kernel takes 500");
+}
+
 static void test_no_lowers(void **state) {
     struct fixture *fixture = *state;
     struct error error = ERROR_INIT;
@@ -381,6 +395,7 @@ int main(void) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many_lowers),
+        cmocka_unit_test(test_too_many_lowers),
         cmocka_unit_test(test_no_lowers),
         cmocka_unit_test(test_mount_points),
     };
