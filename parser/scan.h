@@ -47,7 +47,6 @@ bool scan_body_line(struct scan *scan, struct str *raw, const char **first, cons
 bool scan_directive(struct str comment, struct str *name, struct str *value);
 
 /* ---- within a logical line ---- */
-void scan_space(struct scan *scan);    /* over SP */
 struct str scan_trim(struct str text); /* without SP at both ends */
 enum instruction_kind scan_keyword(struct scan *scan, struct str *keyword);
 /* One flag word, RAW as written and TEXT without quotes and escapes; false when no `--` comes next. */
@@ -58,7 +57,7 @@ bool scan_first_word(struct scan *scan, struct str *word); /* ends at SP */
 /* A word of ENV, LABEL, ARG: quotes and escapes kept; false at the end. */
 bool scan_pair_word(struct scan *scan, char escape, struct str *word);
 
-/* ---- JSON form ---- */
+/* ---- JSON form, grammar/json.re ---- */
 enum json_form {
     JSON_NONE,    /* not a JSON array: the shell form */
     JSON_STRINGS, /* an array of strings */
