@@ -189,10 +189,6 @@ bool ignore_is_empty(const struct ignore *ignore) {
     return ignore->count == 0;
 }
 
-bool ignore_has_negation(const struct ignore *ignore) {
-    return ignore->has_negation;
-}
-
 struct str ignore_rule_text(const struct ignore *ignore, size_t rule, unsigned *line) {
     if (line) {
         *line = ignore->rules[rule].line;

@@ -176,8 +176,9 @@ static bool is_shown(const struct comparison *c, size_t at) {
     return true;
 }
 
-struct str explain_difference(const struct cache_record *old, const struct step *step,
-                              struct arena *arena) {
+/* The differences of STEP to the record OLD, the most telling first, at most three. */
+static struct str describe(const struct cache_record *old, const struct step *step,
+                           struct arena *arena) {
     struct comparison c = { .step = step, .arena = arena };
     compare_all(&c, old);
     _cleanup_buf_ struct buf text = BUF_INIT;
@@ -206,6 +207,6 @@ struct str explain_miss(struct cache *cache, const struct step *step, struct are
     if (!cache_lookup(cache, &key, arena, &old)) {
         return STR("its record is gone");
     }
-    struct str text = explain_difference(&old, step, arena);
+    struct str text = describe(&old, step, arena);
     return text.len > 0 ? text : STR("no record");
 }

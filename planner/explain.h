@@ -7,8 +7,5 @@
 /* STEP has ingredients (files included) and a place, and no record of its key. By comparing with the last record of the
  * place: "src/main.c changed", "ARG VERSION: 1.2 → 1.3", "no record: first build". In ARENA. */
 struct str explain_miss(struct cache *cache, const struct step *step, struct arena *arena);
-/* The differences of STEP to the record OLD, the most telling first, at most three. */
-struct str explain_difference(const struct cache_record *old, const struct step *step,
-                              struct arena *arena);
 
 #endif

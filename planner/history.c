@@ -23,7 +23,8 @@ static void append_decimal(struct buf *out, uint64_t whole, uint64_t fraction, u
     buf_append_c(out, unit);
 }
 
-void history_duration(struct buf *out, int64_t nanoseconds) {
+/* `1m30s`: time.Duration's String. */
+static void append_duration(struct buf *out, int64_t nanoseconds) {
     uint64_t n = nanoseconds < 0 ? 0 - (uint64_t)nanoseconds : (uint64_t)nanoseconds;
     if (n == 0) {
         buf_append_c(out, "0s");
@@ -113,7 +114,7 @@ struct str history_healthcheck(struct arena *arena, const struct healthcheck *ch
     };
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
         buf_printf(&text, " %s:", times[i].name);
-        history_duration(&text, times[i].value);
+        append_duration(&text, times[i].value);
     }
     buf_printf(&text, " Retries:%lld}", (long long)check->retries);
     return finish(arena, &text);

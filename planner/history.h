@@ -10,9 +10,6 @@
 /* `comment` of every entry made here. */
 #define HISTORY_COMMENT "bud.dockerfile.v0"
 
-/* `1m30s`: time.Duration's String. */
-void history_duration(struct buf *out, int64_t nanoseconds);
-
 /* `CMD ["a" "b"]` */
 struct str history_quoted_list(struct arena *arena, const char *keyword,
                                const struct str_list *list);

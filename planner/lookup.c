@@ -27,10 +27,6 @@ struct digest lookup_input_id(const struct step_input *input, struct str result)
     return hasher_finish(&hasher);
 }
 
-struct digest lookup_selection_id(const struct step *step, struct str result) {
-    return lookup_input_id(&step->inputs[0], result);
-}
-
 int lookup_read_context(struct lookup *lookup, struct step_input *input, struct error *error) {
     struct content *content = arena_new(lookup->arena, struct content);
     if (content_read(&lookup->plan->context, input->selection, lookup->arena, content, error)) {

@@ -26,10 +26,8 @@ struct lookup {
  * step becomes DEFERRED. The content of a context is read once; a second call uses what the first found. */
 int lookup_step(struct lookup *lookup, struct step *step, const struct digest *contents,
                 struct error *error);
-/* The digest under which the content digest of STEP's selection in INPUT's result RESULT (a snapshot or layer ID) is
+/* The digest under which the content digest of what INPUT selects in its step's result RESULT (a snapshot or image ID) is
  * kept in the cache. */
-struct digest lookup_selection_id(const struct step *step, struct str result);
-/* The same for any input, also a bind mount's. */
 struct digest lookup_input_id(const struct step_input *input, struct str result);
 
 /* Reads and digests what INPUT takes of the plan's context. */
