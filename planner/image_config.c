@@ -128,8 +128,11 @@ static int read_str_list(const json_t *object, const char *key, struct arena *ar
             return error_set(error, ERROR_CORRUPT, "`%s` holds something that is not a string",
                              key);
         }
-        const char *text = arena_memdup(arena, json_string_value(item), json_string_length(item));
-        str_list_push(out, arena, str_make(text, json_string_length(item)));
+        /* No argument and no variable of a program can have one. */
+        if (strlen(json_string_value(item)) != json_string_length(item)) {
+            return error_set(error, ERROR_CORRUPT, "\"%s\" holds a NUL character", key);
+        }
+        str_list_push(out, arena, str_of(arena_strdup(arena, json_string_value(item))));
     }
     return 0;
 }

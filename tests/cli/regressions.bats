@@ -123,3 +123,10 @@ DOCKERFILE
     dockerfile <<< $'FROM busybox\nRUN grep "10.1.2.3.*db.example" /etc/hosts && grep "::1.*six.example" /etc/hosts'
     build --add-host db.example=10.1.2.3 --add-host six.example=[::1]
 }
+
+@test "a base image with a NUL in its environment is refused" {
+    edit_config busybox nul '.config.Env += ["A\u0000B=1"]'
+    dockerfile <<< $'FROM nul\nRUN env'
+    build_fails 125
+    contains "$stderr" 'because: "Env" holds a NUL character'
+}
