@@ -319,6 +319,15 @@ static int run_step(struct scheduler *scheduler, struct task *task, struct attem
 
 static void start_ready(struct scheduler *scheduler);
 
+/* Whatever a step fails of, also what has little to do with it: it is the instruction that was not done. */
+static void tell_place(const struct scheduler *scheduler, const struct step *step,
+                       struct error *error) {
+    const struct dockerfile *dockerfile = scheduler->plan->dockerfile;
+    if (dockerfile != NULL && step->instruction != NULL && error->code != ERROR_INTERRUPTED) {
+        error_at(error, dockerfile->name, dockerfile->source, step->instruction->span);
+    }
+}
+
 static void run_task(void *context) {
     struct task *task = context;
     struct scheduler *scheduler = task->scheduler;
@@ -331,6 +340,9 @@ static void run_task(void *context) {
         status = error_set(&error, ERROR_INTERRUPTED, "cancelled");
     } else {
         status = run_step(scheduler, task, &attempt, &error);
+    }
+    if (status < 0) {
+        tell_place(scheduler, task->step, &error);
     }
     if (attempt.has_snapshot) {
         rootfs_unmount(&attempt.root);
