@@ -211,50 +211,13 @@ int user_for_process(int rootfs, struct str text, struct arena *arena, struct us
     return 0;
 }
 
-int user_for_chown(int rootfs, struct str text, uint32_t *uid, uint32_t *gid, struct error *error) {
+/* The owner of files: numbers as they are, names looked up; one that is not there is an error, or root. */
+static int find_owner(int rootfs, struct str text, bool is_required, uint32_t *uid, uint32_t *gid,
+                      struct error *error) {
     _cleanup_buf_ struct buf passwd = BUF_INIT;
     _cleanup_buf_ struct buf group = BUF_INIT;
     struct request request;
     struct entry entry;
-    if (parse_request(text, &request, error) < 0) {
-        return -1;
-    }
-    *uid = *gid = request.uid;
-    if (request.user.len && !request.is_uid) {
-        if (read_file(rootfs, "etc/passwd", &passwd, error) < 0) {
-            return -1;
-        }
-        if (!find_entry(buf_str(&passwd), 2, request.user, 0, &entry)) {
-            return error_set(error, ERROR_INPUT, "user \"%.*s\" not found in /etc/passwd",
-                             STR_ARG(request.user));
-        }
-        *uid = entry.ids[0];
-        *gid = entry.ids[1];
-    }
-    if (!request.group.len) {
-        return 0;
-    }
-    if (!request.is_gid) {
-        if (read_file(rootfs, "etc/group", &group, error) < 0) {
-            return -1;
-        }
-        if (!find_entry(buf_str(&group), 1, request.group, 0, &entry)) {
-            return error_set(error, ERROR_INPUT, "group \"%.*s\" not found in /etc/group",
-                             STR_ARG(request.group));
-        }
-        request.gid = entry.ids[0];
-    }
-    *gid = request.gid;
-    return 0;
-}
-
-int user_for_workdir(int rootfs, struct str text, uint32_t *uid, uint32_t *gid,
-                     struct error *error) {
-    _cleanup_buf_ struct buf passwd = BUF_INIT;
-    _cleanup_buf_ struct buf group = BUF_INIT;
-    struct request request;
-    struct entry entry;
-    *uid = *gid = 0;
     if (parse_request(text, &request, error) < 0) {
         return -1;
     }
@@ -266,15 +229,33 @@ int user_for_workdir(int rootfs, struct str text, uint32_t *uid, uint32_t *gid,
         if (find_entry(buf_str(&passwd), 2, request.user, 0, &entry)) {
             *uid = entry.ids[0];
             *gid = entry.ids[1];
+        } else if (is_required) {
+            return error_set(error, ERROR_INPUT, "user \"%.*s\" not found in /etc/passwd",
+                             STR_ARG(request.user));
         }
     }
-    if (request.is_gid) {
-        *gid = request.gid;
-    } else if (request.group.len) {
+    if (request.group.len && !request.is_gid) {
         if (read_file(rootfs, "etc/group", &group, error) < 0) {
             return -1;
         }
-        *gid = find_entry(buf_str(&group), 1, request.group, 0, &entry) ? entry.ids[0] : 0;
+        if (find_entry(buf_str(&group), 1, request.group, 0, &entry)) {
+            request.gid = entry.ids[0];
+        } else if (is_required) {
+            return error_set(error, ERROR_INPUT, "group \"%.*s\" not found in /etc/group",
+                             STR_ARG(request.group));
+        }
+    }
+    if (request.group.len) {
+        *gid = request.gid;
     }
     return 0;
+}
+
+int user_for_chown(int rootfs, struct str text, uint32_t *uid, uint32_t *gid, struct error *error) {
+    return find_owner(rootfs, text, true, uid, gid, error);
+}
+
+int user_for_workdir(int rootfs, struct str text, uint32_t *uid, uint32_t *gid,
+                     struct error *error) {
+    return find_owner(rootfs, text, false, uid, gid, error);
 }
