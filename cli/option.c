@@ -46,7 +46,7 @@ static bool has_separate_value(const struct option_spec *spec) {
     return spec->kind != OPTION_FLAG && spec->bare == NULL;
 }
 
-bool option_is_done(const struct option_spec *spec, const char *value) {
+static bool is_done(const struct option_spec *spec, const char *value) {
     if (spec->only == NULL) {
         return true;
     }
@@ -127,7 +127,7 @@ static int set_value(struct options *options, struct option_value *option, const
         return error_set(error, ERROR_USAGE, "%s takes a whole number, not `%s`", option->source,
                          value);
     }
-    if (!option_is_done(spec, value)) {
+    if (!is_done(spec, value)) {
         return refuse_undone(option, value, error);
     }
     option->is_given = true;

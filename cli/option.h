@@ -74,7 +74,4 @@ const char *const *option_items(const struct options *options, const char *name)
 /* "--name", or the environment variable the value came from. */
 const char *option_source(const struct options *options, const char *name);
 
-/* Is VALUE, given to SPEC, not done yet? */
-bool option_is_done(const struct option_spec *spec, const char *value);
-
 #endif
