@@ -350,7 +350,7 @@ FROM busybox
 RUN echo started; sleep 1000
 END
     "$BUD" "${STORAGE[@]}" build -t broken . > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/log" 3>&- &
-    local pid=$! i
+    local pid=$!
     for _ in $(seq 200); do
         grep -q started "$BATS_TEST_TMPDIR/log" && break
         sleep 0.05
