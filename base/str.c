@@ -213,11 +213,24 @@ size_t str_distance(struct str a, struct str b, size_t limit) {
     return distance;
 }
 
+/* The commonest slip of the hand: two neighbours swapped. */
+static bool is_swapped(struct str a, struct str b) {
+    size_t i = 0;
+    while (i < a.len && i < b.len && str_equal_nocase(str_sub(a, i, i + 1), str_sub(b, i, i + 1))) {
+        i++;
+    }
+    return a.len == b.len && i + 1 < a.len &&
+           str_equal_nocase(str_sub(a, i, i + 1), str_sub(b, i + 1, i + 2)) &&
+           str_equal_nocase(str_sub(a, i + 1, i + 2), str_sub(b, i, i + 1)) &&
+           str_equal_nocase(str_from(a, i + 2), str_from(b, i + 2));
+}
+
 const char *str_nearest(struct str word, const char *const *candidates, size_t count) {
     const char *nearest = NULL;
     size_t best = 3;
     for (size_t i = 0; i < count && best > 0; i++) {
-        size_t distance = str_distance(word, str_of(candidates[i]), best - 1);
+        struct str candidate = str_of(candidates[i]);
+        size_t distance = is_swapped(word, candidate) ? 1 : str_distance(word, candidate, best - 1);
         if (distance < best) {
             best = distance;
             nearest = candidates[i];

@@ -70,7 +70,8 @@ bool str_parse_uint(struct str s, unsigned base, uint64_t limit, uint64_t *value
 size_t str_decode_utf8(struct str s, uint32_t *code);
 /* Levenshtein distance, ASCII case ignored, at most LIMIT + 1. */
 size_t str_distance(struct str a, struct str b, size_t limit);
-/* The candidate nearest to WORD within distance 2 (strictly nearest first, then first listed), or NULL. */
+/* The candidate nearest to WORD within distance 2 (strictly nearest first, then first listed; two swapped neighbours count
+ * as one), or NULL. */
 const char *str_nearest(struct str word, const char *const *candidates, size_t count);
 
 struct buf {

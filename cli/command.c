@@ -94,9 +94,23 @@ const struct option_spec *const *command_tables(const struct command *command,
     return tables;
 }
 
-static int check_arguments(const struct invocation *invocation, struct error *error) {
+/* `bud push x`: not a context and one argument too many, but a command that bud does not have. */
+static int refuse_command(const struct invocation *invocation, struct error *error) {
+    const char *word = invocation->options.arguments[0];
+    const char *nearest = command_nearest(word);
+    error_set(error, ERROR_USAGE, "%s has no command `%s`", invocation->program, word);
+    return nearest != NULL ? error_hint(error, "did you mean the command `%s`?", nearest)
+                           : error_hint(error, "`%s help` lists the commands", invocation->program);
+}
+
+static int check_arguments(const struct invocation *invocation, bool is_named,
+                           struct error *error) {
     const struct command *command = invocation->command;
     const struct options *options = &invocation->options;
+    if (!is_named && options->argument_count > command->maximum &&
+        access(options->arguments[0], F_OK) < 0) {
+        return refuse_command(invocation, error);
+    }
     if (options->argument_count < command->minimum) {
         error_set(error, ERROR_USAGE, "`%s %s` needs %s", invocation->program, command->name,
                   options->argument_count == 0 ? "an argument" : "one argument more");
@@ -174,7 +188,8 @@ int command_run(const char *program, const char *const *given, struct arena *are
         }
         return output_write(&out, error);
     }
-    if (check_arguments(&invocation, error) < 0 || set_log_level(&invocation.options, error) < 0) {
+    if (check_arguments(&invocation, is_named, error) < 0 ||
+        set_log_level(&invocation.options, error) < 0) {
         return -1;
     }
     return invocation.command->run(&invocation, error);

@@ -91,6 +91,13 @@ load helper
     is "${stderr_lines[0]}" "error: SOURCE_DATE_EPOCH in the environment takes a whole number, not \`yesterday\`"
 }
 
+@test "a command that bud does not have is named, and the nearest one" {
+    run_bud 2 push image
+    is "${stderr_lines[0]}" "error: bud has no command \`push\`"
+    run_bud 2 bulid -t x .
+    is "${stderr_lines[1]}" "hint: did you mean the command \`build\`?"
+}
+
 @test "too few and too many arguments are errors with status 2" {
     run_bud 2 tag only-one
     is "${stderr_lines[1]}" "hint: usage: bud tag NAME NEW-NAME..."
