@@ -24,7 +24,9 @@ bud() {
 run_bud() { # $1: the exit status that is expected; the rest: words for bud
     local status_wanted=$1
     shift
-    run --separate-stderr "-$status_wanted" bud "$@"
+    run --separate-stderr "-$status_wanted" bud "$@" && return 0
+    printf 'bud %s\n%s\n' "$*" "$stderr" >&2
+    return 1
 }
 
 # A Dockerfile of standard input, in the context $1.
