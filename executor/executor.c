@@ -140,6 +140,20 @@ static void drop_unrecorded(const struct execution *execution,
     }
 }
 
+/* A layer that cannot be digested has stopped the steps: that is the reason then, not that they were stopped. */
+static int wait_for_layers(struct execution *execution, int status, struct error *error) {
+    struct error reason = ERROR_INIT;
+    if (status < 0 && error->code != ERROR_INTERRUPTED) {
+        return -1;
+    }
+    if (hashing_wait(execution->hashing, &reason) < 0) {
+        error_clear(error);
+        *error = reason;
+        return -1;
+    }
+    return status;
+}
+
 static int run(struct execution *execution, struct executor_result *result, struct error *error) {
     const struct executor_options *options = execution->options;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -167,9 +181,7 @@ static int run(struct execution *execution, struct executor_result *result, stru
     int status =
         scheduler_run(execution->plan, &work, &execution->is_cancelled, &execution->outcomes,
                       execution->hashing, &lookup, &scheduling, &scheduled, error);
-    if (status == 0) {
-        status = hashing_wait(execution->hashing, error);
-    }
+    status = wait_for_layers(execution, status, error);
     struct step *image = execution->plan->image;
     if (status == 0 && image->state == STEP_DEFERRED) {
         status = lookup_step(&lookup, image, NULL, error);

@@ -23,7 +23,7 @@ struct hashing_job {
 struct hashing {
     const struct store *store;
     struct cache *cache;
-    const atomic_bool *is_cancelled;
+    atomic_bool *is_cancelled;
     struct thread_pool *pool;
     struct map
         jobs; /* by snapshot ID; submitting is for one thread at a time, the workers do not look */
@@ -32,7 +32,7 @@ struct hashing {
 };
 
 int hashing_new(const struct store *store, struct cache *cache, unsigned threads,
-                const atomic_bool *is_cancelled, struct hashing **out, struct error *error) {
+                atomic_bool *is_cancelled, struct hashing **out, struct error *error) {
     struct hashing *hashing = xcalloc(1, sizeof(*hashing));
     hashing->store = store;
     hashing->cache = cache;
@@ -83,6 +83,7 @@ static void run_job(void *context) {
             error_clear(&error);
         }
         pthread_mutex_unlock(&job->hashing->lock);
+        atomic_store(job->hashing->is_cancelled, true);
     }
 }
 

@@ -13,8 +13,9 @@
 
 struct hashing;
 
+/* *IS_CANCELLED ends the digesting, and is set when one fails: then the rest of the build is in vain. */
 int hashing_new(const struct store *store, struct cache *cache, unsigned threads,
-                const atomic_bool *is_cancelled, struct hashing **out, struct error *error);
+                atomic_bool *is_cancelled, struct hashing **out, struct error *error);
 /* Snapshot ID, whose diff is at PATH, will be a layer; STEP of PLAN, which made it, is the place of errors. All are
  * borrowed until the end. Known ones cost nothing. One thread at a time: under the scheduler's lock. */
 void hashing_submit(struct hashing *hashing, const struct plan *plan, const struct step *step,

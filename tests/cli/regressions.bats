@@ -130,3 +130,12 @@ DOCKERFILE
     build_fails 125
     contains "$stderr" 'because: "Env" holds a NUL character'
 }
+
+@test "a layer that cannot be digested ends the build at once" {
+    dockerfile <<< $'FROM busybox\nRUN for s in /snapshots/*; do mkdir $s/tar-split.gz; done\nRUN sleep 100'
+    SECONDS=0
+    build_fails 125 -v "$STORE/root/bud/snapshots:/snapshots"
+    [ "$SECONDS" -lt 50 ]
+    contains "$stderr" 'tar-split'
+    contains "$stderr" ' --> Dockerfile:2:1'
+}
