@@ -121,7 +121,7 @@ DOCKERFILE
 
 @test "--add-host takes Docker's NAME=ADDRESS, too" {
     dockerfile <<< $'FROM busybox\nRUN grep "10.1.2.3.*db.example" /etc/hosts && grep "::1.*six.example" /etc/hosts'
-    build --add-host db.example=10.1.2.3 --add-host six.example=[::1]
+    build --add-host db.example=10.1.2.3 --add-host 'six.example=[::1]'
 }
 
 @test "a base image with a NUL in its environment is refused" {
