@@ -6,12 +6,17 @@
 
 /* Everything here keeps errno, so that a caller may look at it after setting the error. */
 
+void error_forget_place(struct error *error) {
+    free(error->place.file);
+    free((char *)error->place.source.data);
+    error->place = (struct error_place){ 0 };
+}
+
 static void error_free_content(struct error *error) {
     struct error *cause = error->cause;
     free(error->message);
     free(error->hint);
-    free(error->place.file);
-    free((char *)error->place.source.data);
+    error_forget_place(error);
     while (cause) {
         struct error *next = cause->cause;
         free(cause->message);

@@ -64,6 +64,8 @@ int error_wrap(struct error *error, const char *format, ...) __attribute__((form
 int error_hint(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Sets the place unless one is set. FILE and SOURCE are copied. */
 int error_at(struct error *error, const char *file, struct str source, struct span span);
+/* Forgets the place, for one that means nothing to who will read the error. */
+void error_forget_place(struct error *error);
 void error_clear(struct error *error);
 #define _cleanup_error_ _cleanup_(error_clear)
 

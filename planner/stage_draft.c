@@ -334,7 +334,7 @@ static int add_trigger(struct planning *planning, struct stage_draft *draft, str
     struct str source = str_copy(planning->arena, text);
     if (parser_parse_trigger(source, "ONBUILD", planning->arena, &parsed, error)) {
         if (error) {
-            error->place = (struct error_place){ 0 }; /* not a place in the user's file */
+            error_forget_place(error); /* it is not in the user's file */
             error_wrap(error, "ONBUILD trigger `%.*s` of the base %.*s", STR_ARG(source),
                        STR_ARG(draft->image));
         }
