@@ -6,23 +6,39 @@
 
 /* Everything here keeps errno, so that a caller may look at it after setting the error. */
 
-void error_forget_place(struct error *error) {
-    free(error->place.file);
-    free((char *)error->place.source.data);
-    error->place = (struct error_place){ 0 };
+void error_place_clear(struct error_place *place) {
+    free(place->file);
+    free((char *)place->line.data);
+    *place = (struct error_place){ 0 };
 }
 
-static void error_free_content(struct error *error) {
-    struct error *cause = error->cause;
+void error_forget_place(struct error *error) {
+    error_place_clear(&error->place);
+}
+
+static void free_parts(struct error *error) {
     free(error->message);
     free(error->hint);
-    error_forget_place(error);
-    while (cause) {
-        struct error *next = cause->cause;
-        free(cause->message);
-        free(cause->hint);
-        free(cause);
-        cause = next;
+    error_place_clear(&error->place);
+}
+
+/* Causes and further errors: a list each, so that a long one costs no stack. Only the first error has further ones. */
+static void error_free_content(struct error *error) {
+    struct error *each = error;
+    while (each) {
+        struct error *next = each->next;
+        struct error *cause = each->cause;
+        while (cause) {
+            struct error *deeper = cause->cause;
+            free_parts(cause);
+            free(cause);
+            cause = deeper;
+        }
+        free_parts(each);
+        if (each != error) {
+            free(each);
+        }
+        each = next;
     }
 }
 
@@ -82,6 +98,7 @@ int error_wrap(struct error *error, const char *format, ...) {
         struct error *cause = xmalloc(sizeof(*cause));
         *cause = *error;
         cause->place = (struct error_place){ 0 };
+        cause->next = NULL;
         error->message = message;
         error->hint = NULL;
         error->cause = cause;
@@ -104,18 +121,63 @@ int error_hint(struct error *error, const char *format, ...) {
     return -1;
 }
 
+/* The line of SOURCE that holds the byte AT, without its end. */
+static struct str line_around(struct str source, size_t at) {
+    size_t before = str_rfind_byte(str_sub(source, 0, at), '\n');
+    struct str line = str_from(source, before == SIZE_MAX ? 0 : before + 1);
+    size_t len = str_find_byte(line, '\n');
+    if (len != SIZE_MAX) {
+        line.len = len;
+    }
+    if (str_has_suffix(line, STR("\r"))) {
+        line.len--;
+    }
+    return line;
+}
+
+struct error_place error_place_of(const char *file, struct str source, struct span span) {
+    struct error_place place = { 0 };
+    if (!file) {
+        return place;
+    }
+    place.file = xstrdup(file);
+    place.span = span;
+    if (source.len == 0) {
+        return place;
+    }
+    struct str line = line_around(source, span.start < source.len ? span.start : source.len);
+    char *copy = xmalloc(line.len + 1);
+    memcpy(copy, line.data, line.len);
+    copy[line.len] = '\0';
+    place.line = str_make(copy, line.len);
+    error_line_of(source, span.start, &place.line_number, &place.column);
+    struct str rest = str_sub(source, span.start, span.end);
+    error_line_of(rest, (uint32_t)rest.len, &place.end_line, &place.end_column);
+    place.end_column += place.end_line == 1 ? place.column - 1 : 0;
+    place.end_line += place.line_number - 1;
+    return place;
+}
+
 int error_at(struct error *error, const char *file, struct str source, struct span span) {
     if (error && file && !error->place.file) {
-        char *copy = xmalloc(source.len + 1);
-        if (source.len > 0) {
-            memcpy(copy, source.data, source.len);
-        }
-        copy[source.len] = '\0';
-        error->place = (struct error_place){ .file = xstrdup(file),
-                                             .source = str_make(copy, source.len),
-                                             .span = span };
+        error->place = error_place_of(file, source, span);
     }
     return -1;
+}
+
+void error_append(struct error *error, struct error *more) {
+    if (error->code == ERROR_NONE) {
+        error_clear(error);
+        *error = *more;
+    } else {
+        struct error *last = error;
+        while (last->next) {
+            last = last->next;
+        }
+        last->next = xmalloc(sizeof(*last->next));
+        *last->next = *more;
+    }
+    *more = (struct error)ERROR_INIT;
 }
 
 void error_clear(struct error *error) {

@@ -33,10 +33,15 @@ struct span {
     uint32_t end; /* one past the last byte */
 };
 
-/* Where in which file. The error owns its copy of both texts: it is printed when what it tells of is long freed. */
+/* Where in which file. The error owns its copies: it is printed when what it tells of is long freed. */
 struct error_place {
-    char *file;        /* as the user named it; NULL: no place */
-    struct str source; /* the whole text, for quoting the line */
+    char *file; /* as the user named it; NULL: no place */
+    struct str
+        line; /* the line the span starts in, without its end, for quoting; data NULL: unknown */
+    unsigned line_number; /* of that line */
+    unsigned column;      /* of the span's first byte */
+    unsigned end_line;    /* of the byte after the span's last */
+    unsigned end_column;
     struct span span;
 };
 
@@ -47,10 +52,11 @@ struct error {
     char *hint; /* what to do, or NULL */
     struct error_place place;
     struct error *cause; /* owned; why it happened, or NULL */
+    struct error *next;  /* owned; another error found in the same pass, or NULL */
 };
 
 #define ERROR_INIT                                                                                 \
-    { ERROR_NONE, 0, NULL, NULL, { NULL, { NULL, 0 }, { 0, 0 } }, NULL }
+    { ERROR_NONE, 0, NULL, NULL, { 0 }, NULL, NULL }
 
 /* All of these return -1, so that `return error_set(...)` reads well. An error that was already set is replaced. */
 int error_set(struct error *error, enum error_code code, const char *format, ...)
@@ -62,16 +68,25 @@ int error_system(struct error *error, const char *format, ...)
  * Where nothing was set yet, it is ERROR_FAILED without a cause. */
 int error_wrap(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int error_hint(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Sets the place unless one is set. FILE and SOURCE are copied. */
+/* Sets the place unless one is set. FILE and the line of SOURCE (the whole text of the file) are copied. */
 int error_at(struct error *error, const char *file, struct str source, struct span span);
 /* Forgets the place, for one that means nothing to who will read the error. */
 void error_forget_place(struct error *error);
+/* Takes what MORE says, which is empty afterwards, as one more error of the same pass. An empty ERROR becomes it. */
+void error_append(struct error *error, struct error *more);
 void error_clear(struct error *error);
 #define _cleanup_error_ _cleanup_(error_clear)
 
 /* The whole story as text: `error: message`, the place with the line quoted and a caret line, `because: cause`
- * for every cause, `hint: ...`. IS_COLOURED adds ANSI colours. */
+ * for every cause, `hint: ...`, and so on for every further error. IS_COLOURED adds ANSI colours. */
 void error_print(struct buf *out, const struct error *error, bool is_coloured);
+/* A place by itself, for what is not an error; to be freed with error_place_clear(). Without a FILE it is empty. */
+struct error_place error_place_of(const char *file, struct str source, struct span span);
+void error_place_clear(struct error_place *place);
+/* The lines of a place: ` --> file:line:column`, the line quoted, carets under the span. */
+void error_print_place(struct buf *out, const struct error_place *place, bool is_coloured);
+/* TEXT with what would steer a terminal or hide what follows shown as `?`; line ends are kept. */
+void error_print_text(struct buf *out, const char *text);
 /* Line and column (from 1) of OFFSET in SOURCE. */
 void error_line_of(struct str source, uint32_t offset, unsigned *line, unsigned *column);
 int error_exit_status(const struct error *error);

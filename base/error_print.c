@@ -42,7 +42,7 @@ static size_t print_character(struct buf *out, struct str text) {
 }
 
 /* Messages may have several lines: output of other programs is quoted in them. */
-static void print_text(struct buf *out, const char *message) {
+void error_print_text(struct buf *out, const char *message) {
     struct str text = str_of(message);
     while (text.len) {
         if (text.data[0] == '\n') {
@@ -57,7 +57,7 @@ static void print_text(struct buf *out, const char *message) {
 static void print_labelled(struct buf *out, const char *colour, const char *label,
                            const char *message, const struct palette *palette) {
     buf_printf(out, "%s%s:%s ", colour, label, palette->plain);
-    print_text(out, message);
+    error_print_text(out, message);
     buf_append_byte(out, '\n');
 }
 
@@ -67,21 +67,12 @@ struct quote {
     size_t to;
 };
 
-static struct quote quote_of(struct str source, struct span span) {
-    struct quote quote;
-    size_t at = span.start < source.len ? span.start : source.len;
-    size_t before = str_rfind_byte(str_sub(source, 0, at), '\n');
-    size_t start = before == SIZE_MAX ? 0 : before + 1;
-    size_t len = str_find_byte(str_from(source, start), '\n');
-    quote.line = len == SIZE_MAX ? str_from(source, start) : str_sub(source, start, start + len);
-    if (str_has_suffix(quote.line, STR("\r"))) {
-        quote.line.len--;
-    }
-    quote.from = at - start < quote.line.len ? at - start : quote.line.len;
-    quote.to = span.end > start ? span.end - start : 0;
-    if (quote.to > quote.line.len) {
-        quote.to = quote.line.len;
-    }
+static struct quote quote_of(const struct error_place *place) {
+    struct quote quote = { .line = place->line };
+    size_t from = place->column - 1;
+    quote.from = from < quote.line.len ? from : quote.line.len;
+    size_t to = place->end_line == place->line_number ? place->end_column - 1 : quote.line.len;
+    quote.to = to < quote.line.len ? to : quote.line.len;
     if (quote.to <= quote.from) {
         quote.to = quote.from + 1;
     }
@@ -129,23 +120,21 @@ static void print_quote(struct buf *quoted, struct buf *carets, struct quote quo
 
 static void print_place(struct buf *out, const struct error_place *place,
                         const struct palette *palette) {
-    if (!place->source.len) {
+    if (!place->line.data) {
         buf_printf(out, "%s  -->%s ", palette->frame, palette->plain);
-        print_text(out, place->file);
+        error_print_text(out, place->file);
         buf_append_byte(out, '\n');
         return;
     }
-    unsigned line;
-    unsigned column;
-    error_line_of(place->source, place->span.start, &line, &column);
+    unsigned line = place->line_number;
     int width = snprintf(NULL, 0, "%u", line);
     _cleanup_buf_ struct buf quoted = BUF_INIT;
     _cleanup_buf_ struct buf carets = BUF_INIT;
-    print_quote(&quoted, &carets, quote_of(place->source, place->span));
+    print_quote(&quoted, &carets, quote_of(place));
 
     buf_printf(out, "%s%*s-->%s ", palette->frame, width, "", palette->plain);
-    print_text(out, place->file);
-    buf_printf(out, ":%u:%u\n", line, column);
+    error_print_text(out, place->file);
+    buf_printf(out, ":%u:%u\n", line, place->column);
     buf_printf(out, "%s%*s |%s\n", palette->frame, width, "", palette->plain);
     buf_printf(out, "%s%u |%s ", palette->frame, line, palette->plain);
     buf_append_str(out, buf_str(&quoted));
@@ -154,8 +143,11 @@ static void print_place(struct buf *out, const struct error_place *place,
     buf_printf(out, "%s\n", palette->plain);
 }
 
-void error_print(struct buf *out, const struct error *error, bool is_coloured) {
-    const struct palette *palette = is_coloured ? &coloured : &uncoloured;
+void error_print_place(struct buf *out, const struct error_place *place, bool is_coloured) {
+    print_place(out, place, is_coloured ? &coloured : &uncoloured);
+}
+
+static void print_one(struct buf *out, const struct error *error, const struct palette *palette) {
     for (const struct error *each = error; each; each = each->cause) {
         print_labelled(out, palette->failure, each == error ? "error" : "because",
                        each->message ? each->message : "unknown failure", palette);
@@ -167,5 +159,11 @@ void error_print(struct buf *out, const struct error *error, bool is_coloured) {
         if (each->hint) {
             print_labelled(out, palette->hint, "hint", each->hint, palette);
         }
+    }
+}
+
+void error_print(struct buf *out, const struct error *error, bool is_coloured) {
+    for (const struct error *each = error; each; each = each->next) {
+        print_one(out, each, is_coloured ? &coloured : &uncoloured);
     }
 }

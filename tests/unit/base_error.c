@@ -158,6 +158,31 @@ static void causes_and_hints_are_told(void **state) {
     assert_non_null(strstr(out.data, "\033[1;31merror:\033[0m cannot copy ?[0mx\n"));
 }
 
+static void errors_of_one_pass_are_told_one_after_the_other(void **state) {
+    (void)state;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    static const struct span spans[] = { { 2, 4 }, { 1, 6 }, { 7, 7 } };
+    for (size_t i = 0; i < COUNT(spans); i++) {
+        struct error more = ERROR_INIT;
+        error_set(&more, ERROR_INPUT, "number %zu", i);
+        error_hint(&more, "hint %zu", i);
+        error_at(&more, "D", STR("abcd\nefg\n"), spans[i]);
+        error_append(&error, &more);
+        assert_int_equal(more.code, ERROR_NONE);
+    }
+    assert_int_equal(error.next->place.end_line, 2);
+    assert_int_equal(error.next->place.end_column, 2);
+    error_print(&out, &error, false);
+    assert_string_equal(out.data,
+                        "error: number 0\n --> D:1:3\n  |\n1 | abcd\n  |   ^^\nhint: hint 0\n"
+                        "error: number 1\n --> D:1:2\n  |\n1 | abcd\n  |  ^^^\nhint: hint 1\n"
+                        "error: number 2\n --> D:2:3\n  |\n2 | efg\n  |   ^\nhint: hint 2\n");
+    error_wrap(&error, "outer");
+    assert_string_equal(error.next->message, "number 1");
+    assert_null(error.cause->next);
+}
+
 static void setting_replaces_and_may_quote_the_old(void **state) {
     (void)state;
     _cleanup_error_ struct error error = ERROR_INIT;
@@ -202,6 +227,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_error_quotes_its_line),
         cmocka_unit_test(causes_and_hints_are_told),
+        cmocka_unit_test(errors_of_one_pass_are_told_one_after_the_other),
         cmocka_unit_test(setting_replaces_and_may_quote_the_old),
         cmocka_unit_test(exit_statuses),
     };

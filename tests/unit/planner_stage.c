@@ -216,10 +216,8 @@ static void describe(const struct plan *plan, struct buf *out) {
 
 static int check_error(const struct row *row, const struct error *error) {
     _cleanup_buf_ struct buf text = BUF_INIT;
-    unsigned line = 0, column;
     if (error->place.file) {
-        error_line_of(error->place.source, error->place.span.start, &line, &column);
-        buf_printf(&text, "%u", line);
+        buf_printf(&text, "%u", error->place.line_number);
     }
     buf_printf(&text, ": %s", error->message);
     if (error->hint) {
