@@ -4,10 +4,10 @@ int context_check(const struct work *work, const struct step *step, const struct
                   struct error *error) {
     const struct plan *plan = work->plan;
     struct digest now;
-    if (!input->is_context || !input->has_content) {
+    if (input->context == NULL || !input->has_content) {
         return 0;
     }
-    int status = selection_digest(&plan->context, input->selection, &now, NULL, NULL, error);
+    int status = selection_digest(input->context, input->selection, &now, NULL, NULL, error);
     if (status == 0 && !digest_equal(&now, &input->content)) {
         error_set(error, ERROR_CHANGED,
                   "files of the build context changed while %.*s was copying them",

@@ -100,7 +100,7 @@ static int make_writable(struct run_mounts *run, const char **path, struct error
  * not reach it. So the RUN gets what COPY would copy. */
 static int copy_context(struct run_mounts *run, const struct mount_plan *mount, const char **path,
                         struct error *error) {
-    const struct tree *context = &run->work->plan->context;
+    const struct tree *context = run->step->inputs[mount->input].context;
     struct str source = path_clean(run->arena, mount->source.len ? mount->source : STR("."));
     struct stat stat_buffer;
     const char *directory;
@@ -127,7 +127,7 @@ static int add_bind(struct run_mounts *run, const struct mount_plan *mount, stru
     if (mount->input >= run->step->input_count) {
         return error_set(error, ERROR_UNSUPPORTED, "this bind mount has no source");
     }
-    if (run->step->inputs[mount->input].is_context) {
+    if (run->step->inputs[mount->input].context) {
         if (copy_context(run, mount, &path, error) < 0) {
             return -1;
         }
@@ -154,8 +154,8 @@ static int open_cache(struct run_mounts *run, const struct mount_plan *mount, st
     if (mount->input < run->step->input_count) {
         tree.fd = run->inputs[mount->input].fd;
         tree.name = str_dup(run->arena, run->step->inputs[mount->input].label);
-        if (run->step->inputs[mount->input].is_context) {
-            tree = run->work->plan->context;
+        if (run->step->inputs[mount->input].context) {
+            tree = *run->step->inputs[mount->input].context;
         }
     }
     if (cache_mount_open(run->work, run->step, mount, tree.fd >= 0 ? &tree : NULL, run->arena,

@@ -82,7 +82,7 @@ static int mount_inputs(struct scheduler *scheduler, const struct step *step,
     for (size_t i = 0; i < step->input_count; i++) {
         const char **lowers = NULL;
         size_t count = 0;
-        if (step->inputs[i].is_context) {
+        if (step->inputs[i].context != NULL) {
             continue;
         }
         if (stack_of(scheduler, step->inputs[i].step, &attempt->arena, &lowers, &count, error) <
@@ -113,10 +113,10 @@ static int mount_root(struct scheduler *scheduler, const struct step *step, stru
 /* ---- keys known late ---- */
 
 /* The tree a COPY reads: the context, or the mounted file system of its input. */
-static void input_tree(const struct scheduler *scheduler, const struct step *step, size_t input,
-                       const struct attempt *attempt, struct tree *tree) {
-    if (step->inputs[input].is_context) {
-        *tree = scheduler->plan->context;
+static void input_tree(const struct step *step, size_t input, const struct attempt *attempt,
+                       struct tree *tree) {
+    if (step->inputs[input].context != NULL) {
+        *tree = *step->inputs[input].context;
         return;
     }
     *tree = (struct tree){
@@ -130,7 +130,7 @@ static int input_content(struct scheduler *scheduler, const struct step *step, s
                          struct attempt *attempt, struct digest *content, struct error *error) {
     const struct step_input *in = &step->inputs[input];
     struct tree tree;
-    input_tree(scheduler, step, input, attempt, &tree);
+    input_tree(step, input, attempt, &tree);
     if (selection_digest(&tree, in->selection, content, NULL, NULL, error) < 0) {
         return error_at(error, scheduler->plan->dockerfile->name,
                         scheduler->plan->dockerfile->source, step->instruction->span);
@@ -146,7 +146,7 @@ static int resolve_deferred(struct scheduler *scheduler, struct step *step, stru
         arena_array(&attempt->arena, step->input_count, sizeof(struct digest));
     for (size_t i = 0; i < step->input_count; i++) {
         const struct step_input *input = &step->inputs[i];
-        if (input->selection != NULL && !input->is_context && input->step != NULL &&
+        if (input->selection != NULL && input->context == NULL && input->step != NULL &&
             input_content(scheduler, step, i, attempt, &contents[i], error) < 0) {
             return -1;
         }
@@ -296,7 +296,7 @@ static int run_step(struct scheduler *scheduler, struct task *task, struct attem
     } else {
         struct tree source = { .fd = -1 };
         if (step->input_count > 0) {
-            input_tree(scheduler, step, 0, attempt, &source);
+            input_tree(step, 0, attempt, &source);
         }
         status = file_step_run(work, step, &attempt->root, step->input_count > 0 ? &source : NULL,
                                error);

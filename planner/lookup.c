@@ -29,7 +29,7 @@ struct digest lookup_input_id(const struct step_input *input, struct str result)
 
 int lookup_read_context(struct lookup *lookup, struct step_input *input, struct error *error) {
     struct content *content = arena_new(lookup->arena, struct content);
-    if (content_read(&lookup->plan->context, input->selection, lookup->arena, content, error)) {
+    if (content_read(input->context, input->selection, lookup->arena, content, error)) {
         return -1;
     }
     input->details = content;
@@ -43,7 +43,7 @@ static int find_content(struct lookup *lookup, struct step_input *input, const s
     if (input->has_content || !input->selection) {
         return 0;
     }
-    if (input->is_context) {
+    if (input->context) {
         return lookup_read_context(lookup, input, error);
     }
     if (!input->step) { /* an empty file system: what is asked for says what there is */

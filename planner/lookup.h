@@ -18,7 +18,7 @@ struct lookup {
     struct arena *arena;
     bool is_disabled;                /* --no-cache */
     const struct image_list *images; /* NULL: read when an image step asks */
-    const struct plan *plan;         /* its context; steps that read the context need it */
+    const struct plan *plan;
 };
 
 /* Computes ingredients, key and state of STEP, whose parent and inputs have been looked up. CONTENTS has one digest for
@@ -30,7 +30,7 @@ int lookup_step(struct lookup *lookup, struct step *step, const struct digest *c
  * kept in the cache. */
 struct digest lookup_input_id(const struct step_input *input, struct str result);
 
-/* Reads and digests what INPUT takes of the plan's context. */
+/* Reads and digests what INPUT takes of its context. */
 int lookup_read_context(struct lookup *lookup, struct step_input *input, struct error *error);
 
 /* Where the last record of each step is found: hash of context and Dockerfile (NULL: none), stage and ordinal. */

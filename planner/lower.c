@@ -103,9 +103,8 @@ int lower_input(struct lowering *lowering, struct str text, bool is_mount, struc
             error_hint(error, "give a directory as the last argument of the command");
             return lower_error_at(lowering, span, error);
         }
-        out->is_context = true;
         out->label = STR("context");
-        return 0;
+        return planning_main_context(lowering->planning, &out->context, error);
     }
     struct origin origin;
     if (stage_draft_find_origin(lowering->planning, lowering->draft, text, is_mount, span, &origin,

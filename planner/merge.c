@@ -16,10 +16,12 @@ static int read_contexts(struct lookup *lookup, struct plan *plan, struct arena 
         struct step *step = plan->steps[i];
         for (size_t j = 0; j < step->input_count; j++) {
             struct step_input *input = &step->inputs[j];
-            if (!input->is_context || !input->selection) {
+            if (!input->context || !input->selection) {
                 continue;
             }
-            struct digest id = lookup_input_id(input, STR("context"));
+            /* Not by its identity: the same directory may be there twice, with other ignore rules. */
+            struct str tree = str_make((const char *)&input->context, sizeof(input->context));
+            struct digest id = lookup_input_id(input, tree);
             const struct step_input *same = map_get(known, digest_str(scratch, &id));
             if (same) {
                 input->details = same->details;
@@ -41,7 +43,7 @@ static struct digest definition(const struct plan *plan, struct step *step) {
     _cleanup_arena_ struct arena scratch = ARENA_INIT;
     for (size_t i = 0; i < step->input_count; i++) {
         struct step_input *input = &step->inputs[i];
-        if (!input->is_context && input->selection) {
+        if (!input->context && input->selection) {
             struct str origin =
                 input->step ? str_of(digest_hex(&input->step->key).text) : STR("scratch");
             input->content = lookup_input_id(input, str_copy(&scratch, origin));

@@ -7,8 +7,8 @@ void plan_free(struct plan *plan) {
     if (!plan) {
         return;
     }
-    if (plan->context.fd >= 0) {
-        close(plan->context.fd);
+    for (size_t i = 0; i < plan->contexts.count; i++) {
+        close(plan->contexts.items[i]->fd);
     }
     arena_free(&plan->arena);
     free(plan);

@@ -51,9 +51,9 @@ struct stage {
 
 /* An extra file system read by a step: a stage, an image, or the build context. */
 struct step_input {
-    const struct step *step; /* whose file system; NULL with is_context false: empty (scratch) */
-    bool is_context;
-    struct str label; /* "context", "stage build", "image alpine" */
+    const struct step *step;    /* whose file system; NULL without a context: empty (scratch) */
+    const struct tree *context; /* a directory of this machine instead, one of the plan's */
+    struct str label;           /* "context", "stage build", "image alpine" */
     /* What of it is read, and so decides by content; NULL: nothing. */
     const struct selection *selection;
     /* Of what the step reads from it; filled by lookup_step(), so that the executor can tell after copying
@@ -187,7 +187,10 @@ struct plan {
     const struct stage *target;
     struct step *image; /* = steps[step_count - 1] */
     const struct dockerfile *dockerfile;
-    struct tree context; /* fd -1 when no step reads the context */
+    struct { /* the directories steps read: the build context, named ones; owned */
+        struct tree **items;
+        size_t count, capacity;
+    } contexts;
     struct run_options run;
     bool
         is_cache_unused; /* --no-cache, --layers=false: nothing is looked up, deferred steps neither */

@@ -117,6 +117,29 @@ int planning_find_image(struct planning *planning, struct str name, struct base_
     return 0;
 }
 
+int planning_open_context(struct planning *planning, const char *directory, const char *dockerfile,
+                          const char *ignore_file, const struct tree **out, struct error *error) {
+    struct tree *tree = arena_new(planning->arena, struct tree);
+    if (context_open(directory, dockerfile, ignore_file, planning->cache, planning->arena, tree,
+                     error)) {
+        return -1;
+    }
+    arena_vec_push(planning->arena, &planning->plan->contexts, tree);
+    *out = tree;
+    return 0;
+}
+
+int planning_main_context(struct planning *planning, const struct tree **out, struct error *error) {
+    const struct plan_request *request = planning->request;
+    if (!planning->context &&
+        planning_open_context(planning, request->context, request->dockerfile_path,
+                              request->ignore_file, &planning->context, error)) {
+        return -1;
+    }
+    *out = planning->context;
+    return 0;
+}
+
 /* ---- stages to steps ---- */
 
 static void skip_stage(struct planning *planning, const struct stage_draft *draft) {
@@ -205,17 +228,6 @@ static void add_image_step(struct planning *planning) {
 
 /* ---- what is there already ---- */
 
-static bool reads_context(const struct plan *plan) {
-    for (size_t i = 0; i < plan->step_count; i++) {
-        for (size_t j = 0; j < plan->steps[i]->input_count; j++) {
-            if (plan->steps[i]->inputs[j].is_context) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* A pattern that matches nothing is no error (BuildKit), but rarely meant. */
 static void warn_unmatched(struct planning *planning) {
     for (size_t i = 0; i < planning->plan->step_count; i++) {
@@ -280,8 +292,6 @@ static int look_up(struct planning *planning, struct error *error) {
 }
 
 static int make_plan(struct planning *planning, struct error *error) {
-    const struct plan_request *request = planning->request;
-    struct plan *plan = planning->plan;
     if (arguments_read(planning, error) || stage_drafts_make(planning, error) ||
         stage_drafts_resolve(planning, error)) {
         return -1;
@@ -291,11 +301,6 @@ static int make_plan(struct planning *planning, struct error *error) {
         return -1;
     }
     add_image_step(planning);
-    if (reads_context(plan) &&
-        context_open(request->context, request->dockerfile_path, request->ignore_file,
-                     planning->cache, planning->arena, &plan->context, error)) {
-        return -1;
-    }
     return look_up(planning, error);
 }
 
@@ -303,7 +308,6 @@ int planner_plan(const struct plan_request *request, const struct store *store, 
                  struct plan **out, struct error *error) {
     struct plan *plan = xcalloc(1, sizeof(*plan));
     plan->dockerfile = request->dockerfile;
-    plan->context.fd = -1;
     plan->run = request->run;
     plan->is_cache_unused = request->is_no_cache || !request->is_layers;
     plan->has_timestamp = request->has_timestamp;

@@ -57,8 +57,9 @@ struct planning {
     struct stage_draft *drafts;
     size_t draft_count;
     struct stage_draft *target;
-    struct map stage_names; /* name -> last draft so called */
-    struct map base_images; /* name -> struct base_image */
+    struct map stage_names;     /* name -> last draft so called */
+    struct map base_images;     /* name -> struct base_image */
+    const struct tree *context; /* the build context; NULL: no step has asked for it yet */
     size_t step_capacity, stage_capacity, skipped_capacity;
 };
 
@@ -78,6 +79,11 @@ void planning_append_step(struct planning *planning, struct step *step);
 /* The stored image called NAME, its config read; ERROR_NOT_FOUND with a hint when there is none. No place. */
 int planning_find_image(struct planning *planning, struct str name, struct base_image **out,
                         struct error *error);
+/* DIRECTORY as a tree of the plan (context_open()). */
+int planning_open_context(struct planning *planning, const char *directory, const char *dockerfile,
+                          const char *ignore_file, const struct tree **out, struct error *error);
+/* The build context, opened when it is asked for first; the request has one. */
+int planning_main_context(struct planning *planning, const struct tree **out, struct error *error);
 
 /* stage_draft.c */
 int stage_drafts_make(struct planning *planning, struct error *error);

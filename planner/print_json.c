@@ -21,7 +21,7 @@ static json_t *inputs_to_json(const struct step *step) {
         const struct step_input *input = &step->inputs[i];
         json_t *object = json_object();
         set_str(object, "label", input->label);
-        json_object_set_new(object, "context", json_boolean(input->is_context));
+        json_object_set_new(object, "context", json_boolean(input->context != NULL));
         set_id(object, "step", input->step);
         if (input->has_content) {
             set_str(object, "content", str_of(digest_hex(&input->content).text));

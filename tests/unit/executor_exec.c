@@ -432,7 +432,8 @@ static struct outcome run_row(struct fixture *fixture, const struct row *row, at
     static const char source[] = "FROM x\nRUN y\n";
     struct dockerfile file = { .name = "Dockerfile", .source = STR("FROM x\nRUN y\n") };
     struct instruction instruction = { .span = { 7, sizeof(source) - 2 } };
-    struct step_input inputs[] = { { .label = STR("image other") }, { .is_context = true } };
+    struct tree tree = { .fd = -1, .name = "context", .is_context = true };
+    struct step_input inputs[] = { { .label = STR("image other") }, { .context = &tree } };
     struct rootfs roots[] = { ROOTFS_INIT, ROOTFS_INIT };
     char *context = xasprintf("%s/context", fixture->directory);
     struct step step = {
@@ -458,7 +459,6 @@ static struct outcome run_row(struct fixture *fixture, const struct row *row, at
         .stages = stages,
         .stage_count = 1,
         .dockerfile = &file,
-        .context = { .fd = -1, .name = "context", .is_context = true },
     };
     if (row->option) {
         set_option(&plan.run, str_of(row->option), &option);
@@ -469,7 +469,7 @@ static struct outcome run_row(struct fixture *fixture, const struct row *row, at
     step.exec.mount_count = mounts[0].target.len ? mounts[1].target.len ? 2 : 1 : 0;
     step.inputs = inputs;
     step.input_count = 2;
-    plan.context.fd = open(context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    tree.fd = open(context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const char *other = fixture->base;
     if (rootfs_mount(fixture->store, fixture->build, &other, 1, NULL, &roots[0], &error) < 0) {
         fail_msg("%s", error.message);
@@ -513,7 +513,7 @@ static struct outcome run_row(struct fixture *fixture, const struct row *row, at
     progress_free(progress);
     rootfs_unmount(&rootfs);
     rootfs_unmount(&roots[0]);
-    close(plan.context.fd);
+    close(tree.fd);
     free(context);
     lseek(output, 0, SEEK_SET);
     read_output(output, &outcome.output);

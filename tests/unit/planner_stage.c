@@ -364,7 +364,7 @@ static void test_mounts(void **state) {
     assert_string_equal("/t/v", mounts[2].target.data);
     assert_true(mounts[2].is_host && mounts[2].is_readonly);
     assert_string_equal("/w/in", mounts[3].target.data);
-    assert_true(mounts[3].is_readonly && step->inputs[mounts[3].input].is_context);
+    assert_true(mounts[3].is_readonly && step->inputs[mounts[3].input].context);
     assert_true(step->inputs[mounts[3].input].has_content);
     assert_string_equal("/z", mounts[4].target.data);
     assert_false(mounts[4].is_readonly);
