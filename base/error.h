@@ -77,6 +77,15 @@ void error_append(struct error *error, struct error *more);
 void error_clear(struct error *error);
 #define _cleanup_error_ _cleanup_(error_clear)
 
+/* What every caller relies on and clang's analyzer cannot see from here. */
+#if defined(__clang_analyzer__) && !defined(BUD_BASE_ERROR_C)
+#define error_set(...) (error_set(__VA_ARGS__), -1)
+#define error_system(...) (error_system(__VA_ARGS__), -1)
+#define error_wrap(...) (error_wrap(__VA_ARGS__), -1)
+#define error_hint(...) (error_hint(__VA_ARGS__), -1)
+#define error_at(...) (error_at(__VA_ARGS__), -1)
+#endif
+
 /* The whole story as text: `error: message`, the place with the line quoted and a caret line, `because: cause`
  * for every cause, `hint: ...`, and so on for every further error. IS_COLOURED adds ANSI colours. */
 void error_print(struct buf *out, const struct error *error, bool is_coloured);

@@ -2,6 +2,7 @@
 
 #include "base/vec.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 const char *human_size(struct arena *arena, uint64_t bytes) {
@@ -89,6 +90,7 @@ static size_t column_width(const struct columns *columns, size_t column) {
 }
 
 void columns_print(const struct columns *columns, struct buf *out) {
+    assert(columns->width > 0);
     size_t *widths = arena_array(columns->arena, columns->width, sizeof(*widths));
     for (size_t column = 0; column < columns->width; column++) {
         widths[column] = column_width(columns, column) + columns->gap;
