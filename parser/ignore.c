@@ -189,13 +189,6 @@ bool ignore_is_empty(const struct ignore *ignore) {
     return ignore->count == 0;
 }
 
-struct str ignore_rule_text(const struct ignore *ignore, size_t rule, unsigned *line) {
-    if (line) {
-        *line = ignore->rules[rule].line;
-    }
-    return ignore->rules[rule].text;
-}
-
 /* ---- one rule, one path -------------------------------------------------------------------------------- */
 
 static bool rule_matches(const struct rule *rule, struct str path) {
@@ -312,32 +305,20 @@ bool ignore_may_keep_below(const struct ignore *ignore, const struct ignore_stat
     return true;
 }
 
-/* ---- one path by itself -------------------------------------------------------------------------------- */
+/* ---- explaining ---------------------------------------------------------------------------------------- */
 
-static bool matches_path_or_ancestor(const struct rule *rule, struct str path) {
-    if (rule_matches(rule, path)) {
-        return true;
-    }
-    for (size_t end = 0; end < path.len; end++) {
-        if (path.data[end] == '/' && rule_matches(rule, str_sub(path, 0, end))) {
-            return true;
+bool ignore_deciding(const struct ignore *ignore, struct str path, struct ignore_rule *out) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct ignore_state state;
+    ignore_reach(ignore, path, &arena, &state);
+    *out = (struct ignore_rule){ STR_EMPTY, 0, false };
+    /* Only hits that changed the outcome, or could have, are noted: the last one stands. */
+    for (size_t i = ignore->count; i-- > 0;) {
+        if (is_hit(&state, i)) {
+            const struct rule *rule = &ignore->rules[i];
+            *out = (struct ignore_rule){ rule->text, rule->line, rule->is_negated };
+            break;
         }
     }
-    return false;
-}
-
-bool ignore_decides(const struct ignore *ignore, struct str path, size_t *rule) {
-    bool is_ignored = false;
-    size_t decider = SIZE_MAX;
-    for (size_t i = 0; i < ignore->count; i++) {
-        if (ignore->rules[i].is_negated == is_ignored &&
-            matches_path_or_ancestor(&ignore->rules[i], path)) {
-            is_ignored = !is_ignored;
-            decider = i;
-        }
-    }
-    if (rule) {
-        *rule = decider;
-    }
-    return is_ignored;
+    return state.is_ignored;
 }

@@ -41,8 +41,7 @@ void ignore_root(const struct ignore *ignore, struct arena *arena, struct ignore
  * a directory, the result is the parent state of its children. STATE's bits are allocated from ARENA. */
 void ignore_enter(const struct ignore *ignore, const struct ignore_state *parent, struct str path,
                   struct arena *arena, struct ignore_state *state);
-/* State of PATH as a walk from the root would find it. It decides what a build takes: where a later rule repeats an
- * earlier one it may differ from ignore_decides(), as it does in BuildKit. */
+/* State of PATH as a walk from the root would find it. It decides what a build takes. */
 void ignore_reach(const struct ignore *ignore, struct str path, struct arena *arena,
                   struct ignore_state *state);
 /* The answer for one path when only the answer is needed; allocates nothing. */
@@ -52,9 +51,12 @@ bool ignore_matches(const struct ignore *ignore, const struct ignore_state *pare
  * not be opened. */
 bool ignore_may_keep_below(const struct ignore *ignore, const struct ignore_state *state,
                            struct str path);
-/* Single-path form, without a walk, for explanations: any ancestor counts. *rule gets the index of the deciding pattern, or SIZE_MAX. */
-bool ignore_decides(const struct ignore *ignore, struct str path, size_t *rule);
-/* Text and line (1-based, 0 for --exclude) of pattern RULE, for explanations. */
-struct str ignore_rule_text(const struct ignore *ignore, size_t rule, unsigned *line);
+/* For explanations: is PATH ignored, and by which rule? The answer is that of a walk from the root. */
+struct ignore_rule {
+    struct str text; /* as written, trimmed; empty when no rule decides: PATH is kept by default */
+    unsigned line;   /* from 1; 0 for --exclude, or when no rule decides */
+    bool is_exclusion; /* `!`: the rule keeps PATH */
+};
+bool ignore_deciding(const struct ignore *ignore, struct str path, struct ignore_rule *out);
 
 #endif

@@ -72,7 +72,8 @@ static int take_file(struct walk *walk, const struct resolved *resolved,
         return 0;
     }
     *is_kept = true;
-    if (walk->excludes && ignore_decides(walk->excludes, result->base, NULL)) {
+    struct ignore_rule rule;
+    if (walk->excludes && ignore_deciding(walk->excludes, result->base, &rule)) {
         return 0;
     }
     if (walk_refuse_special(walk, &resolved->stat, error) ||

@@ -8,15 +8,13 @@
 
 /* Why PATH is hidden by the ignore file, as a hint; false when it is not. */
 static bool hint_ignored(const struct walk *walk, struct str path, struct error *error) {
-    size_t rule;
-    if (!walk->ignore || path.len == 0 || !ignore_decides(walk->ignore, path, &rule) ||
-        rule == SIZE_MAX) {
+    struct ignore_rule rule;
+    if (!walk->ignore || !ignore_deciding(walk->ignore, path, &rule)) {
         return false;
     }
-    unsigned line;
-    struct str text = ignore_rule_text(walk->ignore, rule, &line);
     const char *file = walk->tree->ignore_name ? walk->tree->ignore_name : ".dockerignore";
-    error_hint(error, "it exists, but %s:%u leaves it out with `%.*s`", file, line, STR_ARG(text));
+    error_hint(error, "it exists, but %s:%u leaves it out with `%.*s`", file, rule.line,
+               STR_ARG(rule.text));
     return true;
 }
 

@@ -167,13 +167,13 @@ static bool walk(const struct ignore *ignore, struct str path, struct arena *are
 static int check_path(const struct row *row, const struct ignore *ignore, struct str path,
                       struct arena *arena) {
     bool expected = path.data[path.len - 1] == '!';
-    size_t rule;
+    struct ignore_rule rule;
     path.len -= expected;
     if (path.len == 0) {
         path = STR("!");
     }
-    bool walked = walk(ignore, path, arena), decided = ignore_decides(ignore, path, &rule);
-    if (walked == expected && decided == expected) {
+    bool walked = walk(ignore, path, arena), decided = ignore_deciding(ignore, path, &rule);
+    if (walked == expected && decided == expected && !(expected && rule.is_exclusion)) {
         return 0;
     }
     print_error("%s: %s: %.*s walked %d, by itself %d\n", row->source, row->patterns, STR_ARG(path),
@@ -199,12 +199,17 @@ static void test_ignore(void **state) {
     assert_int_equal(failures, 0);
 }
 
+static bool is_ignored_by(const struct ignore *ignore, struct str path) {
+    struct ignore_rule rule;
+    return ignore_deciding(ignore, path, &rule);
+}
+
 static void test_spaces(void **state) { /* 6.1.31 */
     (void)state;
     _cleanup_arena_ struct arena arena = ARENA_INIT;
     struct ignore *ignore;
     assert_int_equal(ignore_parse(STR(" # c\n"), ".dockerignore", &arena, &ignore, NULL), 0);
-    assert_true(ignore_decides(ignore, STR("# c"), NULL));
+    assert_true(is_ignored_by(ignore, STR("# c")));
 }
 
 static void test_errors(void **state) {
@@ -232,31 +237,57 @@ static void test_errors(void **state) {
     }
 }
 
-static void test_rules(void **state) {
+/* Which rule decides. */
+static void test_deciding(void **state) {
+    (void)state;
+    static const struct {
+        const char *source, *patterns, *path;
+        bool is_ignored;
+        const char *text; /* "" when none */
+        unsigned line;
+    } decisions[] = {
+        { "first", "# x\n*.md\n\n !README.md\n", "a.md", true, "*.md", 2 },
+        { "exception", "# x\n*.md\n\n !README.md\n", "README.md", false, "!README.md", 4 },
+        { "none", "# x\n*.md\n", "a", false, "", 0 },
+        { "none in an empty list", "", "a", false, "", 0 },
+        { "the root", "*", "", false, "", 0 },
+        { "an ancestor's", "x\na/\n", "a/b/c", true, "a/", 2 },
+        { "an exception's ancestor", "*\n!a\n", "a/b/c", false, "!a", 2 },
+        { "the last that changes it", "a\n!a/b\na/b/c\n", "a/b/c", true, "a/b/c", 3 },
+        { "a repetition changes nothing", "a\na\n", "a/b", true, "a", 1 },
+        { "5.3 a rule skipped at the parent", "a\n!a/b\na\n", "a/b", false, "!a/b", 2 },
+        { "an exception nobody needs", "!a\nb\n", "a", false, "", 0 },
+        { "CRLF, blanks", "b\r\n \ta  \r\n", "a", true, "a", 2 },
+        { "bytes that are no text", "\xFF*\n", "\xFFz", true, "\xFF*", 1 },
+    };
+    for (size_t i = 0; i < sizeof(decisions) / sizeof(decisions[0]); i++) {
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        struct ignore *ignore;
+        struct ignore_rule rule;
+        assert_int_equal(ignore_parse(str_of(decisions[i].patterns), "f", &arena, &ignore, NULL),
+                         0);
+        bool is_ignored = ignore_deciding(ignore, str_of(decisions[i].path), &rule);
+        if (is_ignored != decisions[i].is_ignored || !str_equal_c(rule.text, decisions[i].text) ||
+            rule.line != decisions[i].line || rule.is_exclusion != (decisions[i].text[0] == '!')) {
+            fail_msg("%s: %d `%.*s` in line %u", decisions[i].source, is_ignored,
+                     STR_ARG(rule.text), rule.line);
+        }
+    }
+}
+
+static void test_exclude_flags(void **state) {
     (void)state;
     _cleanup_arena_ struct arena arena = ARENA_INIT;
     struct ignore *ignore;
-    size_t rule;
-    unsigned line;
-    assert_int_equal(
-        ignore_parse(STR("# x\n*.md\n\n !README.md\n"), ".dockerignore", &arena, &ignore, NULL), 0);
-    assert_false(ignore_is_empty(ignore));
-    assert_false(ignore_decides(ignore, STR("README.md"), &rule));
-    assert_true(str_equal(ignore_rule_text(ignore, rule, &line), STR("!README.md")));
-    assert_int_equal(line, 4);
-    assert_true(ignore_decides(ignore, STR("a.md"), &rule));
-    assert_true(str_equal(ignore_rule_text(ignore, rule, &line), STR("*.md")));
-    assert_int_equal(line, 2);
-    assert_false(ignore_decides(ignore, STR("a"), &rule));
-    assert_true(rule == SIZE_MAX);
-
+    struct ignore_rule rule;
     struct str patterns[] = { STR(" *.mp3 "), STR(""), STR("#c"), STR("!b.mp3") };
     assert_int_equal(ignore_from_patterns(patterns, 4, &arena, &ignore, NULL), 0);
-    assert_true(ignore_decides(ignore, STR("a.mp3"), NULL));
-    assert_true(ignore_decides(ignore, STR("#c"), NULL));
-    assert_false(ignore_decides(ignore, STR("b.mp3"), &rule));
-    ignore_rule_text(ignore, rule, &line);
-    assert_int_equal(line, 0);
+    assert_false(ignore_is_empty(ignore));
+    assert_true(is_ignored_by(ignore, STR("a.mp3")));
+    assert_true(is_ignored_by(ignore, STR("#c")));
+    assert_false(ignore_deciding(ignore, STR("b.mp3"), &rule));
+    assert_true(str_equal(rule.text, STR("!b.mp3")));
+    assert_int_equal(rule.line, 0);
 }
 
 /* Which ignored directories need not be opened. */
@@ -311,7 +342,7 @@ static void test_hostile(void **state) {
     }
     buf_append_c(&pattern, "b?");
     assert_int_equal(ignore_parse(buf_str(&pattern), "f", &arena, &ignore, NULL), 0);
-    assert_false(ignore_decides(ignore, str_sub(buf_str(&path), 0, path.len - 1), NULL));
+    assert_false(is_ignored_by(ignore, str_sub(buf_str(&path), 0, path.len - 1)));
     buf_reset(&pattern);
     for (int i = 0; i < 5000; i++) {
         buf_append_byte(&pattern, '?');
@@ -322,10 +353,10 @@ static void test_hostile(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_match),   cmocka_unit_test(test_ignore),
-        cmocka_unit_test(test_spaces),  cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_rules),   cmocka_unit_test(test_pruning),
-        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_match),    cmocka_unit_test(test_ignore),
+        cmocka_unit_test(test_spaces),   cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_deciding), cmocka_unit_test(test_exclude_flags),
+        cmocka_unit_test(test_pruning),  cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
