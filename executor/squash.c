@@ -11,7 +11,7 @@ static int copy_whole(const struct work *work, const struct rootfs *from, const 
     struct step step = {
         .kind = STEP_FILE,
         .stage = work->plan->target,
-        .instruction = work->plan->dockerfile->instructions,
+        .instruction = work->plan->dockerfile->instructions[0],
         .text = STR("squash"),
         .file = { .kind = FILE_COPY,
                   .selection = { .sources = &whole, .source_count = 1 },

@@ -19,7 +19,7 @@
 %param {struct parser *parser}
 
 %union {
-    struct keyword keyword;
+    struct keyword *keyword;
     bool is_json;
     bool has_trigger;
 }
@@ -62,29 +62,30 @@ static void dockerfile_error(struct span *location, struct parser *parser, const
 dockerfile
     : %empty
     | dockerfile instruction END_OF_LINE { build_end_line(parser); }
+    | dockerfile error END_OF_LINE       { build_drop_line(parser); yyerrok; }
     ;
 
 instruction
-    : ADD flags list heredocs           { build_instruction(parser, INSTRUCTION_ADD, &$ADD, $list); }
-    | ARG flags pairs                   { build_instruction(parser, INSTRUCTION_ARG, &$ARG, false); }
-    | CMD flags text                    { build_instruction(parser, INSTRUCTION_CMD, &$CMD, $text); }
-    | COPY flags list heredocs          { build_instruction(parser, INSTRUCTION_COPY, &$COPY, $list); }
-    | ENTRYPOINT flags text             { build_instruction(parser, INSTRUCTION_ENTRYPOINT, &$ENTRYPOINT, $text); }
-    | ENV flags pairs                   { build_instruction(parser, INSTRUCTION_ENV, &$ENV, false); }
-    | EXPOSE flags words                { build_instruction(parser, INSTRUCTION_EXPOSE, &$EXPOSE, false); }
-    | FROM flags words                  { build_instruction(parser, INSTRUCTION_FROM, &$FROM, false); }
-    | HEALTHCHECK flags                 { build_instruction(parser, INSTRUCTION_HEALTHCHECK, &$HEALTHCHECK, false); }
-    | HEALTHCHECK flags TYPE text       { build_instruction(parser, INSTRUCTION_HEALTHCHECK, &$HEALTHCHECK, $text); }
-    | LABEL flags pairs                 { build_instruction(parser, INSTRUCTION_LABEL, &$LABEL, false); }
-    | MAINTAINER flags text             { build_instruction(parser, INSTRUCTION_MAINTAINER, &$MAINTAINER, false); }
-    | ONBUILD flags trigger             { build_onbuild(parser, &$ONBUILD, $trigger); }
-    | RUN flags text heredocs           { build_instruction(parser, INSTRUCTION_RUN, &$RUN, $text); }
-    | SHELL flags text                  { build_instruction(parser, INSTRUCTION_SHELL, &$SHELL, $text); }
-    | STOPSIGNAL flags text             { build_instruction(parser, INSTRUCTION_STOPSIGNAL, &$STOPSIGNAL, false); }
-    | USER flags text                   { build_instruction(parser, INSTRUCTION_USER, &$USER, false); }
-    | VOLUME flags list                 { build_instruction(parser, INSTRUCTION_VOLUME, &$VOLUME, $list); }
-    | WORKDIR flags text                { build_instruction(parser, INSTRUCTION_WORKDIR, &$WORKDIR, false); }
-    | UNKNOWN flags                     { build_instruction(parser, INSTRUCTION_UNKNOWN, &$UNKNOWN, false); }
+    : ADD flags list heredocs           { build_instruction(parser, INSTRUCTION_ADD, $ADD, $list); }
+    | ARG flags pairs                   { build_instruction(parser, INSTRUCTION_ARG, $ARG, false); }
+    | CMD flags text                    { build_instruction(parser, INSTRUCTION_CMD, $CMD, $text); }
+    | COPY flags list heredocs          { build_instruction(parser, INSTRUCTION_COPY, $COPY, $list); }
+    | ENTRYPOINT flags text             { build_instruction(parser, INSTRUCTION_ENTRYPOINT, $ENTRYPOINT, $text); }
+    | ENV flags pairs                   { build_instruction(parser, INSTRUCTION_ENV, $ENV, false); }
+    | EXPOSE flags words                { build_instruction(parser, INSTRUCTION_EXPOSE, $EXPOSE, false); }
+    | FROM flags words                  { build_instruction(parser, INSTRUCTION_FROM, $FROM, false); }
+    | HEALTHCHECK flags                 { build_instruction(parser, INSTRUCTION_HEALTHCHECK, $HEALTHCHECK, false); }
+    | HEALTHCHECK flags TYPE text       { build_instruction(parser, INSTRUCTION_HEALTHCHECK, $HEALTHCHECK, $text); }
+    | LABEL flags pairs                 { build_instruction(parser, INSTRUCTION_LABEL, $LABEL, false); }
+    | MAINTAINER flags text             { build_instruction(parser, INSTRUCTION_MAINTAINER, $MAINTAINER, false); }
+    | ONBUILD flags trigger             { build_onbuild(parser, $ONBUILD, $trigger); }
+    | RUN flags text heredocs           { build_instruction(parser, INSTRUCTION_RUN, $RUN, $text); }
+    | SHELL flags text                  { build_instruction(parser, INSTRUCTION_SHELL, $SHELL, $text); }
+    | STOPSIGNAL flags text             { build_instruction(parser, INSTRUCTION_STOPSIGNAL, $STOPSIGNAL, false); }
+    | USER flags text                   { build_instruction(parser, INSTRUCTION_USER, $USER, false); }
+    | VOLUME flags list                 { build_instruction(parser, INSTRUCTION_VOLUME, $VOLUME, $list); }
+    | WORKDIR flags text                { build_instruction(parser, INSTRUCTION_WORKDIR, $WORKDIR, false); }
+    | UNKNOWN flags                     { build_instruction(parser, INSTRUCTION_UNKNOWN, $UNKNOWN, false); }
     ;
 
 // --name or --name=value, before the first argument only
@@ -138,11 +139,8 @@ trigger
 
 %%
 
-/* The lexer hands out nothing that the grammar refuses, so this is about the parser's stack: only a chain of
- * ONBUILDs makes it grow. */
+/* The lexer hands out nothing that the grammar refuses, and says itself what is wrong with a line. */
 static void dockerfile_error(struct span *location, struct parser *parser, const char *message) {
-    if (strcmp(message, "memory exhausted") == 0) {
-        message = "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed";
-    }
     parser_fail(parser, *location, "%s", message);
+    parser_report(parser);
 }

@@ -158,7 +158,7 @@ struct dockerfile {
     char escape;       /* '\\' or '`' */
     struct directive *directives;
     size_t directive_count;
-    struct instruction *instructions;
+    struct instruction **instructions; /* one allocation each: a file may have millions */
     size_t instruction_count;
 };
 

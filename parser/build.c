@@ -16,8 +16,7 @@
 
 void build_instruction(struct parser *parser, enum instruction_kind kind,
                        const struct keyword *keyword, bool is_json) {
-    vec_push(&parser->instructions, (struct instruction){ 0 });
-    struct instruction *instruction = &parser->instructions.items[parser->instructions.count - 1];
+    struct instruction *instruction = arena_new(parser->arena, struct instruction);
     instruction->kind = kind;
     instruction->keyword = keyword->word;
     instruction->arguments = parser->arguments;
@@ -27,16 +26,13 @@ void build_instruction(struct parser *parser, enum instruction_kind kind,
     take(parser, &parser->flags, keyword->flags, &instruction->flags, &instruction->flag_count);
     take(parser, &parser->words, keyword->words, &instruction->words, &instruction->word_count);
     take(parser, &parser->pairs, keyword->pairs, &instruction->pairs, &instruction->pair_count);
+    parser->instruction = instruction;
 }
 
 void build_onbuild(struct parser *parser, const struct keyword *keyword, bool has_trigger) {
-    struct instruction *trigger = NULL;
-    if (has_trigger) {
-        trigger = arena_new(parser->arena, struct instruction);
-        *trigger = parser->instructions.items[--parser->instructions.count];
-    }
+    struct instruction *trigger = has_trigger ? parser->instruction : NULL;
     build_instruction(parser, INSTRUCTION_ONBUILD, keyword, false);
-    struct instruction *onbuild = &parser->instructions.items[parser->instructions.count - 1];
+    struct instruction *onbuild = parser->instruction;
     onbuild->onbuild.trigger = trigger;
     onbuild->heredocs = NULL; /* they are the trigger's */
     onbuild->heredoc_count = 0;
@@ -60,7 +56,7 @@ static uint32_t end_of_line(const struct parser *parser) {
 }
 
 void build_end_line(struct parser *parser) {
-    struct instruction *instruction = &parser->instructions.items[parser->instructions.count - 1];
+    struct instruction *instruction = parser->instruction;
     struct str line = parser->line.text;
     uint32_t end = end_of_line(parser);
     take(parser, &parser->comments, 0, &instruction->comments, &instruction->comment_count);
@@ -80,4 +76,13 @@ void build_end_line(struct parser *parser) {
         }
         instruction = trigger;
     }
+    vec_push(&parser->instructions, parser->instruction);
+    if (parser->order && check_next(parser->order, parser->dockerfile, parser->instruction,
+                                    parser->arena, parser->error) < 0) {
+        parser_report(parser);
+    }
+}
+
+void build_drop_line(struct parser *parser) {
+    parser->flags.count = parser->words.count = parser->pairs.count = parser->comments.count = 0;
 }

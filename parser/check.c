@@ -9,6 +9,9 @@
 int check_fail(const struct check *check, struct span span, const char *format, ...) {
     va_list arguments;
     _cleanup_buf_ struct buf message = BUF_INIT;
+    if (!check->error) {
+        return -1;
+    }
     va_start(arguments, format);
     buf_vprintf(&message, format, arguments);
     va_end(arguments);
@@ -325,24 +328,19 @@ int check_instruction(const struct dockerfile *dockerfile, struct instruction *i
     return check_any(&check);
 }
 
-int check_dockerfile(struct dockerfile *dockerfile, struct arena *arena, struct error *error) {
-    struct check check = { .dockerfile = dockerfile, .arena = arena, .error = error };
-    bool has_stage = false;
-    for (size_t i = 0; i < dockerfile->instruction_count; i++) {
-        struct instruction *instruction = &dockerfile->instructions[i];
-        if (check_instruction(dockerfile, instruction, arena, error) < 0) {
-            return -1;
-        }
-        has_stage = has_stage || instruction->kind == INSTRUCTION_FROM;
-        if (!has_stage && instruction->kind != INSTRUCTION_ARG) {
-            check_fail(&check, instruction->keyword.span, "no build stage in current context");
-            return error_hint(error, "only ARG may come before the first FROM");
-        }
+int check_next(struct check_order *order, const struct dockerfile *dockerfile,
+               struct instruction *instruction, struct arena *arena, struct error *error) {
+    bool had_stage = order->has_stage;
+    /* One error is enough, and what is unknown may be a FROM with a slip of the pen. */
+    order->has_stage = had_stage || instruction->kind != INSTRUCTION_ARG;
+    if (check_instruction(dockerfile, instruction, arena, error) < 0) {
+        return -1;
     }
-    if (!has_stage) {
-        check_fail(&check, dockerfile->instructions[0].span,
-                   "dockerfile contains no stages to build");
-        return error_hint(error, "add `FROM IMAGE`");
+    if (!had_stage && instruction->kind != INSTRUCTION_ARG &&
+        instruction->kind != INSTRUCTION_FROM) {
+        struct check check = { .dockerfile = dockerfile, .error = error };
+        check_fail(&check, instruction->keyword.span, "no build stage in current context");
+        return error_hint(error, "only ARG may come before the first FROM");
     }
     return 0;
 }

@@ -59,7 +59,7 @@ static void dump_instruction(struct buf *out, const struct instruction *instruct
 
 void dump_sexpr(struct buf *out, const struct dockerfile *dockerfile) {
     for (size_t i = 0; i < dockerfile->instruction_count; i++) {
-        dump_instruction(out, &dockerfile->instructions[i]);
+        dump_instruction(out, dockerfile->instructions[i]);
         buf_append_byte(out, '\n');
     }
 }

@@ -48,17 +48,23 @@ static int token_word(struct parser *parser, int token, struct str text, struct 
 
 /* ---- keyword, flags, and what comes after them --------------------------------------------------------- */
 
-static int lex_keyword(struct parser *parser, struct keyword *out, struct span *location) {
+static int lex_keyword(struct parser *parser, struct keyword **out, struct span *location) {
     struct str text;
     parser->kind = scan_keyword(&parser->scan, &text);
     parser->mode = LEX_FLAGS;
-    *out = (struct keyword){
+    if (parser->keyword_count == NESTING_LIMIT) {
+        return parser_fail(parser, lines_span(parser, text),
+                           "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+    }
+    struct keyword *keyword = &parser->keywords[parser->keyword_count++];
+    *keyword = (struct keyword){
         .word = word_at(parser, text),
         .flags = (uint32_t)parser->flags.count,
         .words = (uint32_t)parser->words.count,
         .pairs = (uint32_t)parser->pairs.count,
     };
-    *location = out->word.span;
+    *location = keyword->word.span;
+    *out = keyword;
     return forms[parser->kind].token;
 }
 
@@ -239,19 +245,23 @@ static int lex_arguments(struct parser *parser, struct span *location) {
 
 /* ---- the machine --------------------------------------------------------------------------------------- */
 
-static int start_line(struct parser *parser) {
-    bool found;
-    if (lines_next(parser, &found) < 0) {
-        return -1;
+static bool start_line(struct parser *parser) {
+    if (!lines_next(parser)) {
+        return false;
     }
-    if (!found) {
-        return TOKEN_YYEOF;
-    }
+    parser->keyword_count = 0;
     parser->scan = scan_of(scan_trim(parser->line.text));
     parser->heredocs = NULL;
     parser->heredoc_count = 0;
     parser->mode = LEX_KEYWORD;
-    return 1;
+    return true;
+}
+
+/* The rest of the line is not looked at; the grammar recovers at its end. */
+static int give_up_line(struct parser *parser) {
+    parser_report(parser);
+    parser->mode = LEX_END;
+    return TOKEN_DOCKERFILE_error;
 }
 
 int dockerfile_lex(DOCKERFILE_STYPE *value, struct span *location, struct parser *parser) {
@@ -259,13 +269,13 @@ int dockerfile_lex(DOCKERFILE_STYPE *value, struct span *location, struct parser
         int token = 0;
         switch (parser->mode) {
         case LEX_LINE:
-            token = start_line(parser);
-            if (token <= 0) {
-                return token < 0 ? TOKEN_DOCKERFILE_error : token;
+            if (!start_line(parser)) {
+                return TOKEN_YYEOF;
             }
             continue;
         case LEX_KEYWORD:
-            return lex_keyword(parser, &value->keyword, location);
+            token = lex_keyword(parser, &value->keyword, location);
+            break;
         case LEX_FLAGS:
             token = lex_flag(parser, location);
             if (token == 0) {
@@ -295,6 +305,6 @@ int dockerfile_lex(DOCKERFILE_STYPE *value, struct span *location, struct parser
             parser->mode = LEX_LINE;
             return TOKEN_END_OF_LINE;
         }
-        return token < 0 ? TOKEN_DOCKERFILE_error : token;
+        return token < 0 ? give_up_line(parser) : token;
     }
 }

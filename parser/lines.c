@@ -14,58 +14,75 @@ static struct span source_span(const struct parser *parser, struct str text) {
     return (struct span){ start, start + (uint32_t)text.len };
 }
 
-static int next_physical(struct parser *parser, struct physical_line *line) {
+static void fail_long(struct parser *parser, const struct physical_line *line) {
+    parser_fail(parser, source_span(parser, str_sub(line->raw, 0, 1)),
+                "dockerfile line greater than max allowed size of %d", LINE_LIMIT);
+    error_hint(parser->error, "break the line with %c at its end", parser->dockerfile->escape);
+    parser_report(parser);
+    parser->line.is_dropped = true;
+}
+
+/* The next physical line; false at the end of the file. */
+static bool next_physical(struct parser *parser, struct physical_line *line) {
     scan_line(&parser->source, line);
     if (line->kind == LINE_NONE) {
-        return 0;
+        return false;
     }
     parser->line_number++;
-    if (line->raw.len > LINE_LIMIT) {
-        parser_fail(parser, source_span(parser, str_sub(line->raw, 0, 1)),
-                    "dockerfile line greater than max allowed size of %d", LINE_LIMIT);
-        return error_hint(parser->error, "break the line with %c at its end",
-                          parser->dockerfile->escape);
+    if (line->raw.len > LINE_LIMIT && !parser->line.is_dropped) {
+        fail_long(parser, line);
     }
-    return 0;
+    return true;
 }
 
 /* ---- directives and comments --------------------------------------------------------------------------- */
 
-static int set_escape(struct parser *parser, struct str value) {
+static void set_escape(struct parser *parser, struct str value) {
     if (!str_equal(value, STR("\\")) && !str_equal(value, STR("`"))) {
         parser_fail(parser, source_span(parser, value),
                     "invalid escape token '%.*s' does not match ` or \\", STR_ARG(value));
-        return error_hint(parser->error, "use `# escape=\\` or `# escape=``");
+        error_hint(parser->error, "use `# escape=\\` or `# escape=``");
+        parser_report(parser);
+    } else {
+        parser->dockerfile->escape = value.data[0];
     }
-    parser->dockerfile->escape = value.data[0];
-    return 0;
 }
 
-/* The first line that is no known directive ends them; *is_directive tells. */
-static int take_directive(struct parser *parser, struct str comment, bool *is_directive) {
+static bool has_directive(const struct parser *parser, enum directive_kind kind) {
+    for (size_t i = 0; i < parser->directives.count; i++) {
+        if (parser->directives.items[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* False when COMMENT is no known directive: the first line that is none ends them. */
+static bool take_directive(struct parser *parser, struct str comment) {
     static const char *const names[] = { "syntax", "escape", "check" };
     struct str name, value;
-    *is_directive = false;
     if (!scan_directive(comment, &name, &value)) {
-        return 0;
+        return false;
     }
-    for (size_t kind = 0; kind < sizeof(names) / sizeof(names[0]); kind++) {
-        if (!str_equal_nocase(name, str_of(names[kind]))) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct directive directive = { (enum directive_kind)i, value,
+                                       source_span(parser, comment) };
+        if (!str_equal_nocase(name, str_of(names[i]))) {
             continue;
         }
-        for (size_t i = 0; i < parser->directives.count; i++) {
-            if (parser->directives.items[i].kind == kind) {
-                return parser_fail(parser, source_span(parser, name),
-                                   "only one %s parser directive can be used", names[kind]);
-            }
+        if (has_directive(parser, directive.kind)) {
+            parser_fail(parser, source_span(parser, name),
+                        "only one %s parser directive can be used", names[i]);
+            parser_report(parser);
+            return true;
         }
-        struct directive directive = { (enum directive_kind)kind, value,
-                                       source_span(parser, comment) };
         vec_push(&parser->directives, directive);
-        *is_directive = true;
-        return kind == DIRECTIVE_ESCAPE ? set_escape(parser, value) : 0;
+        if (directive.kind == DIRECTIVE_ESCAPE) {
+            set_escape(parser, value);
+        }
+        return true;
     }
-    return 0;
+    return false;
 }
 
 /* BuildKit drops the first byte of the raw line, not the '#': an indented comment keeps its '#'. */
@@ -93,16 +110,13 @@ static void add_segment(struct parser *parser, const char *start, const char *en
 }
 
 /* Joins what follows FIRST, which is continued, until a line that is not. */
-static int join_lines(struct parser *parser, const struct physical_line *first) {
+static void join_lines(struct parser *parser, const struct physical_line *first) {
     struct physical_line line = *first;
     buf_reset(&parser->joined);
     parser->line.segments.count = 0;
     add_segment(parser, line.first, line.escape);
     while (is_continued(parser, &line) || line.kind == LINE_BLANK || line.kind == LINE_COMMENT) {
-        if (next_physical(parser, &line) < 0) {
-            return -1;
-        }
-        if (line.kind == LINE_NONE) {
+        if (!next_physical(parser, &line)) {
             break;
         }
         parser->line.last = parser->line_number;
@@ -114,47 +128,48 @@ static int join_lines(struct parser *parser, const struct physical_line *first) 
         }
     }
     parser->line.text = str_copy(parser->arena, buf_str(&parser->joined));
-    return 0;
 }
 
-int lines_next(struct parser *parser, bool *found) {
-    struct physical_line line;
-    bool is_directive;
-    *found = false;
+/* Over blank lines, directives and comments to the first line of an instruction. */
+static bool next_first(struct parser *parser, struct physical_line *line) {
     for (;;) {
-        if (next_physical(parser, &line) < 0) {
-            return -1;
+        parser->line.is_dropped = false;
+        if (!next_physical(parser, line)) {
+            return false;
         }
-        if (line.kind == LINE_NONE) {
-            return 0;
-        }
-        if (line.kind == LINE_COMMENT) {
-            is_directive = false;
-            struct str comment = str_make(line.first, (size_t)(line.end - line.first));
-            if (parser->is_directives && take_directive(parser, comment, &is_directive) < 0) {
-                return -1;
-            }
-            parser->is_directives = is_directive;
-            if (!is_directive) {
-                take_comment(parser, &line);
+        if (line->kind == LINE_COMMENT) {
+            struct str comment = str_make(line->first, (size_t)(line->end - line->first));
+            parser->is_directives = parser->is_directives && take_directive(parser, comment);
+            if (!parser->is_directives) {
+                take_comment(parser, line);
             }
             continue;
         }
         parser->is_directives = false;
-        if (line.kind != LINE_BLANK) {
-            break;
+        if (line->kind != LINE_BLANK) {
+            return true;
         }
     }
-    *found = true;
-    parser->line.first = parser->line.last = parser->line_number;
-    parser->line.has_empty_continuation = false;
-    if (is_continued(parser, &line)) {
-        return join_lines(parser, &line);
-    }
-    parser->line.text = str_make(line.first, (size_t)(line.end - line.first));
-    parser->line.segments.count = 0;
-    vec_push(&parser->line.segments, (struct segment){ 0, source_offset(parser, line.first) });
-    return 0;
+}
+
+bool lines_next(struct parser *parser) {
+    struct physical_line line;
+    do {
+        if (!next_first(parser, &line)) {
+            return false;
+        }
+        parser->line.first = parser->line.last = parser->line_number;
+        parser->line.has_empty_continuation = false;
+        if (is_continued(parser, &line)) {
+            join_lines(parser, &line);
+        } else {
+            parser->line.text = str_make(line.first, (size_t)(line.end - line.first));
+            parser->line.segments.count = 0;
+            struct segment whole = { 0, source_offset(parser, line.first) };
+            vec_push(&parser->line.segments, whole);
+        }
+    } while (parser->line.is_dropped);
+    return true;
 }
 
 /* ---- places -------------------------------------------------------------------------------------------- */
@@ -185,10 +200,82 @@ struct span lines_span(const struct parser *parser, struct str text) {
 
 /* ---- heredocs ------------------------------------------------------------------------------------------ */
 
-int lines_read_heredoc(struct parser *parser, struct ast_heredoc *heredoc) {
+/* So many times the rest of a file is looked through for what may be meant; then it is all body. */
+enum { UNTERMINATED_LIMIT = 16 };
+
+/* The line that was meant to end HEREDOC, as far as one can tell: the delimiter with white space around it, or without
+ * what was glued to it. */
+static bool is_nearly_terminator(const struct ast_heredoc *heredoc, struct str line) {
+    struct str word = scan_trim(line);
+    if (word.len == 0 || !str_has_prefix(heredoc->name, word)) {
+        return false;
+    }
+    struct scan rest = scan_of(str_from(heredoc->name, word.len));
+    return words_name(&rest).len == 0;
+}
+
+/* Written as everybody does, in capitals: `run` may well be a command of a script. */
+static bool is_instruction(struct str line) {
+    struct scan scan = scan_of(line);
+    struct str keyword;
+    enum instruction_kind kind = scan_keyword(&scan, &keyword);
+    return kind != INSTRUCTION_UNKNOWN && str_equal_c(keyword, instruction_name(kind)) &&
+           scan_rest(&scan).len > 0;
+}
+
+/* Where to go on: behind the line that was meant to end the heredoc, which *MEANT gets the number of, or at the first
+ * that looks like an instruction. BODY is what is left of the file. */
+static void recover(struct parser *parser, const struct ast_heredoc *heredoc, struct scan body,
+                    unsigned line_number, unsigned *meant) {
+    struct scan instruction = { NULL, NULL };
+    unsigned instruction_line = 0;
     struct str raw;
     const char *first, *last;
-    const char *start = parser->source.cursor;
+    for (struct scan before = body; scan_body_line(&body, &raw, &first, &last); before = body) {
+        struct str line = str_make(raw.data, (size_t)(last - raw.data));
+        if (!instruction.cursor && is_instruction(line)) {
+            instruction = before;
+            instruction_line = line_number;
+        }
+        line_number++;
+        if (is_nearly_terminator(heredoc, line)) {
+            parser->source = body;
+            parser->line_number = *meant = line_number;
+            return;
+        }
+    }
+    if (instruction.cursor) {
+        parser->source = instruction;
+        parser->line_number = instruction_line;
+    }
+}
+
+static int fail_unterminated(struct parser *parser, const struct ast_heredoc *heredoc,
+                             struct scan body, unsigned line_number) {
+    unsigned meant = 0;
+    if (parser->unterminated++ < UNTERMINATED_LIMIT) {
+        recover(parser, heredoc, body, line_number, &meant);
+    } else {
+        parser->source.cursor = parser->source.limit;
+    }
+    parser_fail(parser, heredoc->span, "unterminated heredoc");
+    if (meant > 0) {
+        return error_hint(
+            parser->error,
+            "line %u is not exactly `%.*s`: text glued to a delimiter belongs to it, white "
+            "space around the terminator does not",
+            meant, STR_ARG(heredoc->name));
+    }
+    return error_hint(parser->error,
+                      "no line is exactly `%.*s`; text glued to a delimiter belongs to it",
+                      STR_ARG(heredoc->name));
+}
+
+int lines_read_heredoc(struct parser *parser, struct ast_heredoc *heredoc) {
+    const struct scan body = parser->source;
+    const unsigned line_number = parser->line_number;
+    struct str raw;
+    const char *first, *last;
     while (scan_body_line(&parser->source, &raw, &first, &last)) {
         parser->line.last = ++parser->line_number;
         const char *from = heredoc->is_chomped ? first : raw.data;
@@ -196,13 +283,10 @@ int lines_read_heredoc(struct parser *parser, struct ast_heredoc *heredoc) {
             break; /* BuildKit's reader stops there, too */
         }
         if (str_equal(str_make(from, (size_t)(last - from)), heredoc->name)) {
-            heredoc->body = str_make(start, (size_t)(raw.data - start));
+            heredoc->body = str_make(body.cursor, (size_t)(raw.data - body.cursor));
             heredoc->body_span = source_span(parser, heredoc->body);
             return 0;
         }
     }
-    parser_fail(parser, heredoc->span, "unterminated heredoc");
-    return error_hint(parser->error,
-                      "no line is exactly `%.*s`; text glued to a delimiter belongs to it",
-                      STR_ARG(heredoc->name));
+    return fail_unterminated(parser, heredoc, body, line_number);
 }

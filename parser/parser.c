@@ -11,11 +11,47 @@ enum { SOURCE_LIMIT = 1 << 30 };
 int parser_fail(struct parser *parser, struct span span, const char *format, ...) {
     va_list arguments;
     _cleanup_buf_ struct buf message = BUF_INIT;
+    if (!parser->error) {
+        return -1;
+    }
     va_start(arguments, format);
     buf_vprintf(&message, format, arguments);
     va_end(arguments);
     error_set(parser->error, ERROR_INPUT, "%s", message.data);
     return error_at(parser->error, parser->dockerfile->name, parser->dockerfile->source, span);
+}
+
+void parser_report(struct parser *parser) {
+    parser->error_count++;
+    if (parser->error) {
+        error_append(parser->errors, parser->error);
+    }
+    if (parser->error_count == ERROR_LIMIT) {
+        parser->error = NULL;
+    }
+}
+
+/* After the last line: what is wrong with the file as a whole, and how many errors were not kept. */
+static int finish_errors(struct parser *parser) {
+    static const struct span nowhere = { 0, 0 };
+    if (parser->error_count > ERROR_LIMIT) {
+        size_t rest = parser->error_count - ERROR_LIMIT;
+        struct error more = ERROR_INIT;
+        error_set(&more, ERROR_INPUT, "%zu more error%s not shown", rest,
+                  rest == 1 ? " is" : "s are");
+        error_hint(&more, "the first of them may be the cause of the others");
+        error_append(parser->errors, &more);
+    } else if (parser->error_count == 0 && parser->instructions.count == 0) {
+        parser_fail(parser, nowhere, "file with no instructions");
+        error_hint(parser->error, "a Dockerfile begins with FROM");
+        parser_report(parser);
+    } else if (parser->error_count == 0 && parser->order && !parser->order->has_stage) {
+        parser_fail(parser, parser->instructions.items[0]->span,
+                    "dockerfile contains no stages to build");
+        error_hint(parser->error, "add `FROM IMAGE`");
+        parser_report(parser);
+    }
+    return parser->error_count > 0 ? -1 : 0;
 }
 
 static void parser_free(struct parser *parser) {
@@ -27,6 +63,7 @@ static void parser_free(struct parser *parser) {
     vec_free(&parser->words);
     vec_free(&parser->pairs);
     vec_free(&parser->instructions);
+    error_clear(&parser->found);
 }
 
 static int parse(struct parser *parser, bool has_directives) {
@@ -35,10 +72,15 @@ static int parse(struct parser *parser, bool has_directives) {
     struct str text = dockerfile->source;
     if (text.len == 0) {
         parser_fail(parser, nowhere, "the Dockerfile cannot be empty");
-        return error_hint(parser->error, "the smallest one is `FROM scratch`");
+        error_hint(parser->error, "the smallest one is `FROM scratch`");
+        parser_report(parser);
+        return -1;
     }
     if (text.len > SOURCE_LIMIT) {
-        return parser_fail(parser, nowhere, "the Dockerfile is larger than %d bytes", SOURCE_LIMIT);
+        parser_fail(parser, nowhere, "the Dockerfile is larger than %d bytes", SOURCE_LIMIT);
+        error_hint(parser->error, "put data into files of their own and COPY them");
+        parser_report(parser);
+        return -1;
     }
     if (str_has_prefix(text, STR("\xEF\xBB\xBF"))) {
         text = str_from(text, 3);
@@ -46,21 +88,17 @@ static int parse(struct parser *parser, bool has_directives) {
     parser->source = scan_of(text);
     parser->is_directives = has_directives;
     dockerfile->escape = '\\';
-    if (dockerfile_parse(parser) != 0) {
-        return -1;
-    }
-    if (parser->instructions.count == 0) {
-        parser_fail(parser, nowhere, "file with no instructions");
-        return error_hint(parser->error, "a Dockerfile begins with FROM");
-    }
-    return 0;
+    dockerfile_parse(parser); /* what it could not parse is reported */
+    return finish_errors(parser);
 }
 
-static int parse_text(struct str source, const char *name, bool has_directives, struct arena *arena,
-                      struct dockerfile **out, struct error *error) {
+static int parse_text(struct str source, const char *name, bool has_directives,
+                      struct check_order *order, struct arena *arena, struct dockerfile **out,
+                      struct error *error) {
     struct error ignored = ERROR_INIT;
-    _cleanup_(parser_free) struct parser parser = { .arena = arena,
-                                                    .error = error ? error : &ignored };
+    _cleanup_(parser_free) struct parser parser = { .arena = arena, .order = order };
+    parser.errors = error ? error : &ignored;
+    parser.error = &parser.found;
     parser.dockerfile = arena_new(arena, struct dockerfile);
     parser.dockerfile->name = name;
     parser.dockerfile->source = source;
@@ -70,48 +108,41 @@ static int parse_text(struct str source, const char *name, bool has_directives, 
         return -1;
     }
     struct dockerfile *dockerfile = parser.dockerfile;
-    dockerfile->directive_count = parser.directives.count;
-    dockerfile->directives =
-        arena_array(arena, parser.directives.count, sizeof(*dockerfile->directives));
-    dockerfile->instruction_count = parser.instructions.count;
-    dockerfile->instructions =
-        arena_array(arena, parser.instructions.count, sizeof(*dockerfile->instructions));
-    for (size_t i = 0; i < parser.directives.count; i++) {
+    size_t count = dockerfile->directive_count = parser.directives.count;
+    dockerfile->directives = arena_array(arena, count, sizeof(*dockerfile->directives));
+    for (size_t i = 0; i < count; i++) {
         dockerfile->directives[i] = parser.directives.items[i];
     }
+    count = dockerfile->instruction_count = parser.instructions.count;
+    dockerfile->instructions = arena_array(arena, count, sizeof(*dockerfile->instructions));
     memcpy(dockerfile->instructions, parser.instructions.items,
-           parser.instructions.count * sizeof(*dockerfile->instructions));
+           count * sizeof(*dockerfile->instructions));
     *out = dockerfile;
     return 0;
 }
 
 int parser_parse_syntax(struct str source, const char *name, struct arena *arena,
                         struct dockerfile **out, struct error *error) {
-    return parse_text(source, name, true, arena, out, error);
+    return parse_text(source, name, true, NULL, arena, out, error);
 }
 
 int parser_parse(struct str source, const char *name, struct arena *arena, struct dockerfile **out,
                  struct error *error) {
-    struct dockerfile *dockerfile;
-    if (parser_parse_syntax(source, name, arena, &dockerfile, error) < 0 ||
-        check_dockerfile(dockerfile, arena, error) < 0) {
-        return -1;
-    }
-    *out = dockerfile;
-    return 0;
+    struct check_order order = { false };
+    return parse_text(source, name, true, &order, arena, out, error);
 }
 
 int parser_parse_trigger(struct str source, const char *name, struct arena *arena,
                          struct dockerfile **out, struct error *error) {
     struct dockerfile *dockerfile;
-    if (parse_text(source, name, false, arena, &dockerfile, error) < 0) {
+    if (parse_text(source, name, false, NULL, arena, &dockerfile, error) < 0) {
         return -1;
     }
-    struct instruction *trigger = &dockerfile->instructions[0];
+    struct instruction *trigger = dockerfile->instructions[0];
     if (dockerfile->instruction_count != 1) {
         error_set(error, ERROR_INPUT, "an ONBUILD trigger is one instruction, this has %zu",
                   dockerfile->instruction_count);
-        return error_at(error, name, source, dockerfile->instructions[1].span);
+        return error_at(error, name, source, dockerfile->instructions[1]->span);
     }
     if (check_trigger_kind(dockerfile, trigger, error) < 0 ||
         check_instruction(dockerfile, trigger, arena, error) < 0) {

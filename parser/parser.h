@@ -10,7 +10,8 @@
 
 /* Parses SOURCE (borrowed: it must live as long as the AST, as must NAME). The AST lives in ARENA. All checks that
  * need no other file are made: unknown instructions and flags ("did you mean"), argument counts, forms, values
- * that are not expanded, FROM first. Errors are ERROR_INPUT with the place set; the first one is reported. */
+ * that are not expanded, FROM first. Errors are ERROR_INPUT with the place set. All errors of the file are reported in the
+ * order of their places, one for an instruction; behind the first 100 only their number (the last, which has no place). */
 int parser_parse(struct str source, const char *name, struct arena *arena, struct dockerfile **out,
                  struct error *error);
 /* The grammar alone, for dumps and formatting: unknown instructions are kept, flags and values are not looked at, the

@@ -22,6 +22,7 @@ struct logical_line {
     struct str text;      /* joined; leading SP dropped */
     unsigned first, last; /* physical lines, from 1 */
     bool has_empty_continuation;
+    bool is_dropped;              /* it had an error that has been reported */
     VEC(struct segment) segments; /* at least one */
 };
 
@@ -39,6 +40,12 @@ enum lexer_mode {
     LEX_END,
 };
 
+/* ONBUILD takes an instruction, which may be ONBUILD as far as the grammar is concerned. */
+enum { NESTING_LIMIT = 64 };
+
+/* Of more errors only the number is told. */
+enum { ERROR_LIMIT = 100 };
+
 /* A keyword, and where the stacks stood when it was read: what lies above is the instruction's. */
 struct keyword {
     struct ast_word word;
@@ -47,8 +54,14 @@ struct keyword {
 
 struct parser {
     struct arena *arena;
-    struct error *error;
     struct dockerfile *dockerfile;
+
+    /* errors */
+    struct error
+        *error; /* where the one that is being made goes: `found`, or NULL behind the limit */
+    struct error found;
+    struct error *errors; /* those of the file, in order */
+    size_t error_count;
 
     /* lines.c */
     struct scan source;
@@ -56,6 +69,7 @@ struct parser {
     bool is_directives;   /* still among the parser directives */
     struct logical_line line;
     struct buf joined;
+    unsigned unterminated; /* heredocs, so far */
     VEC(struct str) comments;
     VEC(struct directive) directives;
 
@@ -66,19 +80,26 @@ struct parser {
     struct str arguments;
     struct ast_heredoc *heredocs; /* of this line */
     size_t heredoc_count;
-    size_t heredoc_next; /* next to be handed out */
+    size_t heredoc_next;                    /* next to be handed out */
+    struct keyword keywords[NESTING_LIMIT]; /* of this line */
+    size_t keyword_count;
 
     /* stacks: the lexer lays down, build.c takes */
     VEC(struct ast_flag) flags;
     VEC(struct ast_word) words;
     VEC(struct ast_pair) pairs;
-    VEC(struct instruction) instructions;
+
+    /* build.c */
+    struct instruction *instruction; /* the last that was built */
+    VEC(struct instruction *) instructions;
+    struct check_order *order; /* what the checks remember; NULL: nothing is checked */
 };
 
 /* ---- lines.c ---- */
-/* The next logical line into parser->line; *found false at the end of the file. */
-int lines_next(struct parser *parser, bool *found);
-/* The body of HEREDOC from the lines that follow. */
+/* The next logical line into parser->line; false at the end of the file. Lines that are no good are reported and
+ * passed over. */
+bool lines_next(struct parser *parser);
+/* The body of HEREDOC from the lines that follow. When it does not end, the line to go on with is guessed. */
 int lines_read_heredoc(struct parser *parser, struct ast_heredoc *heredoc);
 /* The place in the file of TEXT, a slice of the logical line. */
 struct span lines_span(const struct parser *parser, struct str text);
@@ -88,16 +109,27 @@ void build_instruction(struct parser *parser, enum instruction_kind kind,
                        const struct keyword *keyword, bool is_json);
 /* The last instruction becomes the trigger of an ONBUILD. */
 void build_onbuild(struct parser *parser, const struct keyword *keyword, bool has_trigger);
+/* The instruction is complete, and gets checked. */
 void build_end_line(struct parser *parser);
+/* Forgets what was collected of a line that had an error. */
+void build_drop_line(struct parser *parser);
 
+/* ---- parser.c ---- */
 /* ERROR_INPUT at SPAN of the file; -1. */
 int parser_fail(struct parser *parser, struct span span, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* What failed is one of the errors of the file; parsing goes on. */
+void parser_report(struct parser *parser);
 
 /* ---- check.c ---- */
-/* Makes the typed part of every instruction, or fails at the first that is wrong. */
-int check_dockerfile(struct dockerfile *dockerfile, struct arena *arena, struct error *error);
-/* One instruction, by itself. */
+/* What matters of the instructions before. */
+struct check_order {
+    bool has_stage; /* or may have been meant to have one */
+};
+/* INSTRUCTION as it comes next in the file: makes its typed part, or fails. */
+int check_next(struct check_order *order, const struct dockerfile *dockerfile,
+               struct instruction *instruction, struct arena *arena, struct error *error);
+/* INSTRUCTION by itself. */
 int check_instruction(const struct dockerfile *dockerfile, struct instruction *instruction,
                       struct arena *arena, struct error *error);
 

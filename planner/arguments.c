@@ -51,7 +51,7 @@ static struct str target_stage(const struct planning *planning) {
     }
     const struct dockerfile *dockerfile = planning->request->dockerfile;
     for (size_t i = dockerfile->instruction_count; i-- > 0;) {
-        const struct instruction *instruction = &dockerfile->instructions[i];
+        const struct instruction *instruction = dockerfile->instructions[i];
         if (instruction->kind == INSTRUCTION_FROM) {
             return instruction->from.name.text.len > 0 ? instruction->from.name.text
                                                        : STR("default");
@@ -97,7 +97,7 @@ int arguments_read(struct planning *planning, struct error *error) {
         is_timestamp_given = true;
     }
     for (size_t i = 0; i < dockerfile->instruction_count; i++) {
-        const struct instruction *instruction = &dockerfile->instructions[i];
+        const struct instruction *instruction = dockerfile->instructions[i];
         if (instruction->kind == INSTRUCTION_FROM) {
             break;
         }
@@ -159,9 +159,9 @@ int arguments_declare(struct planning *planning, struct scope *scope, bool is_gl
 }
 
 /* Declared anywhere, also in stages that are not built: the person meant something that exists. */
-static bool is_declared_in(const struct instruction *instructions, size_t count, struct str name) {
+static bool is_declared_in(struct instruction *const *instructions, size_t count, struct str name) {
     for (size_t i = 0; i < count; i++) {
-        const struct instruction *instruction = &instructions[i];
+        const struct instruction *instruction = instructions[i];
         if (instruction->kind == INSTRUCTION_ONBUILD && instruction->onbuild.trigger) {
             instruction = instruction->onbuild.trigger;
         }
@@ -200,7 +200,7 @@ static const char *nearest_argument(struct planning *planning, struct str name) 
     VEC(const char *) names = VEC_INIT;
     const struct dockerfile *dockerfile = planning->request->dockerfile;
     for (size_t i = 0; i < dockerfile->instruction_count; i++) {
-        const struct instruction *instruction = &dockerfile->instructions[i];
+        const struct instruction *instruction = dockerfile->instructions[i];
         for (size_t j = 0; instruction->kind == INSTRUCTION_ARG && j < instruction->pair_count;
              j++) {
             vec_push(&names, str_dup(planning->arena, instruction->pairs[j].key.text));

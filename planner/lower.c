@@ -326,14 +326,14 @@ int lower_stage(struct planning *planning, struct stage_draft *draft, struct err
     begin_stage(&lowering);
     lowering.is_trigger = true; /* parsed with the default escape */
     for (size_t i = 0; i < draft->trigger_count; i++) {
-        if (lower_instruction(&lowering, &draft->triggers[i], error)) {
+        if (lower_instruction(&lowering, draft->triggers[i], error)) {
             return -1;
         }
     }
     lowering.is_trigger = false;
     lowering.escape = planning->request->dockerfile->escape;
     for (size_t i = 0; i < draft->instruction_count; i++) {
-        if (lower_instruction(&lowering, &draft->instructions[i], error)) {
+        if (lower_instruction(&lowering, draft->instructions[i], error)) {
             return -1;
         }
     }

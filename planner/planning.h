@@ -26,7 +26,7 @@ enum base_kind { BASE_SCRATCH, BASE_STAGE, BASE_IMAGE };
 struct stage_draft {
     unsigned index;
     const struct instruction *from;
-    const struct instruction *instructions; /* those after FROM */
+    struct instruction *const *instructions; /* those after FROM */
     size_t instruction_count;
     struct str name;              /* lower-cased, "" none */
     struct str label;             /* name, or stage-N */
@@ -37,7 +37,7 @@ struct stage_draft {
     enum base_kind base;
     struct stage_draft *base_stage;
     struct base_image *base_image;
-    struct instruction *triggers; /* ONBUILD of the base, placed at FROM */
+    struct instruction **triggers; /* ONBUILD of the base, placed at FROM */
     size_t trigger_count;
     bool is_needed;
     struct stage *stage; /* when lowered */

@@ -77,17 +77,19 @@ static int expand_from(struct planning *planning, struct stage_draft *draft, str
 static size_t count_stages(const struct dockerfile *dockerfile) {
     size_t count = 0;
     for (size_t i = 0; i < dockerfile->instruction_count; i++) {
-        count += dockerfile->instructions[i].kind == INSTRUCTION_FROM;
+        count += dockerfile->instructions[i]->kind == INSTRUCTION_FROM;
     }
     return count;
 }
 
-static int make_draft(struct planning *planning, const struct instruction *from,
+/* FROM is the stage's first of the file's instructions. */
+static int make_draft(struct planning *planning, struct instruction *const *first,
                       struct error *error) {
+    const struct instruction *from = *first;
     struct stage_draft *draft = &planning->drafts[planning->draft_count];
     draft->index = (unsigned)planning->draft_count++;
     draft->from = from;
-    draft->instructions = from + 1;
+    draft->instructions = first + 1;
     draft->name = from->from.name.text;
     draft->label =
         draft->name.len > 0 ? draft->name : str_printf(planning->arena, "stage-%u", draft->index);
@@ -109,9 +111,8 @@ int stage_drafts_make(struct planning *planning, struct error *error) {
     }
     planning->drafts = arena_array(planning->arena, count, sizeof(*planning->drafts));
     for (size_t i = 0; i < dockerfile->instruction_count; i++) {
-        const struct instruction *instruction = &dockerfile->instructions[i];
-        if (instruction->kind == INSTRUCTION_FROM) {
-            if (make_draft(planning, instruction, error)) {
+        if (dockerfile->instructions[i]->kind == INSTRUCTION_FROM) {
+            if (make_draft(planning, &dockerfile->instructions[i], error)) {
                 return -1;
             }
         } else if (planning->draft_count > 0) {
@@ -156,12 +157,12 @@ static int visit_instruction(const struct instruction *instruction, const struct
 static int visit_references(const struct stage_draft *draft, reference_visitor *visit,
                             void *context, struct error *error) {
     for (size_t i = 0; i < draft->trigger_count; i++) {
-        if (visit_instruction(&draft->triggers[i], &draft->from->span, visit, context, error)) {
+        if (visit_instruction(draft->triggers[i], &draft->from->span, visit, context, error)) {
             return -1;
         }
     }
     for (size_t i = 0; i < draft->instruction_count; i++) {
-        if (visit_instruction(&draft->instructions[i], NULL, visit, context, error)) {
+        if (visit_instruction(draft->instructions[i], NULL, visit, context, error)) {
             return -1;
         }
     }
@@ -340,10 +341,10 @@ static int add_trigger(struct planning *planning, struct stage_draft *draft, str
         }
         return planning_error_at(planning, draft->from->span, error);
     }
-    struct instruction trigger = parsed->instructions[0];
-    trigger.span = draft->from->span;
-    trigger.line = draft->from->line;
-    trigger.end_line = draft->from->end_line;
+    struct instruction *trigger = parsed->instructions[0];
+    trigger->span = draft->from->span;
+    trigger->line = draft->from->line;
+    trigger->end_line = draft->from->end_line;
     draft->triggers[draft->trigger_count++] = trigger;
     return planning_check_size(planning, draft->from->span, error);
 }
@@ -362,11 +363,11 @@ static int read_triggers(struct planning *planning, struct stage_draft *draft,
         const struct stage_draft *parent = draft->base_stage;
         size_t count = 0;
         for (size_t i = 0; i < parent->instruction_count; i++) {
-            count += parent->instructions[i].kind == INSTRUCTION_ONBUILD;
+            count += parent->instructions[i]->kind == INSTRUCTION_ONBUILD;
         }
         draft->triggers = arena_array(planning->arena, count, sizeof(*draft->triggers));
         for (size_t i = 0; i < parent->instruction_count; i++) {
-            const struct instruction *instruction = &parent->instructions[i];
+            const struct instruction *instruction = parent->instructions[i];
             if (instruction->kind == INSTRUCTION_ONBUILD &&
                 add_trigger(planning, draft, instruction->onbuild.text, error)) {
                 return -1;

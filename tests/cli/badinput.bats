@@ -54,6 +54,30 @@ END
     told_at 2 "unknown instruction: install"
 }
 
+@test "all errors of a file in one run" {
+    dockerfile <<'END'
+# escape=x
+FROM busybox
+RUNN make
+ENV PATH
+COPY --form=build /out /
+USER nobody
+HEALTHCHECK --interval=5 CMD true
+END
+    check_all() {
+        told_at 1 "invalid escape token 'x'"
+        told_at 3 "unknown instruction: RUNN (did you mean RUN?)"
+        told_at 4 "ENV must have two arguments"
+        told_at 5 "unknown flag: --form (did you mean from?)"
+        told_at 7 'time: missing unit in duration "5"'
+        is "$(grep -c ^error: <<< "$stderr")" 5
+    }
+    build_fails 125
+    check_all
+    run_bud 125 plan .
+    check_all
+}
+
 @test "FROM is missing" {
     dockerfile <<'END'
 # no base

@@ -421,7 +421,7 @@ static void test_heredocs(void **state) {
                                       "ONBUILD RUN <<-EOF  \nx\n\tEOF\n"
                                       "RUN <<\"E\"\nE",
                                     &arena);
-    struct instruction *run = &file->instructions[1];
+    struct instruction *run = file->instructions[1];
     assert_true(heredoc_is_whole_script(run));
     assert_str(run->heredocs[0].name, "EOF");
     assert_str(run->heredocs[0].body, "hello\r\nEOF \n");
@@ -432,7 +432,7 @@ static void test_heredocs(void **state) {
     assert_int_equal(run->end_line, 5);
     assert_span(file, run->span, "RUN <<EOF\nhello\r\nEOF \nEOF");
 
-    run = &file->instructions[2];
+    run = file->instructions[2];
     assert_false(heredoc_is_whole_script(run));
     assert_int_equal(run->heredoc_count, 2);
     assert_int_equal(run->heredocs[0].descriptor, 3);
@@ -443,18 +443,18 @@ static void test_heredocs(void **state) {
     assert_str(heredoc_append_bodies(run->words[0].text, run, &arena),
                "3<<-'E' cat <<F\n\ta\n  E\nE\n$x\nF");
 
-    struct instruction *copy = &file->instructions[3];
+    struct instruction *copy = file->instructions[3];
     assert_int_equal(copy->copy.source_count, 1);
     assert_int_equal(copy->copy.inline_file_count, 2);
     assert_str(copy->copy.inline_files[0]->body, "2\n");
     assert_str(copy->copy.inline_files[1]->body, "2\n");
     assert_str(copy->copy.destination.text, "/x/");
 
-    struct instruction *onbuild = &file->instructions[4];
+    struct instruction *onbuild = file->instructions[4];
     assert_str(onbuild->onbuild.text, "RUN <<-EOF  \nx\nEOF");
     assert_int_equal(onbuild->onbuild.trigger->heredoc_count, 1);
-    assert_false(file->instructions[5].heredocs[0].is_expanded);
-    assert_str(file->instructions[5].heredocs[0].body, "");
+    assert_false(file->instructions[5]->heredocs[0].is_expanded);
+    assert_str(file->instructions[5]->heredocs[0].body, "");
 }
 
 static void test_typed(void **state) {
@@ -468,39 +468,39 @@ static void test_typed(void **state) {
               "HEALTHCHECK --interval=1m30s --timeout=1.5s --retries=3 CMD [\"a\", \"b\"]\n"
               "VOLUME [\" /v \"]\n",
               &arena);
-    struct instruction *in = file->instructions;
-    assert_str(in[0].from.image.text, "img");
-    assert_str(in[0].from.platform.text, "$P");
-    assert_str(in[0].from.name.text, "name");
-    assert_str(in[0].from.as.text, "As");
-    assert_span(file, in[0].from.name.span, "Name");
+    struct instruction **in = file->instructions;
+    assert_str(in[0]->from.image.text, "img");
+    assert_str(in[0]->from.platform.text, "$P");
+    assert_str(in[0]->from.name.text, "name");
+    assert_str(in[0]->from.as.text, "As");
+    assert_span(file, in[0]->from.name.span, "Name");
 
-    assert_int_equal(in[1].run.mount_count, 2);
-    assert_int_equal(in[1].run.mounts[0].count, 3);
-    assert_str(in[1].run.mounts[0].options[1].key.text, "target");
-    assert_str(in[1].run.mounts[0].options[1].value.text, "/x");
-    assert_false(in[1].run.mounts[0].options[2].has_value);
-    assert_str(in[1].run.mounts[1].options[0].value.text, "a\"b,c");
-    assert_true(in[1].run.mounts[1].options[1].has_value);
-    assert_span(file, in[1].run.mounts[0].span, "--mount=type=cache,Target=/x,ro");
-    assert_int_equal(in[1].run.device_count, 1);
+    assert_int_equal(in[1]->run.mount_count, 2);
+    assert_int_equal(in[1]->run.mounts[0].count, 3);
+    assert_str(in[1]->run.mounts[0].options[1].key.text, "target");
+    assert_str(in[1]->run.mounts[0].options[1].value.text, "/x");
+    assert_false(in[1]->run.mounts[0].options[2].has_value);
+    assert_str(in[1]->run.mounts[1].options[0].value.text, "a\"b,c");
+    assert_true(in[1]->run.mounts[1].options[1].has_value);
+    assert_span(file, in[1]->run.mounts[0].span, "--mount=type=cache,Target=/x,ro");
+    assert_int_equal(in[1]->run.device_count, 1);
 
-    assert_str(in[2].copy.from.text, "0");
-    assert_str(in[2].copy.chown.text, "u:g");
-    assert_str(in[2].copy.chmod.text, "644");
-    assert_true(in[2].copy.is_link);
-    assert_int_equal(in[2].copy.source_count, 2);
-    assert_int_equal(in[2].copy.exclude_count, 2);
-    assert_str(in[2].copy.excludes[1].text, "b");
-    assert_true(in[3].copy.has_keep_git_dir && !in[3].copy.is_keep_git_dir);
-    assert_true(in[3].copy.has_unpack && in[3].copy.is_unpack);
+    assert_str(in[2]->copy.from.text, "0");
+    assert_str(in[2]->copy.chown.text, "u:g");
+    assert_str(in[2]->copy.chmod.text, "644");
+    assert_true(in[2]->copy.is_link);
+    assert_int_equal(in[2]->copy.source_count, 2);
+    assert_int_equal(in[2]->copy.exclude_count, 2);
+    assert_str(in[2]->copy.excludes[1].text, "b");
+    assert_true(in[3]->copy.has_keep_git_dir && !in[3]->copy.is_keep_git_dir);
+    assert_true(in[3]->copy.has_unpack && in[3]->copy.is_unpack);
 
-    assert_true(in[4].healthcheck.interval == 90000000000);
-    assert_true(in[4].healthcheck.timeout == 1500000000);
-    assert_int_equal(in[4].healthcheck.retries, 3);
-    assert_int_equal(in[4].healthcheck.command_count, 2);
-    assert_true(in[4].is_json);
-    assert_str(in[5].words[0].text, "/v");
+    assert_true(in[4]->healthcheck.interval == 90000000000);
+    assert_true(in[4]->healthcheck.timeout == 1500000000);
+    assert_int_equal(in[4]->healthcheck.retries, 3);
+    assert_int_equal(in[4]->healthcheck.command_count, 2);
+    assert_true(in[4]->is_json);
+    assert_str(in[5]->words[0].text, "/v");
 }
 
 static void test_places(void **state) {
@@ -510,24 +510,24 @@ static void test_places(void **state) {
         parse("# one\n  # two\nFROM a\n#\n# three\n\nRUN --network=none x \\\n"
               "# in\n\n   y \\\n  z\nENV a=b c='d e'\n",
               &arena);
-    struct instruction *in = file->instructions;
-    assert_int_equal(in[0].comment_count, 2);
-    assert_str(in[0].comments[0], "one");
-    assert_str(in[0].comments[1], "# two");
-    assert_int_equal(in[1].comment_count, 1);
-    assert_str(in[1].comments[0], "three");
-    assert_true(in[1].has_empty_continuation);
-    assert_false(in[0].has_empty_continuation);
-    assert_int_equal(in[1].line, 7);
-    assert_int_equal(in[1].end_line, 11);
-    assert_str(in[1].words[0].text, "x    y   z");
-    assert_str(in[1].text, "RUN --network=none x    y   z");
-    assert_str(in[1].arguments, "x    y   z");
-    assert_span(file, in[1].words[0].span, "x \\\n# in\n\n   y \\\n  z");
-    assert_span(file, in[1].flags[0].span, "--network=none");
-    assert_span(file, in[1].span, "RUN --network=none x \\\n# in\n\n   y \\\n  z");
-    assert_span(file, in[2].pairs[1].key.span, "c");
-    assert_span(file, in[2].pairs[1].value.span, "'d e'");
+    struct instruction **in = file->instructions;
+    assert_int_equal(in[0]->comment_count, 2);
+    assert_str(in[0]->comments[0], "one");
+    assert_str(in[0]->comments[1], "# two");
+    assert_int_equal(in[1]->comment_count, 1);
+    assert_str(in[1]->comments[0], "three");
+    assert_true(in[1]->has_empty_continuation);
+    assert_false(in[0]->has_empty_continuation);
+    assert_int_equal(in[1]->line, 7);
+    assert_int_equal(in[1]->end_line, 11);
+    assert_str(in[1]->words[0].text, "x    y   z");
+    assert_str(in[1]->text, "RUN --network=none x    y   z");
+    assert_str(in[1]->arguments, "x    y   z");
+    assert_span(file, in[1]->words[0].span, "x \\\n# in\n\n   y \\\n  z");
+    assert_span(file, in[1]->flags[0].span, "--network=none");
+    assert_span(file, in[1]->span, "RUN --network=none x \\\n# in\n\n   y \\\n  z");
+    assert_span(file, in[2]->pairs[1].key.span, "c");
+    assert_span(file, in[2]->pairs[1].value.span, "'d e'");
 }
 
 static void test_directives(void **state) {
@@ -540,7 +540,7 @@ static void test_directives(void **state) {
     assert_str(file->directives[0].value, "docker/dockerfile:1 x");
     assert_str(file->directives[1].value, "skip=all;error=true");
     assert_int_equal(file->escape, '`');
-    assert_int_equal(file->instructions[0].comment_count, 0);
+    assert_int_equal(file->instructions[0]->comment_count, 0);
 }
 
 static void test_line_limit(void **state) {
@@ -627,6 +627,105 @@ static void test_trigger(void **state) {
     }
 }
 
+/* The message and line of every error, one a line. */
+static void list_errors(struct buf *out, const struct error *error) {
+    for (const struct error *each = error; each && each->message; each = each->next) {
+        buf_printf(out, "%u: %s\n", each->place.line_number, each->message);
+    }
+}
+
+static void test_all_errors(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *errors;
+    } rows[] = {
+        { F "RUNN a\nENV a\nUSER\nCMD [1]\nRUN ok\nCOPY --frm=x a b",
+          "2: unknown instruction: RUNN (did you mean RUN?)\n"
+          "3: ENV must have two arguments\n"
+          "4: USER requires exactly one argument\n"
+          "5: when using JSON array syntax, arrays must be comprised of strings only\n"
+          "7: unknown flag: --frm (did you mean from?)\n" },
+        /* one error for an instruction */
+        { F "HEALTHCHECK --timeout=x --retries=x FOO", "2: time: invalid duration \"x\"\n" },
+        { "ENV a=b c\n" F,
+          "1: Syntax error - can't find = in \"c\". Must be of the form: name=value\n" },
+        /* no stage is said once, and not where a FROM may be misspelt */
+        { "RUN a\nRUN b\n" F "USER", "1: no build stage in current context\n"
+                                     "4: USER requires exactly one argument\n" },
+        { "FRM a\nRUN b", "1: unknown instruction: FRM (did you mean FROM?)\n" },
+        { "FROM\nRUN b\nUSER", "1: FROM requires either one or three arguments\n"
+                               "3: USER requires exactly one argument\n" },
+        { "ARG =a\nARG", "1: ARG names can not be blank\n"
+                         "2: ARG requires at least one argument\n" },
+        /* directives: the next line is looked at */
+        { "# escape=x\n# escape=`\n# syntax=a\n# syntax=b\nFROM",
+          "1: invalid escape token 'x' does not match ` or \\\n"
+          "2: only one escape parser directive can be used\n"
+          "4: only one syntax parser directive can be used\n"
+          "5: FROM requires either one or three arguments\n" },
+        /* after an error in a continued line, its rest is passed over */
+        { F "ENV a=b \\\n c \\\n d\nUSER",
+          "3: Syntax error - can't find = in \"c\". Must be of the form: name=value\n"
+          "5: USER requires exactly one argument\n" },
+        { F "ONBUILD ENV a\nONBUILD ONBUILD USER x\nUSER",
+          "2: ENV must have two arguments\n"
+          "3: Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed\n"
+          "4: USER requires exactly one argument\n" },
+        /* heredocs: behind what was meant to end them, or at the next instruction */
+        { F "RUN <<E\nfoo\nE \nUSER", "2: unterminated heredoc\n"
+                                      "5: USER requires exactly one argument\n" },
+        { F "RUN (cat <<E)\nfoo\nE\nUSER", "2: unterminated heredoc\n"
+                                           "5: USER requires exactly one argument\n" },
+        { F "RUN <<E\nrun a\nfoo\nRUN a\nUSER", "2: unterminated heredoc\n"
+                                                "6: USER requires exactly one argument\n" },
+        { F "RUN <<E <<F\nfoo\nE\nfoo", "2: unterminated heredoc\n" },
+        { F "COPY <<E>/x /y\na\nUSER\n", "2: unterminated heredoc\n" },
+    };
+    int failures = 0;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        _cleanup_error_ struct error error = ERROR_INIT;
+        _cleanup_buf_ struct buf found = BUF_INIT;
+        struct dockerfile *file;
+        assert_int_equal(parser_parse(str_of(rows[i].text), "Dockerfile", &arena, &file, &error),
+                         -1);
+        list_errors(&found, &error);
+        if (!str_equal_c(buf_str(&found), rows[i].errors)) {
+            print_error("%s\n---- found\n%s---- wanted\n%s", rows[i].text, found.data,
+                        rows[i].errors);
+            failures++;
+        }
+    }
+    assert_int_equal(failures, 0);
+}
+
+/* A hundred are told, and how many there are more. */
+static void test_too_many_errors(void **state) {
+    (void)state;
+    for (size_t count = 99; count <= 102; count++) {
+        _cleanup_buf_ struct buf text = BUF_INIT;
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        _cleanup_error_ struct error error = ERROR_INIT;
+        struct dockerfile *file;
+        buf_append_c(&text, F);
+        for (size_t i = 0; i < count; i++) {
+            buf_append_c(&text, i % 2 ? "USER\n" : "ENV a\n");
+        }
+        assert_int_equal(parser_parse(buf_str(&text), "Dockerfile", &arena, &file, &error), -1);
+        size_t found = 1;
+        const struct error *last = &error;
+        for (; last->next; last = last->next) {
+            found++;
+        }
+        assert_int_equal(found, count <= 100 ? count : 101);
+        assert_string_equal(last->message, count == 101   ? "1 more error is not shown"
+                                           : count == 102 ? "2 more errors are not shown"
+                                           : count == 100 ? "USER requires exactly one argument"
+                                                          : "ENV must have two arguments");
+    }
+}
+
 static void test_quote(void **state) { /* 7 */
     (void)state;
     _cleanup_buf_ struct buf out = BUF_INIT;
@@ -662,6 +761,7 @@ int main(void) {
         cmocka_unit_test(test_line_limit),    cmocka_unit_test(test_heredoc_line_limit),
         cmocka_unit_test(test_deep_onbuild),  cmocka_unit_test(test_quote),
         cmocka_unit_test(test_trigger),       cmocka_unit_test(test_nul),
+        cmocka_unit_test(test_all_errors),    cmocka_unit_test(test_too_many_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
