@@ -147,7 +147,7 @@ static void format_file(struct formatter *formatter) {
     struct physical_line line;
     bool is_in_stage = false;
     for (size_t i = 0; read_comments(formatter, &line) && i < dockerfile->instruction_count; i++) {
-        const struct instruction *instruction = &dockerfile->instructions[i];
+        const struct instruction *instruction = dockerfile->instructions[i];
         if (instruction->kind == INSTRUCTION_FROM) {
             if (is_in_stage) {
                 separate_stage(formatter);

@@ -115,9 +115,9 @@ bool format_is_same(const struct dockerfile *first, const struct dockerfile *sec
         return false;
     }
     for (size_t i = 0; i < first->instruction_count; i++) {
-        *line = first->instructions[i].line;
+        *line = first->instructions[i]->line;
         if (i == second->instruction_count ||
-            !is_same_instruction(&first->instructions[i], &second->instructions[i])) {
+            !is_same_instruction(first->instructions[i], second->instructions[i])) {
             return false;
         }
     }
