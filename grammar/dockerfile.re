@@ -31,78 +31,129 @@
     SPlead = [\t-\r \xC2\xE1\xE2\xE3];         // bytes an SP can begin with
 */
 
-/* ---- physical lines ------------------------------------------------------------------------------------ */
+/* ---- white space, forwards and backwards ---------------------------------------------------------------- */
 
-static void line_rest(struct scan *scan, struct physical_line *line) {
-    const char *cursor = scan->cursor, *const limit = scan->limit, *marker = cursor;
-    const char *escape = NULL, *end;
-    /*!stags:re2c format = "const char *@@;"; separator = "\n"; */
-    line->first = line->end = cursor;
-    /*!re2c
-        "\n"                 { line->kind = LINE_BLANK; goto done; }
-        "#" [^\n]* @end "\n"? { line->kind = LINE_COMMENT; line->end = end; goto done; }
-        ([^\n]* [^\\\n])? @escape "\\" [ \t]* @end eol
-                             { line->kind = LINE_BACKSLASH; line->end = end; goto done; }
-        ([^\n]* [^`\n])? @escape "`" [ \t]* @end eol
-                             { line->kind = LINE_BACKTICK; line->end = end; goto done; }
-        ("\r"* [^\r\n])+ @end eol
-                             { line->kind = LINE_TEXT; line->end = end; goto done; }
-        *                    { line->kind = LINE_TEXT; line->end = cursor; goto done; }
-        $                    { line->kind = LINE_BLANK; goto done; }
-    */
-done:
-    line->escape = escape;
-    scan->cursor = cursor;
-}
-
-/* Over SP, but not over the end of the line. */
-static void line_indent(struct scan *scan) {
+/* Over SP. */
+static void scan_space(struct scan *scan) {
     const char *cursor = scan->cursor, *const limit = scan->limit, *marker = cursor;
     for (;;) {
         scan->cursor = cursor;
         /*!re2c
-            [\t\v\f\r ]+ { continue; }
-            "\n"         { return; }
-            SP           { continue; }
-            *            { return; }
-            $            { return; }
+            SP+ { continue; }
+            *   { return; }
+            $   { return; }
         */
     }
 }
 
+/* From here to the next such line text is read backwards, from its end to `start`. */
+#undef YYPEEK
+#undef YYSKIP
+#undef YYLESSTHAN
+#define YYPEEK() (cursor > start ? (unsigned char)cursor[-1] : 0)
+#define YYSKIP() --cursor
+#define YYLESSTHAN(count) (cursor - start < (count))
+
+/* SP with its bytes in reverse order. */
+static const char *space_before(const char *start, const char *end) {
+    const char *cursor = end, *marker = end;
+    for (;;) {
+        end = cursor;
+        /*!re2c
+            [\t-\r ]+                                   { continue; }
+            "\x85\xC2" | "\xA0\xC2" | "\x80\x9A\xE1"    { continue; }
+            [\x80-\x8A\xA8\xA9\xAF] "\x80\xE2"          { continue; }
+            "\x9F\x81\xE2" | "\x80\x80\xE3"             { continue; }
+            *                                           { return end; }
+            $                                           { return end; }
+        */
+    }
+}
+
+/* Where the line that ends before NEWLINE ends without its `\r`s, and whether an escape is the last of it. */
+static void line_tail(struct physical_line *line, const char *newline) {
+    const char *const start = line->first;
+    const char *cursor = newline, *marker = cursor, *end;
+    /*!stags:re2c format = "const char *@@;"; separator = "\n"; */
+    line->kind = LINE_TEXT;
+    line->end = newline;
+    /*!re2c
+        "\r"* @end [ \t]* "\\" { line->kind = LINE_BACKSLASH; goto escaped; }
+        "\r"* @end [ \t]* "`"  { line->kind = LINE_BACKTICK; goto escaped; }
+        "\r"+                  { line->end = cursor; return; }
+        *                      { return; }
+        $                      { return; }
+    */
+escaped:
+    line->end = end;
+    line->escape = cursor;
+    if (cursor > start && cursor[-1] == *cursor) {
+        line->kind = LINE_TEXT; // two escapes are none
+    }
+}
+
+/* Where trailing `\r`s begin. */
+static const char *returns_before(const char *start, const char *end) {
+    const char *cursor = end;
+    /*!re2c
+        "\r"+ { return cursor; }
+        *     { return end; }
+        $     { return end; }
+    */
+}
+
+#undef YYPEEK
+#undef YYSKIP
+#undef YYLESSTHAN
+#define YYPEEK() (cursor < limit ? (unsigned char)*cursor : 0)
+#define YYSKIP() ++cursor
+#define YYLESSTHAN(count) (limit - cursor < (count))
+
+/* ---- physical lines ------------------------------------------------------------------------------------ */
+
+/* Cuts the next line off SCAN, which is not at its end; returns it without its '\n'. */
+static struct str take_line(struct scan *scan) {
+    struct str rest = scan_rest(scan);
+    const char *newline = memchr(rest.data, '\n', rest.len);
+    const char *end = newline ? newline : scan->limit;
+    scan->cursor = newline ? newline + 1 : end;
+    return str_make(rest.data, (size_t)(end - rest.data));
+}
+
+/* What a line is is told by its first bytes and its last. */
 void scan_line(struct scan *scan, struct physical_line *line) {
-    const char *start = scan->cursor;
-    if (start == scan->limit) {
-        *line = (struct physical_line){ .kind = LINE_NONE, .raw = { start, 0 } };
+    line->raw = str_make(scan->cursor, 0);
+    if (scan->cursor == scan->limit) {
+        line->kind = LINE_NONE;
         return;
     }
-    line_indent(scan);
-    line_rest(scan, line);
-    size_t len = (size_t)(scan->cursor - start);
-    if (len > 0 && start[len - 1] == '\n') {
-        len--;
-    }
-    line->raw = str_make(start, len);
+    line->raw = take_line(scan);
+    struct scan inside = scan_of(line->raw);
+    scan_space(&inside);
+    line->first = inside.cursor;
+    line->end = inside.limit;
+    const char *cursor = inside.cursor, *const limit = inside.limit;
+    /*!re2c
+        "#" { line->kind = LINE_COMMENT; return; }
+        *   { line_tail(line, limit); return; }
+        $   { line->kind = LINE_BLANK; return; }
+    */
 }
 
 bool scan_body_line(struct scan *scan, struct str *raw, const char **first, const char **last) {
-    const char *cursor = scan->cursor, *const limit = scan->limit, *const start = cursor;
-    const char *from, *end;
-    /*!stags:re2c format = "const char *@@;"; separator = "\n"; */
+    if (scan->cursor == scan->limit) {
+        return false;
+    }
+    struct str line = take_line(scan);
+    *raw = str_make(line.data, (size_t)(scan->cursor - line.data));
+    const char *cursor = line.data, *const limit = line.data + line.len;
+    *first = cursor;
+    *last = returns_before(cursor, limit);
     /*!re2c
-        "\t"* @from ("\r"* [^\r\n])* @end "\r"* "\n"    { goto found; }
-        "\t"* @from ("\r"* [^\r\n])+ @end "\r"*         { goto found; }
-        "\t"+ @from @end "\r"*                          { goto found; }
-        @from @end "\r"+                                { goto found; }
-        *                                               { return false; }
-        $                                               { return false; }
+        "\t"+ { *first = cursor; return true; }
+        *     { return true; }
+        $     { return true; }
     */
-found:
-    *raw = str_make(start, (size_t)(cursor - start));
-    *first = from;
-    *last = end;
-    scan->cursor = cursor;
-    return true;
 }
 
 /* ---- directives ---------------------------------------------------------------------------------------- */
@@ -125,47 +176,6 @@ bool scan_directive(struct str comment, struct str *name, struct str *value) {
 }
 
 /* ---- within a logical line ----------------------------------------------------------------------------- */
-
-/* Over SP. */
-static void scan_space(struct scan *scan) {
-    const char *cursor = scan->cursor, *const limit = scan->limit, *marker = cursor;
-    for (;;) {
-        scan->cursor = cursor;
-        /*!re2c
-            SP+ { continue; }
-            *   { return; }
-            $   { return; }
-        */
-    }
-}
-
-/* The same backwards: SP with its bytes in reverse order. */
-static const char *space_before(const char *start, const char *end) {
-    const char *cursor = end, *marker = end;
-#undef YYPEEK
-#undef YYSKIP
-#undef YYLESSTHAN
-#define YYPEEK() (cursor > start ? (unsigned char)cursor[-1] : 0)
-#define YYSKIP() --cursor
-#define YYLESSTHAN(count) (cursor - start < (count))
-    for (;;) {
-        end = cursor;
-        /*!re2c
-            [\t-\r ]+                                   { continue; }
-            "\x85\xC2" | "\xA0\xC2" | "\x80\x9A\xE1"    { continue; }
-            [\x80-\x8A\xA8\xA9\xAF] "\x80\xE2"          { continue; }
-            "\x9F\x81\xE2" | "\x80\x80\xE3"             { continue; }
-            *                                           { return end; }
-            $                                           { return end; }
-        */
-    }
-#undef YYPEEK
-#undef YYSKIP
-#undef YYLESSTHAN
-#define YYPEEK() (cursor < limit ? (unsigned char)*cursor : 0)
-#define YYSKIP() ++cursor
-#define YYLESSTHAN(count) (limit - cursor < (count))
-}
 
 struct str scan_trim(struct str text) {
     struct scan scan = scan_of(text);

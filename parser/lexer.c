@@ -202,13 +202,23 @@ static int lex_json(struct parser *parser, struct span *location) {
     return ']';
 }
 
+/* Announcing a heredoc takes two `<` at least: most lines need not be split into words to see that there is none. */
+static bool may_have_heredocs(struct str line) {
+    for (size_t at; (at = str_find_byte(line, '<')) != SIZE_MAX; line = str_from(line, at + 1)) {
+        if (at + 1 < line.len && line.data[at + 1] == '<') {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Behind the arguments: finds what the line announces and reads the bodies. */
 static int start_heredocs(struct parser *parser) {
     struct str line = parser->line.text;
     parser->heredocs = NULL;
     parser->heredoc_count = parser->heredoc_next = 0;
     parser->mode = LEX_END;
-    if (!forms[parser->kind].has_heredocs || str_find(line, STR("<<")) == SIZE_MAX) {
+    if (!forms[parser->kind].has_heredocs || !may_have_heredocs(line)) {
         return 0;
     }
     if (heredoc_find(line, parser->arena, &parser->heredocs, &parser->heredoc_count,

@@ -190,6 +190,10 @@ static uint32_t place_of(const struct parser *parser, uint32_t offset) {
 
 struct span lines_span(const struct parser *parser, struct str text) {
     uint32_t offset = (uint32_t)(text.data - parser->line.text.data);
+    if (parser->line.segments.count == 1) {
+        uint32_t start = parser->line.segments.items[0].source + offset;
+        return (struct span){ start, start + (uint32_t)text.len };
+    }
     if (text.len == 0) {
         uint32_t at = place_of(parser, offset);
         return (struct span){ at, at };
