@@ -212,6 +212,8 @@ static int record_image(struct commit *commit, const struct digest_hex *id,
         .created = commit->now,
         .text = image->text,
         .stage = image->stage->label,
+        .reason = image->reason,
+        .build = str_of(commit->work->build->id),
         .ingredients = image->ingredients,
         .ingredient_count = image->ingredient_count,
     };

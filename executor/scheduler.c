@@ -249,6 +249,8 @@ static int keep_result(struct scheduler *scheduler, struct task *task, struct at
             .duration = duration,
             .text = step->text,
             .stage = step->stage->label,
+            .reason = step->reason,
+            .build = str_of(scheduler->work->build->id),
             .ingredients = step->ingredients,
             .ingredient_count = step->ingredient_count,
         };

@@ -3,16 +3,13 @@
 #include "base/vec.h"
 #include "store/cache_file.h"
 #include "store/cache_record.h"
+#include "store/cache_table.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #define MAX_RESULT 200             /* an LMDB key has at most 511 bytes */
 #define MAP_SIZE ((size_t)4 << 30) /* address space, not memory or disk */
-
-struct cache {
-    struct cache_file *file;
-};
 
 int cache_open(const struct store *store, enum cache_access access, struct cache **out,
                struct error *error) {
@@ -35,41 +32,6 @@ bool cache_is_readable(const struct cache *cache) {
     return cache_file_is_readable(cache->file);
 }
 
-static struct str of_digest(const struct digest *digest) {
-    return str_make((const char *)digest->bytes, sizeof(digest->bytes));
-}
-
-static MDB_val val_of(struct str s) {
-    return (MDB_val){ s.len, (void *)s.data };
-}
-
-/* The payload under KEY, valid until the transaction ends or writes. */
-static bool get(const struct cache_file *file, MDB_txn *transaction, enum cache_table table,
-                struct str key, struct str *payload) {
-    MDB_val wanted = val_of(key), value;
-    return mdb_get(transaction, cache_file_table(file, table), &wanted, &value) == 0 &&
-           cache_payload(str_make(value.mv_data, value.mv_size), payload);
-}
-
-static int put(const struct cache_file *file, MDB_txn *transaction, enum cache_table table,
-               struct str key, struct str payload) {
-    MDB_val wanted = val_of(key), value = { CHECKSUM_SIZE + payload.len, NULL };
-    int code = mdb_put(transaction, cache_file_table(file, table), &wanted, &value, MDB_RESERVE);
-    if (code) {
-        return code;
-    }
-    cache_checksum(value.mv_data, payload);
-    memcpy((char *)value.mv_data + CHECKSUM_SIZE, payload.data, payload.len);
-    return 0;
-}
-
-static int delete_value(const struct cache_file *file, MDB_txn *transaction, enum cache_table table,
-                        struct str key) {
-    MDB_val wanted = val_of(key);
-    int code = mdb_del(transaction, cache_file_table(file, table), &wanted, NULL);
-    return code == MDB_NOTFOUND ? 0 : code;
-}
-
 /* A copy of the payload in ARENA, in a transaction of its own. */
 static bool fetch(struct cache *cache, enum cache_table table, struct str key, struct arena *arena,
                   struct str *payload) {
@@ -77,7 +39,7 @@ static bool fetch(struct cache *cache, enum cache_table table, struct str key, s
     if (!transaction) {
         return false;
     }
-    bool is_found = get(cache->file, transaction, table, key, payload);
+    bool is_found = cache_table_get(cache->file, transaction, table, key, payload);
     if (is_found) {
         *payload = str_make(arena_memdup(arena, payload->data, payload->len), payload->len);
     }
@@ -93,7 +55,8 @@ static bool fetch_fixed(struct cache *cache, enum cache_table table, struct str 
     if (!transaction) {
         return false;
     }
-    bool is_found = get(cache->file, transaction, table, key, &payload) && payload.len == size;
+    bool is_found =
+        cache_table_get(cache->file, transaction, table, key, &payload) && payload.len == size;
     if (is_found) {
         memcpy(out, payload.data, size);
     }
@@ -110,7 +73,7 @@ struct store_one {
 
 static int store_one(struct cache_file *file, MDB_txn *transaction, void *context) {
     const struct store_one *one = context;
-    return put(file, transaction, one->table, one->key, one->payload);
+    return cache_table_put(file, transaction, one->table, one->key, one->payload);
 }
 
 static int store_value(struct cache *cache, enum cache_table table, struct str key,
@@ -128,7 +91,7 @@ bool cache_lookup(struct cache *cache, const struct digest *key, struct arena *a
     struct str payload;
     struct cache_record record;
     struct cache_claim claim;
-    if (!fetch(cache, CACHE_RECORDS, of_digest(key), arena, &payload) ||
+    if (!fetch(cache, CACHE_RECORDS, cache_table_key(key), arena, &payload) ||
         !cache_record_decode(payload, arena, &record, &claim) ||
         !is_believed(cache->file, &claim)) {
         return false;
@@ -150,36 +113,73 @@ static int unindex(const struct cache_file *file, MDB_txn *transaction, struct s
     struct str payload;
     struct cache_record record;
     struct cache_claim claim;
-    if (!get(file, transaction, CACHE_RECORDS, key, &payload) ||
+    if (!cache_table_get(file, transaction, CACHE_RECORDS, key, &payload) ||
         !cache_record_decode(payload, NULL, &record, &claim)) {
         return 0;
     }
     _cleanup_buf_ struct buf index = BUF_INIT;
     result_key(&index, record.result, key);
-    return delete_value(file, transaction, CACHE_RESULTS, buf_str(&index));
+    return cache_table_delete(file, transaction, CACHE_RESULTS, buf_str(&index));
 }
 
 struct store_record {
     const struct cache_record *record;
     const struct digest *place;
-    struct buf payload;
+    struct cache_claim claim;
 };
+
+/* What the record replaces: the last one of its place, or, when that is itself from before, what that one replaced. */
+static bool find_previous(const struct cache_file *file, MDB_txn *transaction, struct str key,
+                          const struct digest *place, struct digest *out) {
+    struct str payload;
+    struct cache_record old;
+    struct cache_claim claim;
+    if (!cache_table_get(file, transaction, CACHE_PLACES, cache_table_key(place), &payload) ||
+        payload.len != sizeof(*out)) {
+        return false;
+    }
+    if (!str_equal(payload, key)) {
+        memcpy(out, payload.data, sizeof(*out));
+        return true;
+    }
+    if (!cache_table_get(file, transaction, CACHE_RECORDS, key, &payload) ||
+        !cache_record_decode(payload, NULL, &old, &claim) || !old.previous) {
+        return false;
+    }
+    *out = *old.previous;
+    return true;
+}
+
+static void encode(struct buf *out, const struct cache_file *file, MDB_txn *transaction,
+                   const struct store_record *change) {
+    struct cache_record record = *change->record;
+    struct digest previous;
+    record.place = change->place;
+    record.previous =
+        change->place && find_previous(file, transaction, cache_table_key(&record.key),
+                                       change->place, &previous)
+            ? &previous
+            : NULL;
+    cache_record_encode(out, &record, &change->claim);
+}
 
 static int store_record(struct cache_file *file, MDB_txn *transaction, void *context) {
     const struct store_record *change = context;
-    struct str key = of_digest(&change->record->key);
+    struct str key = cache_table_key(&change->record->key);
     _cleanup_buf_ struct buf index = BUF_INIT;
+    _cleanup_buf_ struct buf payload = BUF_INIT;
+    encode(&payload, file, transaction, change);
     int code = unindex(file, transaction, key);
     if (code == 0) {
         result_key(&index, change->record->result, key);
-        code = put(file, transaction, CACHE_RESULTS, buf_str(&index), STR_EMPTY);
+        code = cache_table_put(file, transaction, CACHE_RESULTS, buf_str(&index), STR_EMPTY);
     }
     if (code == 0) {
-        code = put(file, transaction, CACHE_RECORDS, key, buf_str(&change->payload));
+        code = cache_table_put(file, transaction, CACHE_RECORDS, key, buf_str(&payload));
     }
-    return code || !change->place
-               ? code
-               : put(file, transaction, CACHE_PLACES, of_digest(change->place), key);
+    return code || !change->place ? code
+                                  : cache_table_put(file, transaction, CACHE_PLACES,
+                                                    cache_table_key(change->place), key);
 }
 
 int cache_store(struct cache *cache, const struct cache_record *record, const struct digest *place,
@@ -188,23 +188,25 @@ int cache_store(struct cache *cache, const struct cache_record *record, const st
         return error_set(error, ERROR_FAILED, "a cached result's name has %zu bytes, more than %d",
                          record->result.len, MAX_RESULT);
     }
-    struct cache_claim claim = { .is_settled = false };
-    memcpy(claim.boot, cache_file_boot(cache->file), BOOT_ID_LEN);
-    struct store_record change = { record, place, BUF_INIT };
-    cache_record_encode(&change.payload, record, &claim);
-    int result = cache_file_write(cache->file, store_record, &change, error);
-    buf_free(&change.payload);
-    return result;
+    struct store_record change = { record, place, { .is_settled = false } };
+    memcpy(change.claim.boot, cache_file_boot(cache->file), BOOT_ID_LEN);
+    return cache_file_write(cache->file, store_record, &change, error);
 }
 
 bool cache_last_at(struct cache *cache, const struct digest *place, struct digest *key) {
-    return fetch_fixed(cache, CACHE_PLACES, of_digest(place), key->bytes, sizeof(key->bytes));
+    return fetch_fixed(cache, CACHE_PLACES, cache_table_key(place), key->bytes, sizeof(key->bytes));
+}
+
+int cache_drop_record(struct cache_file *file, MDB_txn *transaction, struct str key) {
+    int code = unindex(file, transaction, key);
+    if (code == 0) {
+        code = cache_table_delete(file, transaction, CACHE_RECORDS, key);
+    }
+    return code ? code : cache_table_delete(file, transaction, CACHE_USES, key);
 }
 
 static int remove_record(struct cache_file *file, MDB_txn *transaction, void *context) {
-    struct str key = of_digest(context);
-    int code = unindex(file, transaction, key);
-    return code ? code : delete_value(file, transaction, CACHE_RECORDS, key);
+    return cache_drop_record(file, transaction, cache_table_key(context));
 }
 
 int cache_remove(struct cache *cache, const struct digest *key, struct error *error) {
@@ -221,7 +223,7 @@ static int settle_record(struct cache_file *file, MDB_txn *transaction, struct s
     struct str payload;
     struct cache_record record;
     struct cache_claim claim;
-    if (!get(file, transaction, CACHE_RECORDS, key, &payload) ||
+    if (!cache_table_get(file, transaction, CACHE_RECORDS, key, &payload) ||
         !cache_record_decode(payload, &arena, &record, &claim) || claim.is_settled ||
         !is_believed(file, &claim)) {
         return 0;
@@ -229,14 +231,14 @@ static int settle_record(struct cache_file *file, MDB_txn *transaction, struct s
     _cleanup_buf_ struct buf settled = BUF_INIT;
     claim.is_settled = true;
     cache_record_encode(&settled, &record, &claim);
-    return put(file, transaction, CACHE_RECORDS, key, buf_str(&settled));
+    return cache_table_put(file, transaction, CACHE_RECORDS, key, buf_str(&settled));
 }
 
 static int settle_records(struct cache_file *file, MDB_txn *transaction, void *context) {
     const struct key_list *list = context;
     int code = 0;
     for (size_t i = 0; code == 0 && i < list->count; i++) {
-        code = settle_record(file, transaction, of_digest(&list->keys[i]));
+        code = settle_record(file, transaction, cache_table_key(&list->keys[i]));
     }
     return code;
 }
@@ -249,9 +251,9 @@ static bool are_settled(struct cache *cache, const struct key_list *list) {
     struct cache_claim claim;
     bool result = true;
     for (size_t i = 0; transaction && result && i < list->count; i++) {
-        result =
-            !get(cache->file, transaction, CACHE_RECORDS, of_digest(&list->keys[i]), &payload) ||
-            !cache_record_decode(payload, NULL, &record, &claim) || claim.is_settled;
+        result = !cache_table_get(cache->file, transaction, CACHE_RECORDS,
+                                  cache_table_key(&list->keys[i]), &payload) ||
+                 !cache_record_decode(payload, NULL, &record, &claim) || claim.is_settled;
     }
     if (transaction) {
         cache_file_end_read(cache->file, transaction);
@@ -266,10 +268,14 @@ int cache_settle(struct cache *cache, const struct digest *keys, size_t count,
                                      : cache_file_write(cache->file, settle_records, &list, error);
 }
 
-/* The keys first, the records one by one after that: VISIT may take its time, and change the cache. */
-int cache_each(struct cache *cache, bool (*visit)(void *context, const struct cache_record *record),
-               void *context, struct error *error) {
-    VEC(struct digest) keys = VEC_INIT;
+int cache_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
+               struct error *error) {
+    struct {
+        struct digest *items;
+        size_t count;
+        size_t capacity;
+    } list = { 0 };
+    *count = 0;
     MDB_txn *transaction = cache_file_begin_read(cache->file);
     if (!transaction) {
         return 0;
@@ -282,23 +288,35 @@ int cache_each(struct cache *cache, bool (*visit)(void *context, const struct ca
             struct digest digest;
             if (key.mv_size == sizeof(digest.bytes)) {
                 memcpy(digest.bytes, key.mv_data, sizeof(digest.bytes));
-                vec_push(&keys, digest);
+                arena_vec_push(arena, &list, digest);
             }
         }
         mdb_cursor_close(cursor);
     }
     cache_file_end_read(cache->file, transaction);
-    bool is_going_on = code == MDB_NOTFOUND;
-    for (size_t i = 0; is_going_on && i < keys.count; i++) {
-        _cleanup_arena_ struct arena arena = ARENA_INIT;
-        struct cache_record record;
-        is_going_on =
-            !cache_lookup(cache, &keys.items[i], &arena, &record) || visit(context, &record);
-    }
-    vec_free(&keys);
+    *keys = list.items;
+    *count = list.count;
     return code == MDB_NOTFOUND ? 0
                                 : error_set(error, ERROR_CORRUPT, "cannot read the build cache: %s",
                                             mdb_strerror(code));
+}
+
+/* The keys first, the records one by one after that: VISIT may take its time, and change the cache. */
+int cache_each(struct cache *cache, bool (*visit)(void *context, const struct cache_record *record),
+               void *context, struct error *error) {
+    _cleanup_arena_ struct arena keep = ARENA_INIT;
+    struct digest *keys;
+    size_t count;
+    if (cache_keys(cache, &keep, &keys, &count, error)) {
+        return -1;
+    }
+    bool is_going_on = true;
+    for (size_t i = 0; is_going_on && i < count; i++) {
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        struct cache_record record;
+        is_going_on = !cache_lookup(cache, &keys[i], &arena, &record) || visit(context, &record);
+    }
+    return 0;
 }
 
 /* Is there a believable record under KEY with this result? The index may know more than the records. */
@@ -307,7 +325,7 @@ static bool has_record(struct cache_file *file, MDB_txn *transaction, struct str
     struct str payload;
     struct cache_record record;
     struct cache_claim claim;
-    return get(file, transaction, CACHE_RECORDS, key, &payload) &&
+    return cache_table_get(file, transaction, CACHE_RECORDS, key, &payload) &&
            cache_record_decode(payload, NULL, &record, &claim) &&
            str_equal(record.result, result) && is_believed(file, &claim);
 }
@@ -320,7 +338,7 @@ bool cache_has_result(struct cache *cache, struct str result) {
     }
     bool is_found = false;
     if (mdb_cursor_open(transaction, cache_file_table(cache->file, CACHE_RESULTS), &cursor) == 0) {
-        MDB_val at = val_of(result), value;
+        MDB_val at = cache_table_value(result), value;
         int code =
             result.len == 0 ? MDB_NOTFOUND : mdb_cursor_get(cursor, &at, &value, MDB_SET_RANGE);
         for (; code == 0 && !is_found; code = mdb_cursor_get(cursor, &at, &value, MDB_NEXT)) {
@@ -369,8 +387,9 @@ static int store_publication(struct cache_file *file, MDB_txn *transaction, void
     const struct publication *publication = context;
     int code = 0;
     for (size_t i = 0; code == 0 && i < publication->count; i++) {
-        code = put(file, transaction, CACHE_PUBLISHED, str_of(publication->snapshots[i]),
-                   str_make(publication->layers[i].text, DIGEST_HEX_LEN));
+        code =
+            cache_table_put(file, transaction, CACHE_PUBLISHED, str_of(publication->snapshots[i]),
+                            str_make(publication->layers[i].text, DIGEST_HEX_LEN));
     }
     return code;
 }
@@ -383,18 +402,19 @@ int cache_published_put(struct cache *cache, const char *const *snapshots,
 
 bool cache_content_get(struct cache *cache, const struct digest *selection,
                        struct digest *content) {
-    return fetch_fixed(cache, CACHE_CONTENTS, of_digest(selection), content->bytes,
+    return fetch_fixed(cache, CACHE_CONTENTS, cache_table_key(selection), content->bytes,
                        sizeof(content->bytes));
 }
 
 int cache_content_put(struct cache *cache, const struct digest *selection,
                       const struct digest *content, struct error *error) {
-    return store_value(cache, CACHE_CONTENTS, of_digest(selection), of_digest(content), error);
+    return store_value(cache, CACHE_CONTENTS, cache_table_key(selection), cache_table_key(content),
+                       error);
 }
 
 bool cache_node_get(struct cache *cache, const struct digest *directory, struct arena *arena,
                     struct str *node) {
-    return fetch(cache, CACHE_NODES, of_digest(directory), arena, node);
+    return fetch(cache, CACHE_NODES, cache_table_key(directory), arena, node);
 }
 
 struct node_list {
@@ -406,10 +426,10 @@ static int store_nodes(struct cache_file *file, MDB_txn *transaction, void *cont
     const struct node_list *list = context;
     int code = 0;
     for (size_t i = 0; code == 0 && i < list->count; i++) {
-        struct str key = of_digest(&list->nodes[i].directory);
+        struct str key = cache_table_key(&list->nodes[i].directory);
         code = list->nodes[i].node.len == 0
-                   ? delete_value(file, transaction, CACHE_NODES, key)
-                   : put(file, transaction, CACHE_NODES, key, list->nodes[i].node);
+                   ? cache_table_delete(file, transaction, CACHE_NODES, key)
+                   : cache_table_put(file, transaction, CACHE_NODES, key, list->nodes[i].node);
     }
     return code;
 }

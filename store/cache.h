@@ -43,6 +43,10 @@ struct cache_record {
     uint64_t size;     /* bytes on disk of the snapshot */
     struct str text;   /* the step as printed */
     struct str stage;
+    struct str reason; /* why it ran: what `bud plan` said */
+    struct str build;  /* ID of the build it ran in */
+    /* Where it was the last record when it was stored, and which one it replaced there; NULL: none. Set by cache_store(). */
+    const struct digest *place, *previous;
     const struct ingredient *ingredients;
     size_t ingredient_count;
 };
@@ -61,8 +65,39 @@ int cache_settle(struct cache *cache, const struct digest *keys, size_t count, s
 /* Calls VISIT for every believable record until it returns false. */
 int cache_each(struct cache *cache, bool (*visit)(void *context, const struct cache_record *record),
                void *context, struct error *error);
+/* The keys of all records, believable or not, in ARENA. */
+int cache_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
+               struct error *error);
 /* Is snapshot ID the result of any record? */
 bool cache_has_result(struct cache *cache, struct str result);
+
+/* How often a record was found, and when last, by builds that wrote to the cache anyway: one with nothing to do counts
+ * nothing. */
+struct cache_use {
+    int64_t last; /* wall clock, ns */
+    uint64_t hits;
+};
+bool cache_use_get(struct cache *cache, const struct digest *key, struct cache_use *out);
+/* One hit more, NOW, for each of KEYS, in one transaction. */
+int cache_count_hits(struct cache *cache, const struct digest *keys, size_t count, int64_t now,
+                     struct error *error);
+
+/* A record to remove, unless it has another result or was found more often by now. */
+struct cache_victim {
+    struct digest key;
+    struct str result; /* data NULL: whatever it is */
+    uint64_t hits;
+    bool is_gone; /* set: there is no record under KEY any more */
+};
+/* Removes them in one transaction. */
+int cache_forget(struct cache *cache, struct cache_victim *victims, size_t count,
+                 struct error *error);
+/* Drops what is known of snapshots that have no record and that IS_WANTED does not want either. */
+int cache_forget_snapshots(struct cache *cache,
+                           bool (*is_wanted)(void *context, struct str snapshot), void *context,
+                           struct error *error);
+/* Empties the context index and the content digests: they are computed again when a build asks. */
+int cache_forget_index(struct cache *cache, struct error *error);
 
 /* What is known of a snapshot as a layer: diff ID, tar size, owners. Computed once in a boot: the tar-split log written
  * with it is not on disk for sure before the snapshot is published, so after another boot it is computed again. */

@@ -3,6 +3,8 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "store/cache_stamp.h"
+#include "store/cache_verify.h"
 #include "store/lock.h"
 
 #include <errno.h>
@@ -15,13 +17,16 @@
 #define LOCK_NAME FILE_NAME "-lock" /* LMDB's name for it */
 #define MARK_NAME FILE_NAME "-unsynced"
 #define DAMAGED_PREFIX FILE_NAME ".damaged-"
-#define FORMAT "bud-cache 1"
-#define MAX_READERS 512
+#define FORMAT "bud-cache 2"
+#define MAX_READERS 4096 /* threads of all processes that read at the same moment; 64 bytes each */
+/* What may be a moment in the life of a sound file is looked at so often, so many microseconds apart. */
+#define LOOKS 6
+#define PAUSE 10000
 
 static const char *const table_names[CACHE_TABLES] = {
     [CACHE_META] = "meta",         [CACHE_RECORDS] = "records", [CACHE_PLACES] = "places",
     [CACHE_RESULTS] = "results",   [CACHE_LAYERS] = "layers",   [CACHE_PUBLISHED] = "published",
-    [CACHE_CONTENTS] = "contents", [CACHE_NODES] = "nodes",
+    [CACHE_CONTENTS] = "contents", [CACHE_NODES] = "nodes",     [CACHE_USES] = "uses",
 };
 
 struct cache_file {
@@ -100,6 +105,66 @@ static bool is_short(MDB_env *env) {
            (uint64_t)status.st_size < ((uint64_t)info.me_last_pgno + 1) * shape.ms_psize;
 }
 
+/* A writer extends the file only after it has committed. */
+static bool is_truncated(MDB_env *env) {
+    for (int i = 0; i < LOOKS; i++) {
+        if (!is_short(env)) {
+            return false;
+        }
+        usleep(PAUSE);
+    }
+    return true;
+}
+
+/* ---- checking what somebody else wrote to ---- */
+
+static struct verdict check_head(const struct cache_file *file) {
+    _cleanup_fd_ int fd = openat(file->directory, FILE_NAME, O_RDONLY | O_CLOEXEC);
+    const char *why = NULL;
+    for (int i = 0; fd >= 0 && i < LOOKS; i++) { /* somebody may just be making it */
+        why = cache_verify_head(fd);
+        if (!why) {
+            return FINE;
+        }
+        usleep(PAUSE);
+    }
+    return why ? damaged(why) : FINE;
+}
+
+/* The file is sound as transaction ID sees it: unless somebody has committed since, the next need not check it again. */
+static void vouch(const struct cache_file *file, size_t id) {
+    MDB_txn *transaction;
+    if (mdb_txn_begin(file->env, NULL, 0, &transaction)) {
+        return;
+    }
+    if (mdb_txn_id(transaction) == id + 1) {
+        cache_stamp_write(file->directory, FILE_NAME);
+    }
+    mdb_txn_abort(transaction);
+}
+
+static struct verdict check_pages(const struct cache_file *file) {
+    const char *why = NULL;
+    bool is_overtaken = true;
+    size_t id = 0;
+    for (int i = 0; is_overtaken && i < LOOKS; i++) {
+        MDB_txn *transaction;
+        int fd, code = mdb_txn_begin(file->env, NULL, MDB_RDONLY, &transaction);
+        if (code) {
+            return verdict_of(code);
+        }
+        id = mdb_txn_id(transaction);
+        why = mdb_env_get_fd(file->env, &fd) ? NULL : cache_verify_pages(fd, id, &is_overtaken);
+        mdb_txn_abort(transaction);
+    }
+    if (!why && file->is_writable) {
+        vouch(file, id);
+    }
+    return why ? damaged(why) : FINE;
+}
+
+/* ---- opening ---- */
+
 static int open_tables(struct cache_file *file, MDB_txn *transaction, unsigned flags) {
     for (int i = 0; i < CACHE_TABLES; i++) {
         int code = mdb_dbi_open(transaction, table_names[i], flags, &file->tables[i]);
@@ -132,7 +197,14 @@ static int create_tables(struct cache_file *file) {
         return code;
     }
     code = mdb_txn_commit(transaction);
-    return code ? code : mdb_env_sync(file->env, 1);
+    if (code == 0) {
+        code = mdb_env_sync(file->env, 1);
+    }
+    if (code == 0 && mdb_txn_begin(file->env, NULL, 0, &transaction) == 0) {
+        cache_stamp_write(file->directory, FILE_NAME);
+        mdb_txn_abort(transaction);
+    }
+    return code;
 }
 
 static struct verdict read_tables(struct cache_file *file) {
@@ -166,6 +238,13 @@ static bool is_empty(MDB_env *env) {
 static void give_up(MDB_env *env, const char *message) __attribute__((noreturn));
 
 static struct verdict open_env(struct cache_file *file, enum cache_access access) {
+    bool is_checked = !cache_stamp_is_current(file->directory, FILE_NAME);
+    if (is_checked) {
+        struct verdict verdict = check_head(file);
+        if (verdict.damage) {
+            return verdict;
+        }
+    }
     unsigned flags =
         MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | (access == CACHE_READ ? MDB_RDONLY : 0);
     int code = mdb_env_create(&file->env);
@@ -188,7 +267,11 @@ static struct verdict open_env(struct cache_file *file, enum cache_access access
     if (is_empty(file->env)) {
         return verdict_of(access == CACHE_WRITE ? create_tables(file) : ENOENT);
     }
-    return is_short(file->env) ? damaged("it is truncated") : read_tables(file);
+    if (is_truncated(file->env)) {
+        return damaged("it is truncated");
+    }
+    struct verdict verdict = is_checked ? check_pages(file) : FINE;
+    return verdict.damage || verdict.code ? verdict : read_tables(file);
 }
 
 static struct verdict try_open(struct cache_file *file, enum cache_access access) {
@@ -235,6 +318,7 @@ static int set_aside(struct cache_file *file, const char *why, struct error *err
     if (unlinkat(file->directory, MARK_NAME, 0) && errno != ENOENT) {
         return error_system(error, "cannot remove %s-unsynced", file->path);
     }
+    unlinkat(file->directory, FILE_NAME CACHE_STAMP_SUFFIX, 0);
     log_warn("the build cache %s is not usable: %s; it was set aside as %s and a new one is begun",
              file->path, why, name);
     return 0;
@@ -327,6 +411,7 @@ static void write_out(struct cache_file *file) {
     }
     if (mdb_env_sync(file->env, 1) == 0) {
         unlinkat(file->directory, MARK_NAME, 0);
+        cache_stamp_write(file->directory, FILE_NAME);
     }
     mdb_txn_abort(transaction);
 }
@@ -373,8 +458,9 @@ static int begin(struct cache_file *file, unsigned flags, MDB_txn **transaction)
             return 0;
         }
         pthread_rwlock_unlock(&file->map_lock);
-        if (code == MDB_READERS_FULL && attempt == 0) {
-            mdb_reader_check(file->env, NULL);
+        if (code == MDB_READERS_FULL && attempt < LOOKS) {
+            mdb_reader_check(file->env, NULL); /* the places of the dead */
+            usleep(attempt > 0 ? PAUSE : 0);
         } else if (code != MDB_MAP_RESIZED || attempt > 9 || resize_map(file, 1)) {
             return code;
         }

@@ -23,6 +23,7 @@ enum cache_table {
     CACHE_PUBLISHED, /* snapshot ID -> layer ID */
     CACHE_CONTENTS,  /* selection -> content digest */
     CACHE_NODES,     /* directory -> node of the context index */
+    CACHE_USES,      /* key -> struct cache_use */
     CACHE_TABLES,
 };
 

@@ -49,20 +49,36 @@ static struct str take_string(struct reader *reader) {
     return str_make(data, len);
 }
 
-void cache_checksum(unsigned char out[CHECKSUM_SIZE], struct str payload) {
-    uint64_t sum = crc64_update(CRC64_INIT, payload.data, payload.len);
+/* A digest that may be missing; borrowed from the payload, whose bytes have any alignment. */
+static void put_digest(struct buf *out, const struct digest *digest) {
+    put_number(out, digest != NULL, 1);
+    if (digest) {
+        buf_append(out, digest->bytes, sizeof(digest->bytes));
+    }
+}
+
+_Static_assert(_Alignof(struct digest) == 1, "digests are borrowed from the payload");
+
+static const struct digest *take_digest(struct reader *reader) {
+    return take_number(reader, 1) ? (const struct digest *)take(reader, sizeof(struct digest))
+                                  : NULL;
+}
+
+void cache_checksum(unsigned char out[CHECKSUM_SIZE], struct str key, struct str payload) {
+    uint64_t sum = crc64_update(CRC64_INIT, key.data, key.len);
+    sum = crc64_update(sum, payload.data, payload.len);
     for (unsigned i = 0; i < CHECKSUM_SIZE; i++) {
         out[i] = (unsigned char)(sum >> (8 * i));
     }
 }
 
-bool cache_payload(struct str value, struct str *payload) {
+bool cache_payload(struct str key, struct str value, struct str *payload) {
     unsigned char sum[CHECKSUM_SIZE];
     if (value.len < CHECKSUM_SIZE) {
         return false;
     }
     *payload = str_from(value, CHECKSUM_SIZE);
-    cache_checksum(sum, *payload);
+    cache_checksum(sum, key, *payload);
     return memcmp(sum, value.data, CHECKSUM_SIZE) == 0;
 }
 
@@ -78,6 +94,10 @@ void cache_record_encode(struct buf *out, const struct cache_record *record,
     put_string(out, record->parent);
     put_string(out, record->text);
     put_string(out, record->stage);
+    put_string(out, record->reason);
+    put_string(out, record->build);
+    put_digest(out, record->place);
+    put_digest(out, record->previous);
     put_number(out, record->ingredient_count, 4);
     for (size_t i = 0; i < record->ingredient_count; i++) {
         put_string(out, record->ingredients[i].name);
@@ -119,6 +139,10 @@ bool cache_record_decode(struct str payload, struct arena *arena, struct cache_r
     record->parent = take_string(&reader);
     record->text = take_string(&reader);
     record->stage = take_string(&reader);
+    record->reason = take_string(&reader);
+    record->build = take_string(&reader);
+    record->place = take_digest(&reader);
+    record->previous = take_digest(&reader);
     if (arena) {
         decode_ingredients(&reader, arena, record);
     }
@@ -161,5 +185,17 @@ bool cache_layer_decode(struct str payload, struct arena *arena, struct cache_la
     layer->diff_size = take_number(&reader, 8);
     take_ids(&reader, arena, &layer->uids, &layer->uid_count);
     take_ids(&reader, arena, &layer->gids, &layer->gid_count);
+    return !reader.is_bad;
+}
+
+void cache_use_encode(struct buf *out, const struct cache_use *use) {
+    put_number(out, (uint64_t)use->last, 8);
+    put_number(out, use->hits, 8);
+}
+
+bool cache_use_decode(struct str payload, struct cache_use *use) {
+    struct reader reader = { payload, false };
+    use->last = (int64_t)take_number(&reader, 8);
+    use->hits = take_number(&reader, 8);
     return !reader.is_bad;
 }

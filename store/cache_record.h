@@ -1,7 +1,7 @@
 /* cache_record: the bytes of the cache's values.
  *
- * Numbers are little-endian; strings are a 32-bit length, the bytes and a NUL. Every value is preceded by its CRC-64:
- * a value that rotted on disk is one that does not exist. */
+ * Numbers are little-endian; strings are a 32-bit length, the bytes and a NUL. Every value is preceded by the CRC-64 of its
+ * key and itself: a value that rotted on disk, or is found under a key it was not stored under, does not exist. */
 #ifndef BUD_STORE_CACHE_RECORD_H
 #define BUD_STORE_CACHE_RECORD_H
 
@@ -10,10 +10,10 @@
 
 #define CHECKSUM_SIZE 8
 
-/* The checksum that precedes PAYLOAD. */
-void cache_checksum(unsigned char out[CHECKSUM_SIZE], struct str payload);
+/* The checksum that precedes PAYLOAD under KEY. */
+void cache_checksum(unsigned char out[CHECKSUM_SIZE], struct str key, struct str payload);
 /* The payload of VALUE, borrowed; false when the checksum does not match. */
-bool cache_payload(struct str value, struct str *payload);
+bool cache_payload(struct str key, struct str value, struct str *payload);
 
 /* How a record is believed: after cache_settle always, before that only in the boot it was written in. */
 struct cache_claim {
@@ -30,5 +30,8 @@ bool cache_record_decode(struct str payload, struct arena *arena, struct cache_r
 
 void cache_layer_encode(struct buf *out, const struct cache_layer *layer);
 bool cache_layer_decode(struct str payload, struct arena *arena, struct cache_layer *layer);
+
+void cache_use_encode(struct buf *out, const struct cache_use *use);
+bool cache_use_decode(struct str payload, struct cache_use *use);
 
 #endif

@@ -136,7 +136,7 @@ static int put_bytes(struct cache_file *file, MDB_txn *transaction, enum cache_t
     if (code) {
         return code;
     }
-    cache_checksum(value.mv_data, buf_str(payload));
+    cache_checksum(value.mv_data, key, buf_str(payload));
     memcpy((char *)value.mv_data + CHECKSUM_SIZE, payload->data, payload->len);
     return 0;
 }
@@ -413,6 +413,85 @@ static void rotten_values_do_not_exist(void **state) {
     cache_close(cache);
 }
 
+/* Everything a build stores, and enough of it for branches, overflow pages and free pages. */
+static void fill(struct cache *cache) {
+    char large[9000];
+    memset(large, 'x', sizeof(large));
+    for (unsigned i = 0; i < 400; i++) {
+        struct digest key = key_of(i);
+        struct cache_node node = { key, str_make(large, 50 + (size_t)i % 200 * 45) };
+        assert_int_equal(store_number(cache, i), 0);
+        assert_int_equal(cache_nodes_put(cache, &node, 1, NULL), 0);
+        if (i % 3 == 0) {
+            assert_int_equal(cache_remove(cache, &key, NULL), 0);
+        }
+    }
+}
+
+/* A process that looks at everything and writes: its wait status. */
+static int use_in_child(struct fixture *fixture) {
+    pid_t child = fork();
+    if (child == 0) {
+        struct cache *cache = open_cache(fixture, CACHE_WRITE);
+        count_records(cache);
+        for (unsigned i = 0; i < 400; i++) {
+            struct digest key = key_of(i);
+            _cleanup_arena_ struct arena arena = ARENA_INIT;
+            struct str node;
+            has_number(cache, i);
+            if (cache_node_get(cache, &key, &arena, &node)) {
+                assert_int_equal(node.len, 50 + (size_t)i % 200 * 45);
+            }
+        }
+        for (unsigned i = 0; i < 20; i++) {
+            store_number(cache, 1000 + i);
+        }
+        bool is_good = has_number(cache, 1000);
+        cache_close(cache);
+        _exit(is_good ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void flipped_bits_harm_nobody(void **state) {
+    struct fixture *fixture = *state;
+    const char *flips = getenv("FLIPS");
+    unsigned count = flips ? (unsigned)atoi(flips) : 100;
+    _cleanup_buf_ struct buf original = BUF_INIT;
+    struct cache *cache = open_cache(fixture, CACHE_WRITE);
+    fill(cache);
+    cache_close(cache);
+    assert_int_equal(fs_read_file(AT_FDCWD, fixture_path(fixture, "bud/cache.mdb"), SIZE_MAX / 2,
+                                  &original, NULL),
+                     0);
+    unlink(fixture_path(fixture, "bud/cache.mdb"));
+    overwrite(fixture, "bud/cache.mdb", 0, original.data, original.len);
+    assert_int_equal(use_in_child(fixture), 0); /* a copy is checked, and found to be sound */
+    assert_int_equal(count_damaged(fixture), 0);
+    unsigned seed = (unsigned)time(NULL) ^ (unsigned)getpid();
+    int errors = open("/dev/null", O_WRONLY | O_CLOEXEC), terminal = dup(STDERR_FILENO);
+    dup2(errors, STDERR_FILENO); /* many warnings */
+    for (unsigned i = 0; i < count; i++) {
+        size_t at = (size_t)rand_r(&seed) % original.len;
+        if (i % 4 != 0) { /* where pages have their heads and entries */
+            at = at / 4096 * 4096 + at % 64;
+        }
+        char flipped = (char)(original.data[at] ^ (1 << rand_r(&seed) % 8));
+        unlink(fixture_path(fixture, "bud/cache.mdb"));
+        overwrite(fixture, "bud/cache.mdb", 0, original.data, original.len);
+        overwrite(fixture, "bud/cache.mdb", (off_t)at, &flipped, 1);
+        int status = use_in_child(fixture);
+        if (status != 0) {
+            fail_msg("byte %zu became %02x: status %x", at, (unsigned char)flipped, status);
+        }
+    }
+    dup2(terminal, STDERR_FILENO);
+    close(terminal);
+    close(errors);
+}
+
 static int put_large(struct cache_file *file, MDB_txn *transaction, void *context) {
     struct digest key = key_of(*(unsigned *)context);
     static char zeros[100000];
@@ -617,6 +696,7 @@ int main(void) {
         TEST(nothing_is_inherited),
         TEST(damaged_files_are_set_aside),
         TEST(rotten_values_do_not_exist),
+        TEST(flipped_bits_harm_nobody),
         TEST(a_full_map_grows),
         TEST(a_grown_file_is_followed),
         TEST(processes_share_it),
