@@ -1,5 +1,5 @@
-/* glob: the scanner of grammar/pattern.re and the automaton that both pattern languages compile to. Private to
- * parser/pattern.c and parser/ignore.c. */
+/* glob: the scanner of grammar/pattern.re and what patterns of ignore files compile to. Private to
+ * parser/pattern.c, parser/ignore.c and parser/ignore_index.c. */
 #ifndef BUD_PARSER_GLOB_H
 #define BUD_PARSER_GLOB_H
 
@@ -50,15 +50,34 @@ struct glob_part {
     size_t range_count;
 };
 
+/* What stands between the literal ends of a pattern. Most are so simple that no automaton has to run. */
+enum glob_middle {
+    GLOB_NOTHING,
+    GLOB_NO_SLASH, /* any text without '/' */
+    GLOB_PARENTS,  /* nothing, or any text that ends with '/' */
+    GLOB_ANYTHING,
+    GLOB_PARTS, /* whatever the parts say */
+};
+
 struct glob {
     const struct glob_part *parts; /* at most GLOB_SIZE */
     size_t count;
-    struct str tail; /* what every match ends with, from the pattern's last characters */
+    /* Where `**` comes first and what follows it is of a known depth, only the last so many components of a path are
+     * looked at; 0: the whole path. */
+    size_t components;
+    struct str head; /* what is matched begins with this and ends with that; whole characters */
+    struct str tail;
+    enum glob_middle middle; /* parts [first, last) */
+    size_t first;
+    size_t last;
 };
 
-/* Compiles PATTERN, which pattern_check has accepted; `**` is special. False when it has too many parts. */
+/* Compiles PATTERN, which pattern_check has accepted, with the meaning of ignore files: `**` is special. False when it
+ * has too many parts. */
 bool glob_compile(struct str pattern, struct arena *arena, struct glob *out);
 bool glob_matches(const struct glob *glob, struct str path);
+/* The bytes of CHARACTER in *bytes (at least 4); returns how many. */
+size_t glob_unpack(uint32_t character, char *bytes);
 /* False when nothing that begins with PREFIX matches. */
 bool glob_may_match_below(const struct glob *glob, struct str prefix);
 

@@ -1,26 +1,15 @@
-/* ignore: lists of patterns as in .dockerignore.
- *
- * Each rule is compiled to the cheapest of four matchers. Two of them are not only faster: they define what a `**` at
- * the very start or end of an otherwise literal pattern means (moby/patternmatcher). */
-#include "parser/glob.h"
+/* ignore: lists of patterns as in .dockerignore. Each rule is a glob; an index tells which of them a path concerns. */
+#include "parser/ignore_index.h"
 #include "parser/pattern.h"
 #include "parser/scan.h"
 
 #include "base/fs.h"
 #include "base/vec.h"
 
-enum rule_kind {
-    RULE_EXACT,
-    RULE_PREFIX, /* literal `**` */
-    RULE_SUFFIX, /* `**` literal */
-    RULE_GLOB,
-};
+#include <stdlib.h>
 
 struct rule {
-    enum rule_kind kind;
     bool is_negated;
-    struct str literal;
-    struct str last; /* the byte every match ends with, or nothing: one look refuses most paths */
     struct glob glob;
     struct str text; /* as written, trimmed */
     unsigned line;
@@ -30,6 +19,7 @@ struct ignore {
     struct rule *rules;
     size_t count;
     bool has_negation;
+    struct ignore_index index;
 };
 
 /* Where the patterns come from, for errors. */
@@ -57,60 +47,17 @@ static int fail(const struct origin *origin, struct error *error) {
                     (struct span){ start, start + (uint32_t)origin->text.len });
 }
 
-/* Literal but for `**` at one end? */
-static enum rule_kind classify(struct str pattern, struct str *literal) {
-    struct scan scan = scan_of(pattern);
-    struct str text;
-    size_t index = 0;
-    enum rule_kind kind = RULE_EXACT;
-    *literal = pattern;
-    for (;; index++) {
-        const char *at = scan.cursor;
-        switch (pattern_next(&scan, &text)) {
-        case PATTERN_END:
-            return kind;
-        case PATTERN_CHARACTER:
-            if (*at == '\\' || *at == ']') {
-                return RULE_GLOB;
-            }
-            break;
-        case PATTERN_STAR:
-            if (scan.cursor == scan.limit || *scan.cursor != '*') {
-                return RULE_GLOB;
-            }
-            scan.cursor++;
-            if (index == 0) {
-                kind = RULE_SUFFIX;
-                *literal = str_from(pattern, 2);
-            } else if (scan.cursor == scan.limit && kind == RULE_EXACT) {
-                kind = RULE_PREFIX;
-                *literal = str_sub(pattern, 0, pattern.len - 2);
-            } else {
-                return RULE_GLOB;
-            }
-            break;
-        default:
-            return RULE_GLOB;
-        }
-    }
-}
-
 static int compile(struct str pattern, bool is_negated, const struct origin *origin,
                    struct arena *arena, struct rule_list *rules, struct error *error) {
     struct rule rule = { .is_negated = is_negated, .text = origin->text, .line = origin->line };
     if (pattern_check(pattern, error) < 0) {
         return fail(origin, error);
     }
-    rule.kind = classify(pattern, &rule.literal);
-    if (rule.kind == RULE_GLOB && !glob_compile(pattern, arena, &rule.glob)) {
+    if (!glob_compile(pattern, arena, &rule.glob)) {
         error_set(error, ERROR_INPUT, "pattern has more than %d characters", GLOB_SIZE);
         error_hint(error, "no path is that long");
         return fail(origin, error);
     }
-    struct str tail = rule.kind == RULE_GLOB     ? rule.glob.tail
-                      : rule.kind == RULE_PREFIX ? STR_EMPTY
-                                                 : rule.literal;
-    rule.last = str_from(tail, tail.len - (tail.len > 0));
     arena_vec_push(arena, rules, rule);
     return 0;
 }
@@ -142,7 +89,9 @@ static struct ignore *finish(const struct rule_list *rules, struct arena *arena)
     struct ignore *ignore = arena_new(arena, struct ignore);
     ignore->rules = rules->items;
     ignore->count = rules->count;
+    ignore_index_init(&ignore->index, rules->count, arena);
     for (size_t i = 0; i < rules->count; i++) {
+        ignore_index_add(&ignore->index, &rules->items[i].glob, i);
         ignore->has_negation = ignore->has_negation || rules->items[i].is_negated;
     }
     return ignore;
@@ -189,41 +138,6 @@ bool ignore_is_empty(const struct ignore *ignore) {
     return ignore->count == 0;
 }
 
-/* ---- one rule, one path -------------------------------------------------------------------------------- */
-
-static bool rule_matches(const struct rule *rule, struct str path) {
-    if (rule->last.len > 0 && (path.len == 0 || path.data[path.len - 1] != *rule->last.data)) {
-        return false;
-    }
-    switch (rule->kind) {
-    case RULE_EXACT:
-        return str_equal(path, rule->literal);
-    case RULE_PREFIX:
-        return str_has_prefix(path, rule->literal);
-    case RULE_SUFFIX: /* `**` with `/a` also matches a itself */
-        return str_has_suffix(path, rule->literal) ||
-               (rule->literal.len > 0 && rule->literal.data[0] == '/' &&
-                str_equal(path, str_from(rule->literal, 1)));
-    case RULE_GLOB:
-        return glob_matches(&rule->glob, path);
-    }
-    return false;
-}
-
-static bool rule_may_match_below(const struct rule *rule, struct str directory) {
-    switch (rule->kind) {
-    case RULE_EXACT:
-        return str_has_prefix(rule->literal, directory);
-    case RULE_PREFIX:
-        return str_has_prefix(rule->literal, directory) || str_has_prefix(directory, rule->literal);
-    case RULE_SUFFIX:
-        return true;
-    case RULE_GLOB:
-        return glob_may_match_below(&rule->glob, directory);
-    }
-    return true;
-}
-
 /* ---- walking ------------------------------------------------------------------------------------------- */
 
 static size_t word_count(const struct ignore *ignore) {
@@ -239,22 +153,38 @@ void ignore_root(const struct ignore *ignore, struct arena *arena, struct ignore
     root->is_ignored = false;
 }
 
-/* HITS may be NULL. A rule that cannot change the outcome is not asked: patternmatcher does the same, and the
- * children see it. */
-static bool evaluate(const struct ignore *ignore, const struct ignore_state *parent,
-                     struct str path, uint64_t *hits) {
+/* HITS may be NULL. CANDIDATES: the rules that may match PATH. A rule that cannot change the outcome is not asked:
+ * patternmatcher does the same, and the children see it. */
+static bool evaluate_candidates(const struct ignore *ignore, const struct ignore_state *parent,
+                                struct str path, const uint64_t *candidates, uint64_t *hits) {
     bool is_ignored = false;
-    for (size_t i = 0; i < ignore->count; i++) {
-        const struct rule *rule = &ignore->rules[i];
-        if (!is_hit(parent, i) && (rule->is_negated != is_ignored || !rule_matches(rule, path))) {
-            continue;
+    for (size_t word = 0; word < word_count(ignore); word++) {
+        for (uint64_t bits = candidates[word] | parent->hits[word]; bits; bits &= bits - 1) {
+            size_t i = word * 64 + (size_t)__builtin_ctzll(bits);
+            const struct rule *rule = &ignore->rules[i];
+            if (!is_hit(parent, i) &&
+                (rule->is_negated != is_ignored || !glob_matches(&rule->glob, path))) {
+                continue;
+            }
+            if (hits) {
+                hits[i / 64] |= (uint64_t)1 << i % 64;
+            }
+            is_ignored = !rule->is_negated;
         }
-        if (hits) {
-            hits[i / 64] |= (uint64_t)1 << i % 64;
-        }
-        is_ignored = !rule->is_negated;
     }
     return is_ignored;
+}
+
+static bool evaluate(const struct ignore *ignore, const struct ignore_state *parent,
+                     struct str path, uint64_t *hits) {
+    uint64_t few[64]; /* enough for 4096 rules */
+    _cleanup_free_ uint64_t *many = NULL;
+    uint64_t *candidates = few;
+    if (word_count(ignore) > sizeof(few) / sizeof(few[0])) {
+        candidates = many = xcalloc(word_count(ignore), sizeof(*many));
+    }
+    ignore_index_find(&ignore->index, path, candidates);
+    return evaluate_candidates(ignore, parent, path, candidates, hits);
 }
 
 void ignore_enter(const struct ignore *ignore, const struct ignore_state *parent, struct str path,
@@ -295,7 +225,7 @@ bool ignore_may_keep_below(const struct ignore *ignore, const struct ignore_stat
     struct str directory = str_make(buffer, path.len + 1);
     for (size_t i = ignore->count; i-- > 0;) {
         if (ignore->rules[i].is_negated) {
-            if (rule_may_match_below(&ignore->rules[i], directory)) {
+            if (glob_may_match_below(&ignore->rules[i].glob, directory)) {
                 return true;
             }
         } else if (is_hit(state, i)) {
