@@ -71,7 +71,7 @@ link_cli = $(BUILD)/libcli.a $(link_executor)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all demo check lint bench bench-parse install deps clean help unit fuzz
+.PHONY: all demo check lint bench bench-parse bench-ignore install deps clean help unit fuzz
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/bud
@@ -174,14 +174,18 @@ bench: deps-test
 	@$(MAKE) --no-print-directory all
 	@BUD=$(BUILD)/bud bench/run
 
-# The parser by itself: bench/parse.c.
-$(BUILD)/bench/parse: $(BUILD)/obj/bench/parse.o $(link_parser)
+# bench/NAME.c: a part of the parser by itself.
+BENCHES = $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+$(BENCHES): $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(link_parser)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
--include $(BUILD)/obj/bench/parse.d
+-include $(BENCHES:$(BUILD)/bench/%=$(BUILD)/obj/bench/%.d)
 
 bench-parse: $(BUILD)/bench/parse
 	@bench/parse $<
+
+bench-ignore: $(BUILD)/bench/ignore
+	@$<
 
 C_FILES = $(wildcard */*.c */*.h tests/unit/*.c bench/*.c tests/fuzz/*.c tests/faults/*.c)
 # Needs the generated headers, and both cores for minutes.

@@ -148,8 +148,97 @@ static void find_ends(struct glob *glob, struct arena *arena) {
     glob->middle = middle_of(glob);
 }
 
+/* Does a part that takes one character take this one? */
+static bool accepts(const struct glob_part *part, uint32_t character) {
+    switch (part->kind) {
+    case GLOB_CHARACTER:
+        return part->character == character;
+    case GLOB_ANY:
+        return character != slash;
+    case GLOB_CLASS:
+    case GLOB_NEGATED_CLASS:
+        return is_in_class(part, character) == (part->kind == GLOB_CLASS);
+    default:
+        return false;
+    }
+}
+
+static void set_bit(uint64_t *words, size_t bit) {
+    words[bit / 64] |= (uint64_t)1 << bit % 64;
+}
+
+/* Numbers the ASCII characters that some part names, from 1. Returns how many numbers there are. */
+static size_t number_symbols(const struct glob *glob, uint8_t *symbol_of) {
+    size_t count = 2;
+    symbol_of['/'] = 1;
+    for (size_t i = 0; i < glob->count; i++) {
+        const struct glob_part *part = &glob->parts[i];
+        bool is_class = part->kind >= GLOB_CLASS;
+        uint32_t from = is_class ? 0 : part->character >> 24, to = is_class ? 127 : from;
+        for (uint32_t c = from; (is_class || part->kind == GLOB_CHARACTER) && c <= to; c++) {
+            if (c < 128 && !symbol_of[c] && (!is_class || is_in_class(part, c << 24))) {
+                symbol_of[c] = (uint8_t)count++;
+            }
+        }
+    }
+    return count;
+}
+
+/* The column of a part in the table of what is accepted. */
+static void fill_column(const struct glob *glob, size_t part, const struct glob_machine *machine,
+                        size_t symbol_count, uint64_t *table) {
+    const struct glob_part *it = &glob->parts[part];
+    size_t words = machine->word_count;
+    if (it->kind == GLOB_CHARACTER && it->character >> 24 < 128) {
+        set_bit(table + machine->symbol_of[it->character >> 24] * words, part);
+    } else if (it->kind == GLOB_ANY) {
+        for (size_t symbol = 0; symbol < symbol_count; symbol++) {
+            if (symbol != machine->symbol_of['/']) {
+                set_bit(table + symbol * words, part);
+            }
+        }
+    } else if (it->kind >= GLOB_CLASS) {
+        for (uint32_t c = 0; c < 128; c++) {
+            if (machine->symbol_of[c] && accepts(it, c << 24)) {
+                set_bit(table + machine->symbol_of[c] * words, part);
+            }
+        }
+        if (it->kind == GLOB_NEGATED_CLASS) { /* and what no part names */
+            set_bit(table, part);
+        }
+    }
+}
+
+static const struct glob_machine *machine_new(const struct glob *glob, struct arena *arena) {
+    struct glob_machine *machine = arena_new(arena, struct glob_machine);
+    size_t words = machine->word_count = glob->count / 64 + 1;
+    size_t symbol_count = number_symbols(glob, machine->symbol_of);
+    uint64_t *table = arena_array(arena, symbol_count * words, sizeof(*table));
+    machine->accepts = table;
+    machine->stars = arena_array(arena, words, sizeof(*machine->stars));
+    machine->directories = arena_array(arena, words, sizeof(*machine->directories));
+    machine->alls = arena_array(arena, words, sizeof(*machine->alls));
+    for (size_t i = 0; i < glob->count; i++) {
+        switch (glob->parts[i].kind) {
+        case GLOB_STAR:
+            set_bit(machine->stars, i);
+            break;
+        case GLOB_DIRECTORIES:
+            set_bit(machine->directories, i);
+            break;
+        case GLOB_ALL:
+            set_bit(machine->alls, i);
+            break;
+        default:
+            fill_column(glob, i, machine, symbol_count, table);
+        }
+    }
+    return machine;
+}
+
 bool glob_compile(struct str pattern, struct arena *arena, struct glob *out) {
-    VEC(struct glob_part) parts = VEC_INIT;
+    size_t limit = pattern.len < GLOB_SIZE ? pattern.len : GLOB_SIZE, count = 0;
+    struct glob_part *parts = arena_array(arena, limit, sizeof(*parts));
     struct scan scan = scan_of(pattern);
     struct str text;
     enum pattern_token token;
@@ -164,109 +253,113 @@ bool glob_compile(struct str pattern, struct arena *arena, struct glob *out) {
             part.kind = token == PATTERN_CLASS ? GLOB_CLASS : GLOB_NEGATED_CLASS;
             compile_class(text, arena, &part);
         }
-        if (parts.count == GLOB_SIZE) {
+        if (count == limit) {
             return false;
         }
-        arena_vec_push(arena, &parts, part);
+        parts[count++] = part;
     }
     if (is_suffix_pattern(pattern)) {
-        parts.items[0].kind = GLOB_ALL;
+        parts[0].kind = GLOB_ALL;
     }
-    *out = (struct glob){ .parts = parts.items, .count = parts.count };
+    *out = (struct glob){ .parts = parts, .count = count };
     find_ends(out, arena);
+    if (out->middle == GLOB_PARTS || (out->middle == GLOB_NO_SLASH && out->components == 0)) {
+        out->machine = machine_new(out, arena);
+    }
     return true;
 }
 
-/* ---- matching: the set of parts that may come next ----------------------------------------------------- */
+/* ---- matching: the set of parts that are waited for ---------------------------------------------------- */
 
-/* Some parts in a row, and those of them that are waited for: bit PART, or COUNT for the end. */
-struct run {
-    const struct glob_part *parts;
-    size_t count;
+struct states {
     uint64_t words[GLOB_WORDS];
 };
 
-static void add(const struct run *run, uint64_t *words, size_t part) {
-    for (;; part++) {
-        words[part / 64] |= (uint64_t)1 << part % 64;
-        if (part == run->count || run->parts[part].kind == GLOB_CHARACTER ||
-            run->parts[part].kind == GLOB_ANY || run->parts[part].kind >= GLOB_CLASS) {
-            return; /* all others may be empty */
-        }
+/* What may be empty does not hold up what follows it: adds that, from the lowest part up. *CARRY goes from word to
+ * word. */
+static uint64_t close_over(uint64_t bits, uint64_t may_be_empty, uint64_t *carry) {
+    uint64_t before;
+    bits |= *carry;
+    do {
+        before = bits;
+        bits |= (bits & may_be_empty) << 1;
+    } while (bits != before);
+    *carry = (bits & may_be_empty) >> 63;
+    return bits;
+}
+
+static uint64_t may_be_empty(const struct glob_machine *machine, size_t word) {
+    return machine->stars[word] | machine->directories[word] | machine->alls[word];
+}
+
+static void start(const struct glob_machine *machine, size_t part, struct states *states) {
+    uint64_t carry = 0;
+    memset(states->words, 0, machine->word_count * sizeof(states->words[0]));
+    set_bit(states->words, part);
+    for (size_t word = part / 64; word < machine->word_count; word++) {
+        states->words[word] = close_over(states->words[word], may_be_empty(machine, word), &carry);
     }
 }
 
-/* Stays in a `**`, which ends only behind a '/': what follows it does not come next. */
-static void keep(uint64_t *words, size_t part) {
-    words[part / 64] |= (uint64_t)1 << part % 64;
-}
-
-/* Part number PART reads CHARACTER. */
-static void read_one(const struct run *run, size_t part, uint32_t character, uint64_t *next) {
-    const struct glob_part *it = &run->parts[part];
-    switch (it->kind) {
-    case GLOB_CHARACTER:
-        if (it->character == character) {
-            add(run, next, part + 1);
+/* Beyond ASCII there is no table: asks the parts that are waited for. */
+static uint64_t accepts_in_word(const struct glob *glob, size_t word, uint64_t waiting,
+                                uint32_t character) {
+    uint64_t result = 0;
+    for (; waiting; waiting &= waiting - 1) {
+        size_t part = word * 64 + (size_t)__builtin_ctzll(waiting);
+        if (part < glob->count && accepts(&glob->parts[part], character)) {
+            result |= waiting & -waiting;
         }
-        break;
-    case GLOB_ANY:
-        if (character != slash) {
-            add(run, next, part + 1);
-        }
-        break;
-    case GLOB_STAR:
-        if (character != slash) {
-            add(run, next, part);
-        }
-        break;
-    case GLOB_DIRECTORIES:
-        keep(next, part);
-        if (character == slash) {
-            add(run, next, part + 1);
-        }
-        break;
-    case GLOB_ALL:
-        add(run, next, part);
-        break;
-    case GLOB_CLASS:
-    case GLOB_NEGATED_CLASS:
-        if (is_in_class(it, character) == (it->kind == GLOB_CLASS)) {
-            add(run, next, part + 1);
-        }
-        break;
     }
+    return result;
 }
 
-/* Feeds TEXT to the automaton; false as soon as nothing can match any more. */
-static bool run_text(struct run *run, struct str text) {
-    size_t word_count = run->count / 64 + 1;
+/* All parts that wait read CHARACTER; false when none waits any more. */
+static bool read_character(const struct glob *glob, uint32_t character, struct states *states) {
+    const struct glob_machine *machine = glob->machine;
+    const uint64_t *table =
+        character >> 24 < 128
+            ? machine->accepts + machine->symbol_of[character >> 24] * machine->word_count
+            : NULL;
+    bool is_slash = character == slash;
+    uint64_t moved_carry = 0, carry = 0, alive = 0;
+    for (size_t word = 0; word < machine->word_count; word++) {
+        uint64_t waiting = states->words[word];
+        uint64_t moved =
+            waiting & (table ? table[word] : accepts_in_word(glob, word, waiting, character));
+        /* `**` goes on, and is done behind a '/': only then is what follows it waited for. */
+        uint64_t stays = waiting & machine->directories[word];
+        moved |= is_slash ? stays : 0;
+        uint64_t next = moved << 1 | moved_carry | (waiting & machine->alls[word]) |
+                        (is_slash ? 0 : waiting & machine->stars[word]);
+        moved_carry = moved >> 63;
+        states->words[word] = close_over(next, may_be_empty(machine, word), &carry) | stays;
+        alive |= states->words[word];
+    }
+    return alive != 0;
+}
+
+/* Feeds TEXT to the automaton, beginning with PART; false as soon as nothing can match any more. */
+static bool run(const struct glob *glob, size_t part, struct str text, struct states *states) {
     struct scan scan = scan_of(text);
-    struct str piece;
-    memset(run->words, 0, word_count * sizeof(run->words[0]));
-    add(run, run->words, 0);
-    while (pattern_character(&scan, &piece)) {
-        uint64_t next[GLOB_WORDS];
-        uint64_t alive = 0;
-        uint32_t character = pack(piece);
-        memset(next, 0, word_count * sizeof(next[0]));
-        for (size_t word = 0; word < word_count; word++) {
-            for (uint64_t bits = run->words[word]; bits; bits &= bits - 1) {
-                size_t part = word * 64 + (size_t)__builtin_ctzll(bits);
-                if (part < run->count) {
-                    read_one(run, part, character, next);
-                }
-            }
+    struct str character;
+    start(glob->machine, part, states);
+    while (scan.cursor < scan.limit) {
+        uint32_t packed = (uint32_t)(unsigned char)*scan.cursor << 24;
+        if (packed >> 24 < 128) {
+            scan.cursor++;
+        } else if (pattern_character(&scan, &character)) {
+            packed = pack(character);
         }
-        for (size_t word = 0; word < word_count; word++) {
-            run->words[word] = next[word];
-            alive |= next[word];
-        }
-        if (!alive) {
+        if (!read_character(glob, packed, states)) {
             return false;
         }
     }
     return true;
+}
+
+static bool waits_for(const struct states *states, size_t part) {
+    return states->words[part / 64] >> part % 64 & 1;
 }
 
 /* The last COUNT components of PATH, or all of it. */
@@ -295,10 +388,8 @@ static bool middle_matches(const struct glob *glob, struct str text) {
     case GLOB_PARTS:
         break;
     }
-    struct run run;
-    run.parts = glob->parts + glob->first;
-    run.count = glob->last - glob->first;
-    return run_text(&run, text) && (run.words[run.count / 64] >> run.count % 64 & 1);
+    struct states states;
+    return run(glob, glob->first, text, &states) && waits_for(&states, glob->last);
 }
 
 bool glob_matches(const struct glob *glob, struct str path) {
@@ -316,21 +407,22 @@ bool glob_may_match_below(const struct glob *glob, struct str prefix) {
     if (glob->components > 0) {
         return true;
     }
+    bool is_more = glob->middle != GLOB_NOTHING; /* behind the head */
     if (str_has_prefix(glob->head, prefix)) {
-        return glob->head.len > prefix.len || glob->last < glob->count ||
-               glob->middle != GLOB_NOTHING;
+        return is_more || glob->head.len > prefix.len;
     }
-    if (!str_has_prefix(prefix, glob->head)) {
+    if (!is_more || !str_has_prefix(prefix, glob->head)) {
         return false;
     }
-    struct run run;
-    run.parts = glob->parts;
-    run.count = glob->count;
-    if (!run_text(&run, prefix)) {
+    if (!glob->machine) {
+        return true;
+    }
+    struct states states;
+    if (!run(glob, 0, prefix, &states)) {
         return false;
     }
     for (size_t i = 0; i < glob->count; i++) {
-        if (run.words[i / 64] >> i % 64 & 1) {
+        if (waits_for(&states, i)) {
             return true;
         }
     }

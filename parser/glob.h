@@ -59,6 +59,17 @@ enum glob_middle {
     GLOB_PARTS, /* whatever the parts say */
 };
 
+/* The parts as an automaton that handles 64 of them at once: a bit per part, set while the part is waited for, and one
+ * for the end. */
+struct glob_machine {
+    size_t word_count;
+    uint8_t symbol_of[128];  /* ASCII characters that some part tells from others; 0: all others */
+    const uint64_t *accepts; /* per symbol: which parts take it and are done */
+    uint64_t *stars;
+    uint64_t *directories;
+    uint64_t *alls;
+};
+
 struct glob {
     const struct glob_part *parts; /* at most GLOB_SIZE */
     size_t count;
@@ -68,6 +79,7 @@ struct glob {
     struct str head; /* what is matched begins with this and ends with that; whole characters */
     struct str tail;
     enum glob_middle middle; /* parts [first, last) */
+    const struct glob_machine *machine;
     size_t first;
     size_t last;
 };

@@ -1,27 +1,31 @@
 #include "parser/ignore_index.h"
 
-enum { GRAM = 4, FILTER_FACTOR = 16 };
+/* Bytes in a row that a rule is filed under: better four, which say more, else three. */
+enum { LONG = 4, SHORT = 3, FILTER_FACTOR = 16 };
 
-/* What a key of fewer bytes carries on top; one that is taken for four bytes costs a look, no more. */
-enum anchor { ANCHOR_END = 0x45, ANCHOR_START = 0x53 };
+/* Keys of less than LONG bytes are told from others by what they carry on top. */
+enum anchor { ANCHOR_NONE = 1, ANCHOR_END = 2, ANCHOR_START = 3 };
 
 /* Fibonacci hashing: the high bits count. */
 static uint32_t hash_of(uint32_t key) {
     return key * 0x9E3779B1U;
 }
 
-static uint32_t gram_at(const char *bytes) {
-    uint32_t gram;
-    memcpy(&gram, bytes, GRAM);
-    return gram;
+/* LEN bytes, the last one lowest. */
+static uint32_t key_of(const char *bytes, size_t len) {
+    uint32_t key = 0;
+    for (size_t i = 0; i < len; i++) {
+        key = key << 8 | (unsigned char)bytes[i];
+    }
+    return key;
 }
 
-static uint32_t short_key(enum anchor anchor, const char *bytes, size_t len) {
-    uint32_t key = (uint32_t)anchor << 24;
-    for (size_t i = 0; i < len; i++) {
-        key ^= (uint32_t)(unsigned char)bytes[i] << 8 * i;
-    }
-    return key ^ (uint32_t)len << 30;
+static uint32_t anchored_key(enum anchor anchor, const char *bytes, size_t len) {
+    return (uint32_t)anchor << 28 | (uint32_t)len << 24 | key_of(bytes, len);
+}
+
+static uint32_t gram_key(const char *bytes, size_t len) {
+    return len == LONG ? key_of(bytes, len) : anchored_key(ANCHOR_NONE, bytes, len);
 }
 
 /* ---- filing -------------------------------------------------------------------------------------------- */
@@ -61,22 +65,28 @@ static void file_under(struct ignore_index *index, uint32_t key, size_t rule) {
     slot->count++;
 }
 
-/* The place in TEXT with the fewest rules so far, the last such: ends of names differ more than their beginnings. */
-static void choose(const struct ignore_index *index, struct str text, const char **best,
-                   uint32_t *best_count) {
-    for (size_t i = 0; i + GRAM <= text.len; i++) {
-        uint32_t count = slot_of(index, gram_at(text.data + i))->count;
-        if (!*best || count <= *best_count) {
-            *best = text.data + i;
-            *best_count = count;
+/* The LEN bytes of a pattern that the fewest rules are filed under. */
+struct choice {
+    size_t len;
+    bool is_found;
+    uint32_t key;
+    uint32_t count;
+};
+
+/* Of equals the last: ends of names differ more than their beginnings. */
+static void choose(const struct ignore_index *index, struct str text, struct choice *choice) {
+    for (size_t i = 0; i + choice->len <= text.len; i++) {
+        uint32_t key = gram_key(text.data + i, choice->len);
+        uint32_t count = slot_of(index, key)->count;
+        if (!choice->is_found || count <= choice->count) {
+            *choice = (struct choice){ choice->len, true, key, count };
         }
     }
 }
 
-/* The literal characters in the middle, where they are long enough; BYTES keeps the best of them. */
-static void choose_in_middle(const struct ignore_index *index, const struct glob *glob, char *bytes,
-                             const char **best, uint32_t *best_count) {
-    char literal[2 * GRAM];
+static void choose_in_middle(const struct ignore_index *index, const struct glob *glob,
+                             struct choice *choice) {
+    char literal[2 * LONG];
     size_t len = 0;
     for (size_t i = glob->first; i < glob->last; i++) {
         if (glob->parts[i].kind != GLOB_CHARACTER) {
@@ -84,40 +94,43 @@ static void choose_in_middle(const struct ignore_index *index, const struct glob
             continue;
         }
         len += glob_unpack(glob->parts[i].character, literal + len);
-        const char *found = NULL;
-        uint32_t count = 0;
-        choose(index, str_make(literal, len), &found, &count);
-        if (found && (!*best || count <= *best_count)) {
-            memcpy(bytes, found, GRAM);
-            *best = bytes;
-            *best_count = count;
-        }
-        if (len >= GRAM) { /* the next gram needs all of these but the first */
-            memmove(literal, literal + len - (GRAM - 1), GRAM - 1);
-            len = GRAM - 1;
+        choose(index, str_make(literal, len), choice);
+        if (len >= choice->len) { /* what comes next goes with all of these but the first */
+            size_t kept = choice->len - 1;
+            memmove(literal, literal + len - kept, kept);
+            len = kept;
         }
     }
 }
 
+static bool file_under_gram(struct ignore_index *index, const struct glob *glob, size_t len,
+                            size_t rule) {
+    struct choice choice = { .len = len };
+    choose(index, glob->head, &choice);
+    choose_in_middle(index, glob, &choice);
+    choose(index, glob->tail, &choice);
+    if (choice.is_found) {
+        file_under(index, choice.key, rule);
+    }
+    return choice.is_found;
+}
+
 void ignore_index_add(struct ignore_index *index, const struct glob *glob, size_t rule) {
-    const char *best = NULL;
-    char bytes[GRAM];
-    uint32_t count = 0;
-    choose(index, glob->head, &best, &count);
-    choose_in_middle(index, glob, bytes, &best, &count);
-    choose(index, glob->tail, &best, &count);
-    if (best) {
-        file_under(index, gram_at(best), rule);
+    if (file_under_gram(index, glob, LONG, rule)) {
+        return;
+    }
+    if (file_under_gram(index, glob, SHORT, rule)) {
+        index->has_short = true;
         return;
     }
     struct str end = glob->middle == GLOB_NOTHING && glob->tail.len == 0 ? glob->head : glob->tail;
     struct str start = glob->components == 0 ? glob->head : STR_EMPTY;
-    if (end.len > 0) { /* less than GRAM, as all of these */
+    if (end.len > 0) { /* less than SHORT, as all of these */
         index->has_end[end.len] = true;
-        file_under(index, short_key(ANCHOR_END, end.data, end.len), rule);
+        file_under(index, anchored_key(ANCHOR_END, end.data, end.len), rule);
     } else if (start.len > 0) {
         index->has_start[start.len] = true;
-        file_under(index, short_key(ANCHOR_START, start.data, start.len), rule);
+        file_under(index, anchored_key(ANCHOR_START, start.data, start.len), rule);
     } else {
         index->always[rule / 64] |= (uint64_t)1 << rule % 64;
     }
@@ -136,16 +149,23 @@ static inline void look(const struct ignore_index *index, uint32_t key, uint64_t
 }
 
 void ignore_index_find(const struct ignore_index *index, struct str path, uint64_t *found) {
+    static const uint32_t none = (uint32_t)ANCHOR_NONE << 28 | SHORT << 24;
     memcpy(found, index->always, index->word_count * sizeof(*found));
-    for (size_t i = 0; i + GRAM <= path.len; i++) {
-        look(index, gram_at(path.data + i), found);
+    uint32_t key = 0;
+    for (size_t i = 0; i < path.len; i++) {
+        key =
+            key << 8 | (unsigned char)path.data[i]; /* as key_of; the first few only look in vain */
+        look(index, key, found);
+        if (index->has_short) {
+            look(index, none | (key & 0xFFFFFF), found);
+        }
     }
-    for (size_t len = 1; len < GRAM && len <= path.len; len++) {
+    for (size_t len = 1; len < SHORT && len <= path.len; len++) {
         if (index->has_end[len]) {
-            look(index, short_key(ANCHOR_END, path.data + path.len - len, len), found);
+            look(index, anchored_key(ANCHOR_END, path.data + path.len - len, len), found);
         }
         if (index->has_start[len]) {
-            look(index, short_key(ANCHOR_START, path.data, len), found);
+            look(index, anchored_key(ANCHOR_START, path.data, len), found);
         }
     }
 }

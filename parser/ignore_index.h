@@ -1,6 +1,6 @@
 /* ignore_index: which of many rules may match a path, without asking each. Private to parser/ignore.c.
  *
- * Every rule is filed under a few bytes that any path it matches contains: four in a row where it has that many, else
+ * Every rule is filed under a few bytes that any path it matches contains: four or three in a row where it has that many, else
  * those at the end or at the start. One look at each place of a path finds the rules filed there; few others are left,
  * which are always asked. It only grows while a list is compiled; then any thread may read it. */
 #ifndef BUD_PARSER_IGNORE_INDEX_H
@@ -22,8 +22,9 @@ struct ignore_index {
     uint32_t *next;   /* per rule: the one filed under the same bytes before it, + 1 */
     uint64_t *always; /* bits: rules that are filed nowhere */
     size_t word_count;
-    bool has_end[4]; /* by length: is a rule filed under that many bytes at the end, at the start */
-    bool has_start[4];
+    bool has_short;  /* is a rule filed under three bytes in a row */
+    bool has_end[3]; /* by length: is a rule filed under that many bytes at the end, at the start */
+    bool has_start[3];
 };
 
 /* For RULE_COUNT rules, in ARENA. */
