@@ -3,13 +3,10 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/thread_pool.h"
-#include "base/time.h"
 #include "base/vec.h"
+#include "planner/entry_digest.h"
 #include "planner/index.h"
 
-#include <endian.h>
-#include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -19,39 +16,58 @@
 #define PARALLEL_BYTES (4 << 20)
 #define PARALLEL_FILES 256
 #define MAX_THREADS 8
-#define READ_SIZE (256 << 10)
+/* How often a walk begins again when directories change under it. */
+#define ATTEMPTS 3
 
-/* What is needed only until an entry's digest is known. */
-struct unknown {
-    struct stat stat;
-    struct fs_xattrs xattrs;
-    struct index_node *node; /* NULL: no index */
-    int64_t begun;
+/* An entry of a directory that is not as the index knows it. Kept small: there may be a million. */
+struct item {
+    struct str name; /* as it will be copied */
+    uint32_t mode, uid, gid;
+    struct digest digest;
+    struct unknown_entry *unknown; /* NULL: the digest came from the index */
 };
 
-enum item_kind { ITEM_ENTRY, ITEM_FILE_RESULT, ITEM_DIRECTORY_RESULT };
+/* A directory of the index, as long as it may have to be written back. */
+struct kept_node {
+    struct index_node node;
+    bool has_unknown;
+};
 
-/* An entry as the walk found it, or the beginning of a result. Kept small: there may be a million. */
-struct item {
-    const char *tree_path;
-    const char *path; /* as it will be copied */
-    uint32_t tree_path_len, path_len;
-    uint32_t mode, uid, gid;
-    enum item_kind kind;
+/* The entries that are taken of one directory. */
+struct group {
+    uint64_t id;
+    struct str path;        /* of its entries, as copied; "" without one */
+    struct str tree_path;   /* of the directory */
+    struct kept_node *node; /* NULL: no index, or done */
+    bool is_whole; /* so far the leaves of the node, one after the other, and nothing else */
+    bool has_digest;
+    size_t count;
     struct digest digest;
-    struct unknown *unknown; /* NULL: the digest came from the index */
+    struct {
+        struct item *items;
+        size_t count;
+        size_t capacity;
+    } items; /* when it is not whole */
+};
+
+enum part_kind { PART_FILE_RESULT, PART_DIRECTORY_RESULT, PART_GROUP };
+
+struct part {
+    enum part_kind kind;
+    struct group *group;
 };
 
 struct reading {
     const struct tree *tree;
     struct arena *arena;
     struct arena scratch;
-    VEC(struct item) items;
-    struct map nodes; /* directory -> struct index_node */
-    struct index_node *node;
-    uint64_t files, bytes;
-    size_t unknown_count; /* regular files to read */
-    uint64_t unknown_bytes;
+    VEC(struct part) parts;
+    VEC(struct group *) open;      /* the directories we are in */
+    struct map changed;            /* tree path -> struct kept_node that will be written back */
+    struct kept_node *spare;       /* done with, and memory for the next */
+    VEC(struct kept_node *) nodes; /* all, to be freed */
+    VEC(struct unknown_entry *) to_read;
+    uint64_t files, bytes, bytes_to_read;
 
     /* Shared by the threads that read files. */
     atomic_size_t next;
@@ -60,131 +76,18 @@ struct reading {
     struct error *error;
 };
 
-static int64_t coarse_now(void) {
-    struct timespec now; /* the clock file systems stamp with */
-    clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    return time_of(now);
-}
-
-/* ---- one entry ---- */
-
-/* Attributes that are copied, and so count (the header says which). */
-static bool is_counted(struct str name) {
-    if (str_equal_c(name, "security.capability")) {
-        return true;
-    }
-    return !str_has_prefix(name, STR("security.")) && !str_has_prefix(name, STR("system.")) &&
-           !str_has_prefix(name, STR("trusted.overlay.")) &&
-           !str_has_prefix(name, STR("user.overlay."));
-}
-
-static void hash_xattrs(struct hasher *hasher, const struct fs_xattrs *xattrs) {
-    uint64_t count = 0;
-    for (size_t i = 0; i < xattrs->count; i++) {
-        count += is_counted(xattrs->items[i].name);
-    }
-    hasher_update_u64(hasher, count);
-    for (size_t i = 0; i < xattrs->count; i++) {
-        if (is_counted(xattrs->items[i].name)) {
-            hasher_update_str(hasher, xattrs->items[i].name);
-            hasher_update_str(hasher, xattrs->items[i].value);
-        }
-    }
-}
-
-/* Everything but regular files is digested on the spot: it costs no open. */
-static int digest_special(struct item *item, const struct selection_entry *entry,
-                          struct error *error) {
-    struct hasher hasher;
-    hasher_init(&hasher);
-    hash_xattrs(&hasher, &item->unknown->xattrs);
-    if (S_ISLNK(item->mode)) {
-        char target[PATH_MAX];
-        ssize_t len = readlinkat(entry->directory, entry->name, target, sizeof(target));
-        if (len < 0) {
-            return error_system(error, "cannot read link %.*s", STR_ARG(entry->tree_path));
-        }
-        hasher_update_str(&hasher, str_make(target, (size_t)len));
-    } else if (S_ISBLK(item->mode) || S_ISCHR(item->mode)) {
-        hasher_update_u64(&hasher, entry->stat.st_rdev);
-    }
-    item->digest = hasher_finish(&hasher);
-    return 0;
-}
-
-static int changed(struct str path, struct error *error) {
-    error_set(error, ERROR_CHANGED, "%.*s changed while the build was reading it", STR_ARG(path));
-    return error_hint(error, "build again when nothing writes to the files any more");
-}
-
-static bool is_same_file(const struct stat *a, const struct stat *b) {
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           time_of(a->st_mtim) == time_of(b->st_mtim) && time_of(a->st_ctim) == time_of(b->st_ctim);
-}
-
-static struct str item_path(const struct item *item) {
-    return str_make(item->tree_path, item->tree_path_len);
-}
-
-static int read_file(const struct tree *tree, struct item *item, char *room, struct error *error) {
-    struct str path = item_path(item);
-    _cleanup_fd_ int fd = fs_open_in_root(tree->fd, item->tree_path,
-                                          O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0, error);
-    if (fd < 0) {
-        error_wrap(error, "cannot read %.*s of %s", STR_ARG(path), tree->name);
-        return error_hint(error, tree->is_context
-                                     ? "make the file readable, or leave it out with .dockerignore"
-                                     : "check the file system of the store");
-    }
-    struct stat stat;
-    struct hasher hasher;
-    hasher_init(&hasher);
-    hash_xattrs(&hasher, &item->unknown->xattrs);
-    if (fstat(fd, &stat)) {
-        return error_system(error, "cannot stat %.*s", STR_ARG(path));
-    }
-    if (!is_same_file(&stat, &item->unknown->stat)) {
-        return changed(path, error);
-    }
-    posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    uint64_t total = 0;
-    ssize_t len;
-    while ((len = read(fd, room, READ_SIZE)) != 0) {
-        if (len < 0 && errno == EINTR) {
-            continue;
-        }
-        if (len < 0) {
-            return error_system(error, "cannot read %.*s of %s", STR_ARG(path), tree->name);
-        }
-        hasher_update(&hasher, room, (size_t)len);
-        total += (uint64_t)len;
-    }
-    if (fstat(fd, &stat)) {
-        return error_system(error, "cannot stat %.*s", STR_ARG(path));
-    }
-    if (!is_same_file(&stat, &item->unknown->stat) || total != (uint64_t)stat.st_size) {
-        return changed(path, error);
-    }
-    item->digest = hasher_finish(&hasher);
-    return 0;
-}
-
 /* ---- all files that are not known ---- */
 
 static void read_files(void *context) {
     struct reading *reading = context;
-    char *room = xmalloc(READ_SIZE);
+    char *room = xmalloc(ENTRY_READ_SIZE);
     for (;;) {
         size_t i = atomic_fetch_add(&reading->next, 1);
-        if (i >= reading->items.count || atomic_load(&reading->is_failed)) {
+        if (i >= reading->to_read.count || atomic_load(&reading->is_failed)) {
             break;
         }
-        struct item *item = &reading->items.items[i];
-        if (!item->unknown || !S_ISREG(item->mode)) {
-            continue;
-        }
         struct error error = ERROR_INIT;
-        if (read_file(reading->tree, item, room, &error)) {
+        if (entry_digest_file(reading->tree, reading->to_read.items[i], room, &error)) {
             pthread_mutex_lock(&reading->mutex);
             if (!atomic_exchange(&reading->is_failed, true) && reading->error) {
                 error_clear(reading->error);
@@ -200,8 +103,8 @@ static void read_files(void *context) {
 }
 
 static unsigned thread_count(const struct reading *reading) {
-    if (reading->unknown_count < 2 ||
-        (reading->unknown_bytes < PARALLEL_BYTES && reading->unknown_count < PARALLEL_FILES)) {
+    size_t count = reading->to_read.count;
+    if (count < 2 || (reading->bytes_to_read < PARALLEL_BYTES && count < PARALLEL_FILES)) {
         return 1;
     }
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -209,7 +112,7 @@ static unsigned thread_count(const struct reading *reading) {
 }
 
 static int read_unknown(struct reading *reading, struct error *error) {
-    if (reading->unknown_count == 0) {
+    if (reading->to_read.count == 0) {
         return 0;
     }
     reading->error = error;
@@ -229,109 +132,191 @@ static int read_unknown(struct reading *reading, struct error *error) {
     return atomic_load(&reading->is_failed) ? -1 : 0;
 }
 
-/* ---- the walk ---- */
+/* ---- nodes of the index ---- */
 
-static struct index_node *node_of(struct reading *reading, struct str tree_path) {
-    size_t slash = str_rfind_byte(tree_path, '/');
-    struct str directory = slash == SIZE_MAX ? STR_EMPTY : str_sub(tree_path, 0, slash);
-    if (reading->node && str_equal(reading->node->directory, directory)) {
-        return reading->node;
+static struct kept_node *take_node(struct reading *reading, struct str directory) {
+    struct kept_node *kept = map_get(&reading->changed, directory);
+    if (!kept) {
+        kept = reading->spare;
+        reading->spare = NULL;
+        if (kept && str_equal(kept->node.directory, directory)) {
+            kept->node.cursor = 0;
+            return kept;
+        }
+        if (!kept) {
+            kept = arena_new(&reading->scratch, struct kept_node);
+            vec_push(&reading->nodes, kept);
+        }
+        index_load(reading->tree->cache, &reading->tree->identity, directory, &kept->node);
+        return kept;
     }
-    struct index_node *node = map_get(&reading->nodes, directory);
-    if (!node) {
-        node = arena_new(&reading->scratch, struct index_node);
-        index_load(reading->tree->cache, &reading->tree->identity, directory, &reading->scratch,
-                   node);
-        map_set(&reading->nodes, node->directory, node);
-    }
-    reading->node = node;
-    return node;
+    kept->node.cursor = 0;
+    return kept;
 }
 
-static int visit_result(void *context, const struct selection_result *result, struct error *error) {
-    (void)error;
-    struct reading *reading = context;
-    struct item item = {
-        .kind = result->is_directory ? ITEM_DIRECTORY_RESULT : ITEM_FILE_RESULT,
-    };
-    vec_push(&reading->items, item);
-    return 0;
+static void release_node(struct reading *reading, struct kept_node *kept) {
+    if (kept->has_unknown) {
+        map_set(&reading->changed, kept->node.directory, kept);
+    } else {
+        reading->spare = kept;
+    }
 }
 
-/* The index does not know ITEM, or knows another state of it. */
-static int note_unknown(struct reading *reading, struct item *item, struct index_node *node,
-                        const struct selection_entry *entry, struct error *error) {
-    struct unknown *unknown = arena_new(&reading->scratch, struct unknown);
-    unknown->stat = entry->stat;
-    unknown->node = node;
-    unknown->begun = coarse_now();
-    item->unknown = unknown;
-    if (fs_read_xattrs(entry->directory, entry->name, &reading->scratch, &unknown->xattrs, error)) {
-        return error_wrap(error, "cannot read %.*s of %s", STR_ARG(entry->tree_path),
-                          reading->tree->name);
+/* ---- directories ---- */
+
+/* GROUP is not what the node holds: its entries are kept one by one from here on. */
+static void list_items(struct reading *reading, struct group *group) {
+    size_t at = 0;
+    struct item item = { .uid = 0 };
+    group->is_whole = false;
+    for (size_t i = 0; i < group->count; i++) {
+        if (index_next(&group->node->node, &at, &item.name, &item.mode, &item.digest)) {
+            item.name = str_copy(reading->arena, item.name);
+            arena_vec_push(&reading->scratch, &group->items, item);
+        }
     }
-    if (S_ISREG(item->mode)) {
-        reading->unknown_count++;
-        reading->unknown_bytes += (uint64_t)entry->stat.st_size;
-        return 0;
-    }
-    return digest_special(item, entry, error);
 }
 
-static int visit_entry(void *context, const struct selection_entry *entry, struct error *error) {
-    struct reading *reading = context;
-    const struct stat *stat = &entry->stat;
-    struct str tree_path = str_copy(reading->arena, entry->tree_path);
-    struct str path = str_has_suffix(tree_path, entry->path)
-                          ? str_from(tree_path, tree_path.len - entry->path.len)
-                          : str_copy(reading->arena, entry->path);
-    struct item item = {
-        .tree_path = tree_path.data,
-        .path = path.data,
-        .tree_path_len = (uint32_t)tree_path.len,
-        .path_len = (uint32_t)path.len,
-        .mode = stat->st_mode,
-        .uid = reading->tree->is_context ? 0 : stat->st_uid,
-        .gid = reading->tree->is_context ? 0 : stat->st_gid,
-    };
-    if (S_ISREG(stat->st_mode)) {
-        reading->files++;
-        reading->bytes += (uint64_t)stat->st_size;
+static void close_group(struct reading *reading, struct group *group) {
+    struct kept_node *kept = group->node;
+    if (group->is_whole && group->count == kept->node.count) {
+        group->digest = kept->node.digest;
+        group->has_digest = true;
+    } else if (group->is_whole) {
+        list_items(reading, group);
     }
-    struct index_node *node = reading->tree->cache ? node_of(reading, entry->tree_path) : NULL;
-    if (!(node && index_find(node, str_of(entry->name), stat, &item.digest)) &&
-        note_unknown(reading, &item, node, entry, error)) {
-        return -1;
+    group->node = NULL;
+    if (kept) {
+        release_node(reading, kept);
     }
-    vec_push(&reading->items, item);
-    return 0;
 }
 
-/* ---- what was learned ---- */
+static void close_groups(struct reading *reading, uint64_t id) {
+    while (reading->open.count > 0 && reading->open.items[reading->open.count - 1]->id > id) {
+        close_group(reading, reading->open.items[--reading->open.count]);
+    }
+}
 
-static struct str item_name(const struct item *item) {
-    struct str path = item_path(item);
+static struct str parent_of(struct str path) {
+    size_t slash = str_rfind_byte(path, '/');
+    return slash == SIZE_MAX ? STR_EMPTY : str_sub(path, 0, slash);
+}
+
+static struct str last_of(struct str path) {
     size_t slash = str_rfind_byte(path, '/');
     return slash == SIZE_MAX ? path : str_from(path, slash + 1);
 }
 
-static void write_index(struct reading *reading) {
-    bool is_changed = false;
-    for (size_t i = 0; i < reading->items.count; i++) {
-        struct item *item = &reading->items.items[i];
-        if (item->unknown && item->unknown->node) {
-            struct index_node *node = item->unknown->node;
-            index_learn(node, &reading->scratch, item_name(item), &item->unknown->stat,
-                        item->unknown->begun, &item->digest);
-            is_changed |= node->is_changed;
+static struct group *open_group(struct reading *reading, const struct selection_entry *entry) {
+    struct group *group = arena_new(&reading->scratch, struct group);
+    group->id = entry->directory_id;
+    group->tree_path = str_copy(reading->arena, parent_of(entry->tree_path));
+    group->path = str_copy(&reading->scratch, parent_of(entry->path));
+    if (reading->tree->cache) {
+        group->node = take_node(reading, group->tree_path);
+        /* A file that is copied under another name is not a leaf of the node. */
+        group->is_whole = !reading->tree->is_paranoid && group->node->node.count > 0 &&
+                          str_equal_c(last_of(entry->path), entry->name);
+    }
+    vec_push(&reading->open, group);
+    vec_push(&reading->parts, (struct part){ PART_GROUP, group });
+    return group;
+}
+
+static struct group *group_of(struct reading *reading, const struct selection_entry *entry) {
+    if (reading->open.count > 0) {
+        struct group *top = reading->open.items[reading->open.count - 1];
+        if (top->id == entry->directory_id) {
+            return top;
+        }
+        close_groups(reading, entry->directory_id);
+        top = reading->open.count > 0 ? reading->open.items[reading->open.count - 1] : NULL;
+        if (top && top->id == entry->directory_id) {
+            return top;
         }
     }
-    if (!is_changed) {
-        return;
+    return open_group(reading, entry);
+}
+
+/* ---- the walk ---- */
+
+static int visit_result(void *context, const struct selection_result *result, struct error *error) {
+    (void)error;
+    struct reading *reading = context;
+    close_groups(reading, 0);
+    struct part part = { result->is_directory ? PART_DIRECTORY_RESULT : PART_FILE_RESULT, NULL };
+    vec_push(&reading->parts, part);
+    return 0;
+}
+
+static int add_item(struct reading *reading, struct group *group, const struct index_stamp *stamp,
+                    const struct selection_entry *entry, struct error *error) {
+    const struct tree *tree = reading->tree;
+    bool is_asked = group->node && !tree->is_paranoid;
+    struct item item = {
+        .name = str_copy(reading->arena, last_of(entry->path)),
+        .mode = stamp->mode,
+        .uid = tree->is_context ? 0 : entry->stat.st_uid,
+        .gid = tree->is_context ? 0 : entry->stat.st_gid,
+    };
+    if (!is_asked || !index_find(&group->node->node, str_of(entry->name), stamp, &item.digest)) {
+        const char *path = str_dup(&reading->scratch, entry->tree_path);
+        if (entry_digest_begin(tree, entry, path, &reading->scratch, &item.unknown, error)) {
+            return -1;
+        }
+        if (group->node) {
+            group->node->has_unknown = true;
+            item.unknown->node = &group->node->node;
+        }
+        if (S_ISREG(stamp->mode)) {
+            vec_push(&reading->to_read, item.unknown);
+            reading->bytes_to_read += stamp->size;
+        }
     }
+    arena_vec_push(&reading->scratch, &group->items, item);
+    return 0;
+}
+
+static int visit_entry(void *context, const struct selection_entry *entry, struct error *error) {
+    struct reading *reading = context;
+    struct group *group = group_of(reading, entry);
+    struct index_stamp stamp = index_stamp_of(&entry->stat);
+    if (S_ISREG(stamp.mode)) {
+        reading->files++;
+        reading->bytes += stamp.size;
+    }
+    if (group->is_whole) {
+        if (index_take_next(&group->node->node, str_of(entry->name), &stamp)) {
+            group->count++;
+            return 0;
+        }
+        list_items(reading, group);
+    }
+    group->count++;
+    return add_item(reading, group, &stamp, entry, error);
+}
+
+/* ---- what was learned ---- */
+
+static void learn(struct reading *reading) {
+    for (size_t i = 0; i < reading->parts.count; i++) {
+        const struct group *group = reading->parts.items[i].group;
+        for (size_t j = 0; group && j < group->items.count; j++) {
+            struct unknown_entry *unknown = group->items.items[j].unknown;
+            if (unknown && unknown->node) {
+                index_learn(unknown->node, &reading->scratch, last_of(str_of(unknown->tree_path)),
+                            &unknown->stamp, unknown->begun, &unknown->digest);
+            }
+        }
+    }
+}
+
+static void write_index(struct reading *reading) {
     VEC(struct cache_node) nodes = VEC_INIT;
-    for (size_t i = 0; i < reading->nodes.count; i++) {
-        struct index_node *node = reading->nodes.entries[i].value;
+    learn(reading);
+    for (size_t i = 0; i < reading->changed.count; i++) {
+        const struct kept_node *kept = reading->changed.entries[i].value;
+        const struct index_node *node = &kept->node;
         if (!node->is_changed) {
             continue;
         }
@@ -353,40 +338,68 @@ static void write_index(struct reading *reading) {
 
 /* ---- the answer ---- */
 
-static void hash_item(struct hasher *hasher, const struct item *item) {
-    if (item->kind != ITEM_ENTRY) {
-        hasher_update(hasher, item->kind == ITEM_DIRECTORY_RESULT ? "RD" : "RF", 2);
-        return;
+static void finish_group(struct reading *reading, struct group *group,
+                         struct content_directory *out) {
+    *out = (struct content_directory){ .path = group->tree_path, .count = group->count };
+    if (!group->has_digest) {
+        struct content_file *files =
+            arena_array(reading->arena, group->items.count, sizeof(*files));
+        struct hasher hasher;
+        hasher_init(&hasher);
+        for (size_t i = 0; i < group->items.count; i++) {
+            struct item *item = &group->items.items[i];
+            if (item->unknown) { /* it may have been read in a later state than it was found in */
+                item->digest = item->unknown->digest;
+                item->mode = item->unknown->stamp.mode;
+            }
+            index_hash_entry(&hasher, item->name, item->mode, item->uid, item->gid, &item->digest);
+            files[i] = (struct content_file){ item->name, item->mode, item->digest };
+        }
+        group->digest = hasher_finish(&hasher);
+        out->files = files;
     }
-    uint32_t numbers[3] = { htole32(item->mode), htole32(item->uid), htole32(item->gid) };
-    hasher_update(hasher, "E", 1);
-    hasher_update_str(hasher, str_make(item->path, item->path_len));
-    hasher_update(hasher, numbers, sizeof(numbers));
-    hasher_update(hasher, item->digest.bytes, sizeof(item->digest.bytes));
+    out->digest = group->digest;
 }
 
 static void summarise(struct reading *reading, struct content *out) {
     struct hasher hasher;
     hasher_init(&hasher);
-    hasher_update(&hasher, "bud-content-v1", 14);
+    hasher_update(&hasher, "bud-content-v2", 14);
+    out->tree = reading->tree;
     out->files = reading->files;
     out->bytes = reading->bytes;
-    out->items = arena_array(reading->arena, reading->items.count, sizeof(*out->items));
-    for (size_t i = 0; i < reading->items.count; i++) {
-        const struct item *item = &reading->items.items[i];
-        hash_item(&hasher, item);
-        if (item->kind == ITEM_ENTRY) {
-            out->items[out->count++] =
-                (struct content_file){ item_path(item), item->mode, item->digest };
-        } else {
+    out->directories = arena_array(reading->arena, reading->parts.count, sizeof(*out->directories));
+    for (size_t i = 0; i < reading->parts.count; i++) {
+        const struct part *part = &reading->parts.items[i];
+        if (part->kind != PART_GROUP) {
+            hasher_update(&hasher, part->kind == PART_DIRECTORY_RESULT ? "RD" : "RF", 2);
             out->result_count++;
+            continue;
         }
+        struct content_directory *directory = &out->directories[out->directory_count++];
+        finish_group(reading, part->group, directory);
+        out->count += directory->count;
+        hasher_update(&hasher, "G", 1);
+        hasher_update_str(&hasher, part->group->path);
+        hasher_update(&hasher, directory->digest.bytes, sizeof(directory->digest.bytes));
     }
     out->digest = hasher_finish(&hasher);
 }
 
-int content_read(const struct tree *tree, const struct selection *selection, struct arena *arena,
-                 struct content *out, struct error *error) {
+static void free_reading(struct reading *reading) {
+    for (size_t i = 0; i < reading->nodes.count; i++) {
+        index_free(&reading->nodes.items[i]->node);
+    }
+    vec_free(&reading->nodes);
+    vec_free(&reading->parts);
+    vec_free(&reading->open);
+    vec_free(&reading->to_read);
+    map_free(&reading->changed);
+    arena_free(&reading->scratch);
+}
+
+static int read_content(const struct tree *tree, const struct selection *selection,
+                        struct arena *arena, struct content *out, struct error *error) {
     *out = (struct content){ 0 };
     struct reading reading = {
         .tree = tree,
@@ -396,16 +409,57 @@ int content_read(const struct tree *tree, const struct selection *selection, str
     const struct selection_visitor visitor = { visit_result, visit_entry, &reading };
     int result = selection_walk(tree, selection, &visitor, NULL, error);
     if (result == 0) {
+        close_groups(&reading, 0);
         result = read_unknown(&reading, error);
     }
-    if (result == 0 && tree->cache) {
+    if (result == 0 && reading.changed.count > 0) {
         write_index(&reading);
     }
     if (result == 0) {
         summarise(&reading, out);
     }
-    vec_free(&reading.items);
-    map_free(&reading.nodes);
-    arena_free(&reading.scratch);
+    free_reading(&reading);
     return result;
+}
+
+int content_read(const struct tree *tree, const struct selection *selection, struct arena *arena,
+                 struct content *out, struct error *error) {
+    _cleanup_error_ struct error problem = ERROR_INIT;
+    int result = -1;
+    for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
+        error_clear(&problem);
+        result = read_content(tree, selection, arena, out, &problem);
+        if (result == 0 || problem.code != ERROR_CHANGED) {
+            break;
+        }
+    }
+    if (result && error) {
+        error_clear(error);
+        *error = problem;
+        problem = (struct error)ERROR_INIT;
+    }
+    return result;
+}
+
+bool content_list(const struct content *content, const struct content_directory *directory,
+                  struct arena *arena, const struct content_file **files) {
+    if (directory->files) {
+        *files = directory->files;
+        return true;
+    }
+    struct index_node node = { .stored = BUF_INIT };
+    index_load(content->tree->cache, &content->tree->identity, directory->path, &node);
+    bool is_same = node.count == directory->count && digest_equal(&node.digest, &directory->digest);
+    if (is_same) {
+        struct content_file *list = arena_array(arena, node.count, sizeof(*list));
+        size_t at = 0;
+        for (size_t i = 0; i < node.count; i++) {
+            struct content_file *file = &list[i];
+            index_next(&node, &at, &file->name, &file->mode, &file->digest);
+            file->name = str_copy(arena, file->name);
+        }
+        *files = list;
+    }
+    index_free(&node);
+    return is_same;
 }

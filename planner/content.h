@@ -2,29 +2,45 @@
  *
  * Covers path, type, mode, owner, link target, device number, xattrs and data, in the order of selection_walk(); never
  * mtime, inode or link count. The owner of context files counts as 0:0. Of xattrs, those of security and system are
- * left out except security.capability: the rest is not copied between hosts. */
+ * left out except security.capability: the rest is not copied between hosts.
+ *
+ * It is made of the digests of the directories: of one in which nothing changed the index knows it, and then nothing is
+ * kept of its files but their number. */
 #ifndef BUD_PLANNER_CONTENT_H
 #define BUD_PLANNER_CONTENT_H
 
 #include "planner/selection.h"
 
 struct content_file {
-    struct str path; /* in the tree */
+    struct str name; /* as it will be copied */
     uint32_t mode;
     struct digest digest; /* of data or link target, and xattrs */
 };
 
+struct content_directory {
+    struct str path; /* in the tree */
+    struct digest digest;
+    size_t count;                     /* entries that are taken, directories included */
+    const struct content_file *files; /* NULL: they are those of the index */
+};
+
 struct content {
+    const struct tree *tree;
     struct digest digest;
     uint64_t files, bytes; /* regular files */
     size_t result_count;
-    struct content_file *items; /* every entry */
-    size_t count;
+    size_t count;                          /* entries */
+    struct content_directory *directories; /* in the order of the walk */
+    size_t directory_count;
 };
 
 /* Reads SELECTION of TREE. Of a context only files whose stat is not the one in the index are opened, several at once.
- * Paths and items live in ARENA. ERROR_CHANGED when a file changes while it is read. */
+ * Everything in OUT lives in ARENA; TREE must outlive it. What changes meanwhile is read again; ERROR_CHANGED when that
+ * does not end. */
 int content_read(const struct tree *tree, const struct selection *selection, struct arena *arena,
                  struct content *out, struct error *error);
+/* The entries of DIRECTORY in ARENA; false when the index has others by now. */
+bool content_list(const struct content *content, const struct content_directory *directory,
+                  struct arena *arena, const struct content_file **files);
 
 #endif

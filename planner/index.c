@@ -3,21 +3,53 @@
 #include "base/time.h"
 #include "base/vec.h"
 
+#include <endian.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 
-/* The format of a node: MAGIC, then for every leaf, sorted by name: the fields below, the name. Numbers are the
+/* The format of a node: the header below, then for every leaf, sorted by name: the fields below, the name. Numbers are the
  * machine's own: the cache does not move between machines. A node is used as it is stored: decoding fifty thousand leaves
  * would cost more than comparing them. */
-static const char magic[8] = { 'b', 'u', 'd', 'n', 'o', 'd', 'e', 2 };
+static const char magic[8] = { 'b', 'u', 'd', 'n', 'o', 'd', 'e', 3 };
 
-struct stored_leaf {
-    uint64_t device, inode, size;
-    int64_t mtime, ctime;
-    uint32_t mode;
-    uint32_t name_len;
+struct stored_header {
+    char magic[8];
+    uint64_t count;
     struct digest digest;
 };
+
+struct stored_leaf {
+    struct index_stamp stamp;
+    struct digest digest;
+    uint64_t name_len;
+};
+
+struct index_stamp index_stamp_of(const struct stat *stat) {
+    return (struct index_stamp){
+        .device = stat->st_dev,
+        .inode = stat->st_ino,
+        .size = (uint64_t)stat->st_size,
+        .mtime = time_of(stat->st_mtim),
+        .ctime = time_of(stat->st_ctim),
+        .mode = stat->st_mode,
+        .is_coarse = stat->st_ctim.tv_nsec == 0 && stat->st_mtim.tv_nsec == 0,
+    };
+}
+
+bool index_stamp_equal(const struct index_stamp *a, const struct index_stamp *b) {
+    return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+void index_hash_entry(struct hasher *hasher, struct str name, uint32_t mode, uint32_t uid,
+                      uint32_t gid, const struct digest *digest) {
+    struct {
+        uint32_t name_len, mode, uid, gid;
+        struct digest digest;
+    } fixed = { htole32((uint32_t)name.len), htole32(mode), htole32(uid), htole32(gid), *digest };
+    hasher_update(hasher, &fixed, sizeof(fixed));
+    hasher_update(hasher, name.data, name.len);
+}
 
 struct digest index_key(const struct digest *identity, struct str directory) {
     struct hasher hasher;
@@ -28,116 +60,131 @@ struct digest index_key(const struct digest *identity, struct str directory) {
     return hasher_finish(&hasher);
 }
 
-/* The leaf at *AT, which moves behind it; false at the end and when there is no whole leaf. */
-static bool next_leaf(struct str stored, size_t *at, struct stored_leaf *leaf, struct str *name) {
-    if (stored.len - *at < sizeof(*leaf)) {
-        return false;
+/* The leaf at *AT, which moves behind it; NULL at the end and when there is no whole leaf. Not aligned. */
+static const char *next_leaf(struct str stored, size_t *at, struct str *name) {
+    size_t start = *at + sizeof(struct stored_leaf);
+    uint64_t len;
+    if (start > stored.len) {
+        return NULL;
     }
-    memcpy(leaf, stored.data + *at, sizeof(*leaf));
-    size_t start = *at + sizeof(*leaf);
-    if (leaf->name_len > stored.len - start) {
-        return false;
+    const char *leaf = stored.data + *at;
+    memcpy(&len, leaf + offsetof(struct stored_leaf, name_len), sizeof(len));
+    if (len > stored.len - start) {
+        return NULL;
     }
-    *name = str_make(stored.data + start, leaf->name_len);
-    *at = start + leaf->name_len;
-    return true;
+    *name = str_make(stored.data + start, len);
+    *at = start + len;
+    return leaf;
 }
 
-/* Is this what index_encode() writes? */
-static bool is_sound(struct str stored) {
-    struct stored_leaf leaf;
-    struct str name, previous = STR_EMPTY;
-    size_t at = 0;
-    while (next_leaf(stored, &at, &leaf, &name)) {
-        if (str_compare(previous, name) >= 0) {
-            return false;
-        }
-        previous = name;
-    }
-    return at == stored.len;
+static struct digest leaf_digest(const char *leaf) {
+    struct digest digest;
+    memcpy(&digest, leaf + offsetof(struct stored_leaf, digest), sizeof(digest));
+    return digest;
+}
+
+static bool is_stamped(const char *leaf, const struct index_stamp *stamp) {
+    return memcmp(leaf + offsetof(struct stored_leaf, stamp), stamp, sizeof(*stamp)) == 0;
+}
+
+static struct str leaves_of(const struct index_node *node) {
+    return str_from(buf_str(&node->stored), sizeof(struct stored_header));
 }
 
 void index_load(struct cache *cache, const struct digest *identity, struct str directory,
-                struct arena *arena, struct index_node *out) {
-    *out = (struct index_node){ .directory = str_copy(arena, directory) };
+                struct index_node *out) {
+    struct buf room = out->stored;
+    *out = (struct index_node){ .directory = directory, .stored = room };
+    buf_reset(&out->stored);
     struct digest key = index_key(identity, directory);
-    struct str data;
-    if (!cache_node_get(cache, &key, arena, &data)) {
+    struct stored_header header;
+    if (!cache_node_get(cache, &key, &out->stored)) {
+        buf_reset(&out->stored);
         return;
     }
-    bool is_ours = data.len >= sizeof(magic) && memcmp(data.data, magic, sizeof(magic)) == 0;
-    struct str leaves = str_from(data, sizeof(magic));
-    if (is_ours && is_sound(leaves)) {
-        out->stored = leaves;
-    } else {
+    if (out->stored.len < sizeof(header) || memcmp(out->stored.data, magic, sizeof(magic)) != 0) {
+        buf_reset(&out->stored);
         out->is_changed = true;
+        return;
     }
+    memcpy(&header, out->stored.data, sizeof(header));
+    out->count = header.count;
+    out->digest = header.digest;
+}
+
+void index_free(struct index_node *node) {
+    buf_free(&node->stored);
+}
+
+bool index_take_next(struct index_node *node, struct str name, const struct index_stamp *stamp) {
+    size_t at = node->cursor;
+    struct str found;
+    const char *leaf = next_leaf(leaves_of(node), &at, &found);
+    if (!leaf || !str_equal(found, name) || !is_stamped(leaf, stamp)) {
+        return false;
+    }
+    node->cursor = at;
+    return true;
+}
+
+bool index_next(const struct index_node *node, size_t *at, struct str *name, uint32_t *mode,
+                struct digest *digest) {
+    const char *leaf = next_leaf(leaves_of(node), at, name);
+    if (!leaf) {
+        return false;
+    }
+    memcpy(mode, leaf + offsetof(struct stored_leaf, stamp.mode), sizeof(*mode));
+    *digest = leaf_digest(leaf);
+    return true;
 }
 
 /* Names come in order, so the next one is nearly always where the last search ended. */
-static bool find_leaf(struct index_node *node, struct str name, struct stored_leaf *leaf) {
-    struct str found;
+static const char *find_leaf(struct index_node *node, struct str name) {
+    struct str leaves = leaves_of(node), found;
     size_t at = node->cursor;
     for (bool is_again = node->cursor == 0;; is_again = true) {
         size_t start = at;
-        while (next_leaf(node->stored, &at, leaf, &found)) {
+        const char *leaf;
+        while ((leaf = next_leaf(leaves, &at, &found))) {
             int order = str_compare(found, name);
             if (order == 0) {
                 node->cursor = at;
-                return true;
+                return leaf;
             }
             if (order > 0) {
-                at = start;
                 break;
             }
             start = at;
         }
         if (is_again) { /* the next name asked for is probably behind this one */
             node->cursor = start;
-            return false;
+            return NULL;
         }
         at = 0;
     }
 }
 
-static bool is_same(const struct stored_leaf *leaf, const struct stat *stat) {
-    return leaf->device == stat->st_dev && leaf->inode == stat->st_ino &&
-           leaf->mode == stat->st_mode && leaf->size == (uint64_t)stat->st_size &&
-           leaf->mtime == time_of(stat->st_mtim) && leaf->ctime == time_of(stat->st_ctim);
-}
-
-bool index_find(struct index_node *node, struct str name, const struct stat *stat,
+bool index_find(struct index_node *node, struct str name, const struct index_stamp *stamp,
                 struct digest *digest) {
-    struct stored_leaf leaf;
-    if (!find_leaf(node, name, &leaf) || !is_same(&leaf, stat)) {
+    const char *leaf = find_leaf(node, name);
+    if (!leaf || !is_stamped(leaf, stamp)) {
         return false;
     }
-    *digest = leaf.digest;
+    *digest = leaf_digest(leaf);
     return true;
 }
 
 /* A file system that keeps whole seconds only needs two of them between change and digest. */
-static bool is_racy(const struct stat *stat, int64_t begun) {
-    int64_t changed = time_of(stat->st_ctim);
-    bool is_coarse = stat->st_ctim.tv_nsec == 0 && stat->st_mtim.tv_nsec == 0;
-    return changed >= begun - (is_coarse ? 2000000000 : 0);
+static bool is_racy(const struct index_stamp *stamp, int64_t begun) {
+    return stamp->ctime >= begun - (stamp->is_coarse ? 2000000000 : 0);
 }
 
 void index_learn(struct index_node *node, struct arena *arena, struct str name,
-                 const struct stat *stat, int64_t begun, const struct digest *digest) {
-    if (is_racy(stat, begun)) {
+                 const struct index_stamp *stamp, int64_t begun, const struct digest *digest) {
+    if (is_racy(stamp, begun)) {
         return;
     }
-    struct index_leaf leaf = {
-        .name = str_copy(arena, name),
-        .device = stat->st_dev,
-        .inode = stat->st_ino,
-        .size = (uint64_t)stat->st_size,
-        .mtime = time_of(stat->st_mtim),
-        .ctime = time_of(stat->st_ctim),
-        .mode = stat->st_mode,
-        .digest = *digest,
-    };
+    struct index_leaf leaf = { str_copy(arena, name), *stamp, *digest };
     arena_vec_push(arena, &node->learned, leaf);
     node->is_changed = true;
 }
@@ -152,23 +199,25 @@ static int compare_leaves(const void *a, const void *b) {
     return order != 0 ? order : (left < right) - (left > right);
 }
 
-static void encode(struct buf *out, const struct stored_leaf *leaf, struct str name) {
-    buf_append(out, leaf, sizeof(*leaf));
-    buf_append_str(out, name);
+struct encoding {
+    struct buf *out;
+    struct hasher hasher;
+    uint64_t count;
+};
+
+static void encode(struct encoding *encoding, struct str name, const struct index_stamp *stamp,
+                   const struct digest *digest) {
+    struct stored_leaf leaf = { *stamp, *digest, name.len };
+    buf_append(encoding->out, &leaf, sizeof(leaf));
+    buf_append_str(encoding->out, name);
+    index_hash_entry(&encoding->hasher, name, stamp->mode, 0, 0, digest);
+    encoding->count++;
 }
 
-static void encode_learned(struct buf *out, const struct index_leaf *leaf) {
-    struct stored_leaf stored = {
-        .device = leaf->device,
-        .inode = leaf->inode,
-        .size = leaf->size,
-        .mtime = leaf->mtime,
-        .ctime = leaf->ctime,
-        .mode = leaf->mode,
-        .name_len = (uint32_t)leaf->name.len,
-        .digest = leaf->digest,
-    };
-    encode(out, &stored, leaf->name);
+static void encode_stored(struct encoding *encoding, struct str name, const char *stored) {
+    struct stored_leaf leaf;
+    memcpy(&leaf, stored, sizeof(leaf));
+    encode(encoding, name, &leaf.stamp, &leaf.digest);
 }
 
 static bool still_exists(int directory, struct str name) {
@@ -183,27 +232,26 @@ static bool still_exists(int directory, struct str name) {
 }
 
 /* Both lists are sorted: they are merged, what was learned replaces what was stored. */
-static void merge(struct buf *out, const struct index_node *node, int directory,
+static void merge(struct encoding *encoding, const struct index_node *node, int directory,
                   const struct index_leaf **learned) {
-    struct stored_leaf leaf;
-    struct str name;
+    struct str leaves = leaves_of(node), name;
     size_t at = 0, i = 0, count = node->learned.count;
-    bool has_stored = next_leaf(node->stored, &at, &leaf, &name);
-    while (has_stored || i < count) {
-        int order = !has_stored ? 1 : i == count ? -1 : str_compare(name, learned[i]->name);
+    const char *stored = next_leaf(leaves, &at, &name);
+    while (stored || i < count) {
+        int order = !stored ? 1 : i == count ? -1 : str_compare(name, learned[i]->name);
         if (order < 0) {
             if (still_exists(directory, name)) {
-                encode(out, &leaf, name);
+                encode_stored(encoding, name, stored);
             }
         } else {
-            encode_learned(out, learned[i]);
+            encode(encoding, learned[i]->name, &learned[i]->stamp, &learned[i]->digest);
             while (i + 1 < count && str_equal(learned[i]->name, learned[i + 1]->name)) {
                 i++;
             }
             i++;
         }
         if (order <= 0) {
-            has_stored = next_leaf(node->stored, &at, &leaf, &name);
+            stored = next_leaf(leaves, &at, &name);
         }
     }
 }
@@ -216,8 +264,15 @@ struct str index_encode(const struct index_node *node, int directory, struct are
     }
     qsort(learned, node->learned.count, sizeof(*learned), compare_leaves);
     _cleanup_buf_ struct buf out = BUF_INIT;
-    buf_append(&out, magic, sizeof(magic));
-    merge(&out, node, directory, learned);
+    struct stored_header header = { .count = 0 };
+    struct encoding encoding = { .out = &out };
+    hasher_init(&encoding.hasher);
+    buf_append(&out, &header, sizeof(header));
+    merge(&encoding, node, directory, learned);
     free(learned);
+    memcpy(header.magic, magic, sizeof(magic));
+    header.count = encoding.count;
+    header.digest = hasher_finish(&encoding.hasher);
+    memcpy(out.data, &header, sizeof(header));
     return str_copy(arena, buf_str(&out));
 }

@@ -7,9 +7,6 @@
 
 #include <stdlib.h>
 
-/* More files than this are kept by directory, more directories by the first component of their path. */
-#define MAX_FILES 1000
-
 struct list {
     struct ingredient *items;
     size_t count;
@@ -226,68 +223,6 @@ void recipe_make(const struct plan *plan, struct step *step, struct arena *arena
     }
     step->key = hasher_finish(&hasher);
     step->has_key = true;
-    step->ingredients = list.items;
-    step->ingredient_count = list.count;
-}
-
-/* ---- files, for explanations ---- */
-
-static struct str file_value(struct arena *arena, const struct content_file *file) {
-    return str_printf(arena, "%o %.16s", file->mode, digest_hex(&file->digest).text);
-}
-
-static struct str group_of(struct str path, bool is_coarse) {
-    size_t slash = is_coarse ? str_find_byte(path, '/') : str_rfind_byte(path, '/');
-    return slash == SIZE_MAX ? STR(".") : str_sub(path, 0, slash);
-}
-
-/* One ingredient a directory; false when even those are too many. */
-static bool add_directories(struct list *list, struct arena *arena, const struct content *content,
-                            bool is_coarse) {
-    _cleanup_map_ struct map groups = MAP_INIT; /* directory -> hasher */
-    for (size_t i = 0; i < content->count; i++) {
-        const struct content_file *file = &content->items[i];
-        struct str group = group_of(file->path, is_coarse);
-        struct hasher *hasher = map_get(&groups, group);
-        if (!hasher) {
-            if (groups.count == MAX_FILES) {
-                return is_coarse; /* the first thousand say enough */
-            }
-            hasher = arena_new(arena, struct hasher);
-            hasher_init(hasher);
-            map_set(&groups, group, hasher);
-        }
-        hasher_update_str(hasher, file->path);
-        hasher_update_u64(hasher, file->mode);
-        hasher_update(hasher, file->digest.bytes, sizeof(file->digest.bytes));
-    }
-    for (size_t i = 0; i < groups.count; i++) {
-        struct digest digest = hasher_finish(groups.entries[i].value);
-        add(list, arena, str_printf(arena, "directory %.*s", STR_ARG(groups.entries[i].key)),
-            str_printf(arena, "%.16s", digest_hex(&digest).text));
-    }
-    return true;
-}
-
-static void add_content(struct list *list, struct arena *arena, const struct content *content) {
-    if (content->count <= MAX_FILES) {
-        for (size_t i = 0; i < content->count; i++) {
-            const struct content_file *file = &content->items[i];
-            add(list, arena, str_printf(arena, "file %.*s", STR_ARG(file->path)),
-                file_value(arena, file));
-        }
-    } else if (!add_directories(list, arena, content, false)) {
-        add_directories(list, arena, content, true);
-    }
-}
-
-void recipe_add_files(struct step *step, struct arena *arena) {
-    struct list list = { step->ingredients, step->ingredient_count, step->ingredient_count };
-    for (size_t i = 0; i < step->input_count; i++) {
-        if (step->inputs[i].details) {
-            add_content(&list, arena, step->inputs[i].details);
-        }
-    }
     step->ingredients = list.items;
     step->ingredient_count = list.count;
 }

@@ -54,8 +54,7 @@ static int take_directory(struct walk *walk, const struct resolved *resolved,
     } else if (walk_announce_result(walk, result, error)) {
         return -1;
     }
-    _cleanup_fd_ int fd =
-        walk_open_directory(walk, resolved->directory, resolved->name.data, error);
+    int fd = walk_open_directory(walk, resolved->directory, resolved->name.data, error);
     if (fd < 0 || walk_directory(walk, fd, &states, error)) {
         return -1;
     }
@@ -83,6 +82,7 @@ static int take_file(struct walk *walk, const struct resolved *resolved,
     struct selection_entry entry = {
         .path = result->base,
         .directory = resolved->directory,
+        .directory_id = ++walk->directory_count,
         .name = resolved->name.data,
         .stat = resolved->stat,
         .tree_path = resolved->path,
@@ -315,9 +315,7 @@ int selection_walk(const struct tree *tree, const struct selection *selection,
     if (result_count) {
         *result_count = walk.result_count;
     }
-    vec_free(&walk.pending);
-    buf_free(&walk.path);
-    arena_free(&walk.arena);
+    walk_free(&walk);
     return result;
 }
 

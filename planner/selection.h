@@ -19,6 +19,7 @@ struct tree {
     bool is_context;             /* owners count as 0:0 (host ownership is irrelevant) */
     struct cache *cache;    /* keeps the index of a context; NULL: digests are computed each time */
     struct digest identity; /* names the tree in the index */
+    bool is_paranoid;       /* every file is read, whatever the index knows */
 };
 
 struct selection {
@@ -42,10 +43,12 @@ struct selection_result {
 };
 
 struct selection_entry {
-    struct str path;      /* relative to the result directory; for a file result its base */
-    int directory;        /* descriptor of the directory that holds it (borrowed during the call) */
-    const char *name;     /* its name there, NUL-terminated */
-    struct stat stat;     /* not following links */
+    struct str path; /* relative to the result directory; for a file result its base */
+    int directory;   /* descriptor of the directory that holds it (borrowed during the call) */
+    uint64_t
+        directory_id; /* of that directory; larger for those entered later, equal for its entries */
+    const char *name; /* its name there, NUL-terminated */
+    struct stat stat; /* not following links */
     struct str tree_path; /* from the tree's root, for messages and the index */
 };
 

@@ -1,5 +1,6 @@
 #include "planner/walk.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -76,6 +77,83 @@ int walk_refuse_special(const struct walk *walk, const struct stat *stat, struct
     return error_hint(error, "add it to .dockerignore");
 }
 
+/* ---- the directories we are in ---- */
+
+/* So many of the deepest are kept open. */
+#define MAX_OPEN 64
+
+static struct level *level_at(struct walk *walk, size_t level) {
+    return &walk->levels.items[level];
+}
+
+static int vanished(const struct walk *walk, struct error *error) {
+    error_set(error, ERROR_CHANGED, "%.*s vanished while the build was reading it",
+              STR_ARG(buf_str(&walk->path)));
+    return error_hint(error, "build again when nothing writes to the files any more");
+}
+
+/* The descriptor of a level, opened again if it was closed: what is at its path then must be what was. */
+static int level_fd(struct walk *walk, size_t at, struct error *error) {
+    struct level *level = level_at(walk, at);
+    if (level->fd >= 0) {
+        return level->fd;
+    }
+    struct stat stat;
+    _cleanup_free_ char *path =
+        level->path_len > 0 ? strndup(walk->path.data, level->path_len) : xstrdup(".");
+    _cleanup_fd_ int fd = fs_open_beneath(walk->tree->fd, path, O_RDONLY | O_DIRECTORY, 0, error);
+    if (fd < 0 || fstat(fd, &stat) || stat.st_dev != level->device || stat.st_ino != level->inode) {
+        return vanished(walk, error);
+    }
+    level->fd = fd;
+    fd = -1;
+    return level->fd;
+}
+
+/* Takes FD. */
+static int push_level(struct walk *walk, int fd, struct error *error) {
+    if (walk->level_count == walk->levels.count) {
+        vec_push(&walk->levels, (struct level){ .fd = -1 });
+    }
+    struct level *level = level_at(walk, walk->level_count++);
+    level->fd = fd;
+    level->path_len = walk->path.len;
+    level->id = ++walk->directory_count;
+    if (walk->level_count <= MAX_OPEN) {
+        return 0;
+    }
+    struct level *old = level_at(walk, walk->level_count - 1 - MAX_OPEN);
+    struct stat stat;
+    if (old->fd >= 0 && fstat(old->fd, &stat)) {
+        return error_system(error, "cannot stat a directory above %.*s",
+                            STR_ARG(buf_str(&walk->path)));
+    }
+    if (old->fd >= 0) {
+        old->device = stat.st_dev;
+        old->inode = stat.st_ino;
+        cleanup_fd(&old->fd);
+        old->fd = -1;
+    }
+    return 0;
+}
+
+static void pop_level(struct walk *walk) {
+    struct level *level = level_at(walk, --walk->level_count);
+    cleanup_fd(&level->fd);
+    level->fd = -1;
+}
+
+void walk_free(struct walk *walk) {
+    for (size_t i = 0; i < walk->levels.count; i++) {
+        cleanup_fd(&walk->levels.items[i].fd);
+        listing_free(&walk->levels.items[i].listing);
+    }
+    vec_free(&walk->levels);
+    vec_free(&walk->pending);
+    buf_free(&walk->path);
+    arena_free(&walk->arena);
+}
+
 /* ---- announcing ---- */
 
 int walk_announce_result(struct walk *walk, const struct selection_result *result,
@@ -84,22 +162,31 @@ int walk_announce_result(struct walk *walk, const struct selection_result *resul
     return walk->visitor->result ? walk->visitor->result(walk->visitor->context, result, error) : 0;
 }
 
-static int announce(struct walk *walk, size_t path_len, int directory, const char *name,
-                    const struct stat *stat, struct error *error) {
+/* The entry at the first PATH_LEN bytes of the walk's path. */
+static int announce(struct walk *walk, size_t path_len, size_t level, const struct stat *stat,
+                    struct error *error) {
+    int directory = level_fd(walk, level, error);
+    if (directory < 0) {
+        return -1;
+    }
+    size_t start = level_at(walk, level)->path_len;
+    char after = walk->path.data[path_len];
+    walk->path.data[path_len] = '\0';
     struct str tree_path = str_make(walk->path.data, path_len);
     struct selection_entry entry = {
         .path = str_from(tree_path, walk->base_len),
         .directory = directory,
-        .name = name,
+        .directory_id = level_at(walk, level)->id,
+        .name = tree_path.data + start + (start > 0),
         .stat = *stat,
         .tree_path = tree_path,
     };
-    return walk->visitor->entry(walk->visitor->context, &entry, error);
+    int result = walk->visitor->entry(walk->visitor->context, &entry, error);
+    walk->path.data[path_len] = after;
+    return result;
 }
 
-/* The current entry is kept: whatever was held back before it comes first. */
-static int keep(struct walk *walk, int directory, const char *name, const struct stat *stat,
-                struct error *error) {
+static int announce_pending(struct walk *walk, struct error *error) {
     if (walk->result) {
         const struct selection_result *result = walk->result;
         walk->result = NULL;
@@ -109,22 +196,27 @@ static int keep(struct walk *walk, int directory, const char *name, const struct
     }
     for (size_t i = 0; i < walk->pending.count; i++) {
         struct pending *held = &walk->pending.items[i];
-        if (announce(walk, held->path_len, held->directory, held->name, held->stat, error)) {
+        if (announce(walk, held->path_len, held->level, held->stat, error)) {
             return -1;
         }
     }
     walk->pending.count = 0;
-    if (walk_refuse_special(walk, stat, error)) {
+    return 0;
+}
+
+/* The current entry is kept: whatever was held back before it comes first. */
+static int keep(struct walk *walk, const struct stat *stat, struct error *error) {
+    if (announce_pending(walk, error) || walk_refuse_special(walk, stat, error)) {
         return -1;
     }
-    return announce(walk, walk->path.len, directory, name, stat, error);
+    return announce(walk, walk->path.len, walk->level_count - 1, stat, error);
 }
 
 /* ---- walking a directory ---- */
 
 int walk_open_directory(const struct walk *walk, int parent, const char *name,
                         struct error *error) {
-    int fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
         error_system(error, "cannot open directory %.*s", STR_ARG(buf_str(&walk->path)));
     }
@@ -192,28 +284,16 @@ static struct verdict judge_directory(const struct walk *walk, const struct stat
     return verdict;
 }
 
-static int walk_entry(struct walk *walk, int fd, const char *name, const struct states *states,
-                      struct arena *arena, struct error *error) {
-    struct stat stat;
-    if (fstatat(fd, name, &stat, AT_SYMLINK_NOFOLLOW)) {
-        if (errno == ENOENT) { /* it went between listing and looking */
-            return error_set(error, ERROR_CHANGED, "%.*s vanished while the build was reading it",
-                             STR_ARG(buf_str(&walk->path)));
-        }
-        return error_system(error, "cannot stat %.*s", STR_ARG(buf_str(&walk->path)));
-    }
-    if (!S_ISDIR(stat.st_mode)) {
-        if (!judge_file(walk, states).is_kept) {
-            return 0;
-        }
-        walk->has_match = true;
-        return keep(walk, fd, name, &stat, error);
-    }
+/* The current entry is a directory; STAT stays where it is while we are in it. */
+static int enter(struct walk *walk, const struct stat *stat, const struct states *states,
+                 struct arena *arena, struct error *error) {
     struct states own;
     struct verdict verdict = judge_directory(walk, states, arena, &own);
+    size_t level = walk->level_count - 1;
+    size_t start = level_at(walk, level)->path_len;
     if (verdict.is_kept) {
         walk->has_match = true;
-        if (keep(walk, fd, name, &stat, error)) {
+        if (keep(walk, stat, error)) {
             return -1;
         }
     }
@@ -222,16 +302,48 @@ static int walk_entry(struct walk *walk, int fd, const char *name, const struct 
     }
     size_t held = walk->pending.count;
     if (!verdict.is_kept) {
-        vec_push(&walk->pending, (struct pending){ walk->path.len, fd, name, &stat });
+        vec_push(&walk->pending, (struct pending){ walk->path.len, level, stat });
     }
-    _cleanup_fd_ int child = walk_open_directory(walk, fd, name, error);
-    if (child < 0 || walk_directory(walk, child, &own, error)) {
+    int parent = level_fd(walk, level, error);
+    const char *name = walk->path.data + start + (start > 0);
+    int fd = parent < 0 ? -1 : walk_open_directory(walk, parent, name, error);
+    if (fd < 0 || walk_directory(walk, fd, &own, error)) {
         return -1;
     }
     if (walk->pending.count > held) {
         walk->pending.count = held; /* nothing in it was kept */
     }
     return 0;
+}
+
+/* TYPE is DT_UNKNOWN or what the listing said: a file that is left out is not even looked at. */
+static int walk_entry(struct walk *walk, uint8_t type, const struct states *states,
+                      struct arena *arena, struct error *error) {
+    size_t level = walk->level_count - 1;
+    size_t start = level_at(walk, level)->path_len;
+    bool is_judged = type != DT_UNKNOWN && type != DT_DIR;
+    if (is_judged && !judge_file(walk, states).is_kept) {
+        return 0;
+    }
+    struct stat stat;
+    int directory = level_fd(walk, level, error);
+    if (directory < 0) {
+        return -1;
+    }
+    if (fstatat(directory, walk->path.data + start + (start > 0), &stat, AT_SYMLINK_NOFOLLOW)) {
+        /* It may have gone between listing and looking. */
+        return errno == ENOENT
+                   ? vanished(walk, error)
+                   : error_system(error, "cannot stat %.*s", STR_ARG(buf_str(&walk->path)));
+    }
+    if (S_ISDIR(stat.st_mode)) {
+        return enter(walk, &stat, states, arena, error);
+    }
+    if (!is_judged && !judge_file(walk, states).is_kept) {
+        return 0;
+    }
+    walk->has_match = true;
+    return keep(walk, &stat, error);
 }
 
 static int too_long(const struct walk *walk, struct error *error) {
@@ -241,29 +353,42 @@ static int too_long(const struct walk *walk, struct error *error) {
                              ".dockerignore or --exclude");
 }
 
-int walk_directory(struct walk *walk, int fd, const struct states *states, struct error *error) {
-    _cleanup_arena_ struct arena arena = ARENA_INIT;
-    struct str *names;
-    size_t count;
-    if (fs_list(fd, &arena, &names, &count, error)) {
-        return error_wrap(error, "cannot read directory %s%s%.*s", walk->tree->name,
-                          walk->path.len > 0 ? "/" : "", STR_ARG(buf_str(&walk->path)));
-    }
+static int walk_names(struct walk *walk, const struct states *states, struct error *error) {
+    size_t level = walk->level_count - 1;
     size_t len = walk->path.len;
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    if (listing_read(&level_at(walk, level)->listing, level_at(walk, level)->fd, error)) {
+        return error_wrap(error, "cannot read directory %s%s%.*s", walk->tree->name,
+                          len > 0 ? "/" : "", STR_ARG(buf_str(&walk->path)));
+    }
+    size_t count = level_at(walk, level)->listing.count;
+    if (level >= MAX_OPEN) {
+        listing_shrink(&level_at(walk, level)->listing);
+    }
     for (size_t i = 0; i < count; i++) {
+        const struct listing *listing = &level_at(walk, level)->listing; /* levels move */
+        struct listing_name name = listing->names[i];
         walk->path.len = len;
         if (len > 0) {
             buf_append_byte(&walk->path, '/');
         }
-        buf_append_str(&walk->path, names[i]);
+        buf_append(&walk->path, listing_name(listing, i), name.len);
         if (walk->path.len >= PATH_MAX) { /* nobody could open it; it bounds our own depth, too */
             return too_long(walk, error);
         }
-        /* fs_list gives slices with a NUL behind them. */
-        if (walk_entry(walk, fd, names[i].data, states, &arena, error)) {
+        if (walk_entry(walk, name.type, states, &arena, error)) {
             return -1;
         }
     }
     walk->path.len = len;
     return 0;
+}
+
+int walk_directory(struct walk *walk, int fd, const struct states *states, struct error *error) {
+    int result = push_level(walk, fd, error);
+    if (result == 0) {
+        result = walk_names(walk, states, error);
+    }
+    pop_level(walk);
+    return result;
 }

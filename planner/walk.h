@@ -3,14 +3,24 @@
 #define BUD_PLANNER_WALK_H
 
 #include "base/vec.h"
+#include "planner/listing.h"
 #include "planner/resolve.h"
 
 /* A directory on the way down whose own entry is announced only when something in it is kept. */
 struct pending {
     size_t path_len; /* of the tree path when we are at this entry */
-    int directory;   /* that holds it */
-    const char *name;
+    size_t level;    /* that holds it */
     const struct stat *stat;
+};
+
+/* A directory we are in. Only the deepest are open: a tree may be deeper than a process may have descriptors. */
+struct level {
+    int fd;          /* -1: closed meanwhile */
+    size_t path_len; /* of the tree path when we are in it */
+    uint64_t id;     /* counts the directories of this walk */
+    dev_t device;
+    ino_t inode;
+    struct listing listing; /* kept for the next directory at this depth */
 };
 
 struct walk {
@@ -25,6 +35,10 @@ struct walk {
     size_t base_len;                       /* where paths relative to the result begin in it */
     const struct selection_result *result; /* not announced yet, or NULL */
     VEC(struct pending) pending;
+    VEC(struct level)
+    levels; /* from that of the result; those from LEVEL_COUNT on only keep memory */
+    size_t level_count;
+    uint64_t directory_count;
 
     /* --parents: only what matches below the pivot. */
     const struct ignore *only; /* pattern, or NULL */
@@ -44,9 +58,10 @@ int walk_not_found(struct walk *walk, struct str source, const struct resolved *
 int walk_refuse_special(const struct walk *walk, const struct stat *stat, struct error *error);
 int walk_announce_result(struct walk *walk, const struct selection_result *result,
                          struct error *error);
-/* A descriptor for walking on; errors name the walk's path. */
+/* A descriptor for reading; errors name the walk's path. */
 int walk_open_directory(const struct walk *walk, int parent, const char *name, struct error *error);
-/* Announces everything below the directory FD, which is at the walk's path. */
+/* Announces everything below the directory FD, which is at the walk's path and is closed here. */
 int walk_directory(struct walk *walk, int fd, const struct states *states, struct error *error);
+void walk_free(struct walk *walk);
 
 #endif

@@ -412,9 +412,19 @@ int cache_content_put(struct cache *cache, const struct digest *selection,
                        error);
 }
 
-bool cache_node_get(struct cache *cache, const struct digest *directory, struct arena *arena,
-                    struct str *node) {
-    return fetch(cache, CACHE_NODES, cache_table_key(directory), arena, node);
+bool cache_node_get(struct cache *cache, const struct digest *directory, struct buf *node) {
+    MDB_txn *transaction = cache_file_begin_read(cache->file);
+    struct str payload;
+    if (!transaction) {
+        return false;
+    }
+    bool is_found = cache_table_get(cache->file, transaction, CACHE_NODES,
+                                    cache_table_key(directory), &payload);
+    if (is_found) {
+        buf_append_str(node, payload);
+    }
+    cache_file_end_read(cache->file, transaction);
+    return is_found;
 }
 
 struct node_list {

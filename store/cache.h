@@ -122,10 +122,9 @@ bool cache_content_get(struct cache *cache, const struct digest *selection, stru
 int cache_content_put(struct cache *cache, const struct digest *selection,
                       const struct digest *content, struct error *error);
 
-/* Context index: one opaque node a directory, by the digest of (context, directory path). The node's bytes are
- * borrowed from the read transaction and copied into ARENA. See planner/context.h for what is in it. */
-bool cache_node_get(struct cache *cache, const struct digest *directory, struct arena *arena,
-                    struct str *node);
+/* Context index: one opaque node a directory, by the digest of (context, directory path). The node's bytes are appended
+ * to NODE. See planner/context.h for what is in it. */
+bool cache_node_get(struct cache *cache, const struct digest *directory, struct buf *node);
 struct cache_node {
     struct digest directory;
     struct str node; /* empty: delete */

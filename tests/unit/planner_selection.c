@@ -465,15 +465,19 @@ static void test_what_changes_a_digest(void **state) {
 
 static bool index_has(struct fixture *fixture, const char *directory, const char *name) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
-    struct index_node node;
+    struct index_node node = { .cursor = 0 };
     struct stat stat;
     struct tree tree;
     open_tree(fixture, &tree);
     close(tree.fd);
-    index_load(fixture->cache, &tree.identity, str_of(directory), &arena, &node);
+    index_load(fixture->cache, &tree.identity, str_of(directory), &node);
     const char *path = arena_printf(&arena, "%s/%s/%s", fixture->context, directory, name);
     struct digest digest;
-    return lstat(path, &stat) == 0 && index_find(&node, str_of(name), &stat, &digest);
+    assert_int_equal(0, lstat(path, &stat));
+    struct index_stamp stamp = index_stamp_of(&stat);
+    bool is_found = index_find(&node, str_of(name), &stamp, &digest);
+    index_free(&node);
+    return is_found;
 }
 
 static void test_unchanged_files_are_not_read(void **state) {
@@ -488,16 +492,18 @@ static void test_unchanged_files_are_not_read(void **state) {
     struct tree tree;
     open_tree(fixture, &tree);
     _cleanup_arena_ struct arena arena = ARENA_INIT;
-    struct index_node node;
-    index_load(fixture->cache, &tree.identity, STR("sub"), &arena, &node);
+    struct index_node node = { .cursor = 0 };
+    index_load(fixture->cache, &tree.identity, STR("sub"), &node);
     struct stat stat;
     struct digest wrong = { { 1 } };
     assert_int_equal(0, lstat(fixture_path(fixture, "sub/x.txt"), &stat));
-    index_learn(&node, &arena, STR("x.txt"), &stat, INT64_MAX, &wrong);
+    struct index_stamp stamp = index_stamp_of(&stat);
+    index_learn(&node, &arena, STR("x.txt"), &stamp, INT64_MAX, &wrong);
     struct cache_node stored = { index_key(&tree.identity, STR("sub")),
                                  index_encode(&node, tree.fd, &arena) };
     assert_int_equal(0, cache_nodes_put(fixture->cache, &stored, 1, NULL));
     close(tree.fd);
+    index_free(&node);
     struct digest after = digest_sources(fixture, "sub");
     assert_false(digest_equal(&before, &after));
 }
@@ -511,14 +517,16 @@ static void test_young_files_are_not_trusted(void **state) {
     fixture_file(fixture, "f", "1");
     assert_int_equal(0, lstat(fixture_path(fixture, "f"), &stat));
     int64_t changed = time_of(stat.st_ctim);
-    index_learn(&node, &arena, STR("f"), &stat, changed, &digest);
+    struct index_stamp stamp = index_stamp_of(&stat);
+    index_learn(&node, &arena, STR("f"), &stamp, changed, &digest);
     assert_int_equal(0, node.learned.count);
-    index_learn(&node, &arena, STR("f"), &stat, changed + 1, &digest);
+    index_learn(&node, &arena, STR("f"), &stamp, changed + 1, &digest);
     assert_int_equal(1, node.learned.count);
     stat.st_ctim.tv_nsec = stat.st_mtim.tv_nsec = 0; /* whole seconds only: two of them must pass */
-    index_learn(&node, &arena, STR("g"), &stat, time_of(stat.st_ctim) + 1999999999, &digest);
+    stamp = index_stamp_of(&stat);
+    index_learn(&node, &arena, STR("g"), &stamp, stamp.ctime + 1999999999, &digest);
     assert_int_equal(1, node.learned.count);
-    index_learn(&node, &arena, STR("g"), &stat, time_of(stat.st_ctim) + 2000000001, &digest);
+    index_learn(&node, &arena, STR("g"), &stamp, stamp.ctime + 2000000001, &digest);
     assert_int_equal(2, node.learned.count);
 }
 
@@ -535,13 +543,14 @@ static void test_the_index_forgets_what_is_gone(void **state) {
     fixture_age();
     digest_sources(fixture, "sub/z"); /* another selection: it has not seen x.txt go */
     struct tree tree;
-    _cleanup_arena_ struct arena arena = ARENA_INIT;
-    struct index_node node;
+    struct index_node node = { .cursor = 0 };
     open_tree(fixture, &tree);
     close(tree.fd);
-    index_load(fixture->cache, &tree.identity, STR("sub"), &arena, &node);
+    index_load(fixture->cache, &tree.identity, STR("sub"), &node);
     struct digest digest;
-    assert_false(index_find(&node, STR("x.txt"), &stat, &digest));
+    struct index_stamp stamp = index_stamp_of(&stat);
+    assert_false(index_find(&node, STR("x.txt"), &stamp, &digest));
+    index_free(&node);
     assert_true(index_has(fixture, "sub", "z"));
 }
 
@@ -553,7 +562,7 @@ static void test_broken_nodes_are_forgotten(void **state) {
     struct tree tree;
     open_tree(fixture, &tree);
     close(tree.fd);
-    static const char *const broken[] = { "x", "budnode\2garbage", "budnode\1" };
+    static const char *const broken[] = { "x", "budnode\3garbage", "budnode\1" };
     for (size_t i = 0; i < 3; i++) {
         struct cache_node stored = { index_key(&tree.identity, STR("sub")), str_of(broken[i]) };
         assert_int_equal(0, cache_nodes_put(fixture->cache, &stored, 1, NULL));

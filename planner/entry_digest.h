@@ -1,0 +1,34 @@
+/* entry_digest: the digest of one entry: data, link target or device number, and extended attributes. Internal to this
+ * folder.
+ *
+ * Of extended attributes those are left out that no image carries between hosts: security and system, except
+ * security.capability, and what overlayfs keeps for itself. */
+#ifndef BUD_PLANNER_ENTRY_DIGEST_H
+#define BUD_PLANNER_ENTRY_DIGEST_H
+
+#include "planner/index.h"
+#include "planner/selection.h"
+
+/* What reading a file needs; enough for entry_digest_file(). */
+#define ENTRY_READ_SIZE (256 << 10)
+
+/* An entry whose digest is not known, as it was when it was looked at. */
+struct unknown_entry {
+    const char *tree_path;
+    struct index_stamp stamp; /* after reading: of what was read */
+    struct fs_xattrs xattrs;
+    int64_t begun; /* ns, CLOCK_REALTIME_COARSE, the clock file systems stamp with */
+    struct digest digest;
+    struct index_node *node; /* that will keep it, or NULL; the caller's */
+};
+
+/* The unknown entry for ENTRY, in ARENA, with the digest already in it unless it is a regular file. TREE_PATH outlives it. */
+int entry_digest_begin(const struct tree *tree, const struct selection_entry *entry,
+                       const char *tree_path, struct arena *arena, struct unknown_entry **out,
+                       struct error *error);
+/* Reads the regular file UNKNOWN, again while somebody writes to it; ERROR_CHANGED naming it when that does not end. ROOM
+ * has ENTRY_READ_SIZE bytes. Any thread. */
+int entry_digest_file(const struct tree *tree, struct unknown_entry *unknown, char *room,
+                      struct error *error);
+
+#endif

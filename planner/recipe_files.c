@@ -1,0 +1,98 @@
+/* What a step reads of a context, file by file, kept with its record for explanations. */
+#include "base/map.h"
+#include "base/vec.h"
+#include "planner/content.h"
+#include "planner/recipe.h"
+
+/* More files than this are kept by directory, more directories by the first component of their path. */
+#define MAX_NAMES 1000
+
+struct list {
+    struct ingredient *items;
+    size_t count;
+    size_t capacity;
+};
+
+static void add(struct list *list, struct arena *arena, struct str name, struct str value) {
+    arena_vec_push(arena, list, (struct ingredient){ name, value });
+}
+
+static struct str short_hex(struct arena *arena, const struct digest *digest) {
+    return str_printf(arena, "%.16s", digest_hex(digest).text);
+}
+
+static void add_directory(struct list *list, struct arena *arena, struct str path,
+                          const struct digest *digest) {
+    add(list, arena, str_printf(arena, "directory %.*s", STR_ARG(path.len > 0 ? path : STR("."))),
+        short_hex(arena, digest));
+}
+
+static void add_files(struct list *list, struct arena *arena, const struct content *content,
+                      const struct content_directory *directory) {
+    const struct content_file *files;
+    if (!content_list(content, directory, arena, &files)) {
+        add_directory(list, arena, directory->path, &directory->digest);
+        return;
+    }
+    for (size_t i = 0; i < directory->count; i++) {
+        struct str name = str_printf(arena, "file %.*s%s%.*s", STR_ARG(directory->path),
+                                     directory->path.len > 0 ? "/" : "", STR_ARG(files[i].name));
+        struct str digest = short_hex(arena, &files[i].digest);
+        add(list, arena, name, str_printf(arena, "%o %.*s", files[i].mode, STR_ARG(digest)));
+    }
+}
+
+static struct str first_component(struct str path) {
+    size_t slash = str_find_byte(path, '/');
+    return slash == SIZE_MAX ? path : str_sub(path, 0, slash);
+}
+
+/* One ingredient for everything below the same entry of the root; the first thousand say enough. */
+static void add_coarse(struct list *list, struct arena *arena, const struct content *content) {
+    _cleanup_map_ struct map groups = MAP_INIT; /* first component -> hasher */
+    for (size_t i = 0; i < content->directory_count; i++) {
+        const struct content_directory *directory = &content->directories[i];
+        struct str group = first_component(directory->path);
+        struct hasher *hasher = map_get(&groups, group);
+        if (!hasher && groups.count == MAX_NAMES) {
+            continue;
+        }
+        if (!hasher) {
+            hasher = arena_new(arena, struct hasher);
+            hasher_init(hasher);
+            map_set(&groups, group, hasher);
+        }
+        hasher_update_str(hasher, directory->path);
+        hasher_update(hasher, directory->digest.bytes, sizeof(directory->digest.bytes));
+    }
+    for (size_t i = 0; i < groups.count; i++) {
+        struct digest digest = hasher_finish(groups.entries[i].value);
+        add_directory(list, arena, groups.entries[i].key, &digest);
+    }
+}
+
+static void add_content(struct list *list, struct arena *arena, const struct content *content) {
+    if (content->count > MAX_NAMES && content->directory_count > MAX_NAMES) {
+        add_coarse(list, arena, content);
+        return;
+    }
+    for (size_t i = 0; i < content->directory_count; i++) {
+        const struct content_directory *directory = &content->directories[i];
+        if (content->count > MAX_NAMES) {
+            add_directory(list, arena, directory->path, &directory->digest);
+        } else {
+            add_files(list, arena, content, directory);
+        }
+    }
+}
+
+void recipe_add_files(struct step *step, struct arena *arena) {
+    struct list list = { step->ingredients, step->ingredient_count, step->ingredient_count };
+    for (size_t i = 0; i < step->input_count; i++) {
+        if (step->inputs[i].details) {
+            add_content(&list, arena, step->inputs[i].details);
+        }
+    }
+    step->ingredients = list.items;
+    step->ingredient_count = list.count;
+}
