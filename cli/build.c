@@ -133,13 +133,23 @@ static int read_executor_options(const struct options *options, struct building 
     return 0;
 }
 
+static int check_platforms(const struct build_request *request, struct error *error) {
+    if (request->plan.platform_count < 2) {
+        return 0;
+    }
+    error_set(error, ERROR_UNSUPPORTED, "one image for %zu platforms is not done yet",
+              request->plan.platform_count);
+    return error_hint(error, "build once for each --platform, with a -t of its own, and put them "
+                             "together with `buildah manifest create` and `manifest add`");
+}
+
 static int build_run(struct invocation *invocation, struct error *error) {
     const struct options *options = &invocation->options;
     struct build_request request;
     struct building build = { .invocation = invocation, .request = &request };
     if (build_request_read(invocation, option_text(options, "format", "oci"), &request, error) <
             0 ||
-        read_executor_options(options, &build, error) < 0 ||
+        check_platforms(&request, error) < 0 || read_executor_options(options, &build, error) < 0 ||
         check_iidfile(options, invocation->arena, error) < 0) {
         return -1;
     }

@@ -1,14 +1,21 @@
 /* From options to a plan request. */
 #include "cli/build.h"
 
+#include "base/fs.h"
+#include "base/time.h"
 #include "base/vec.h"
 #include "executor/run_options.h"
+#include "executor/seccomp.h"
 #include "parser/parser.h"
+#include "parser/scan.h"
 #include "planner/platform.h"
 #include "registry/reference.h"
 
 #include <ctype.h>
 #include <stdlib.h>
+
+/* More than any list of arguments, less than what would hurt. */
+#define ARGUMENT_FILE_LIMIT ((size_t)1 << 20)
 
 struct reader {
     const struct options *options;
@@ -36,39 +43,76 @@ static void push_item(struct arena *arena, struct str_list *list, struct str ite
 
 enum missing_value { MISSING_EMPTY, MISSING_REFUSED, MISSING_KEPT, MISSING_ENVIRONMENT };
 
-/* All NAME=VALUE items of OPTION; WHEN_MISSING says what a NAME without `=` means. */
+/* One NAME[=VALUE] of OPTION; WHEN_MISSING says what a NAME without `=` means. */
+static int read_pair(const struct reader *reader, const char *option, struct str item,
+                     enum missing_value when_missing, struct name_values *out) {
+    struct str value = item, name;
+    str_split(&value, '=', &name);
+    bool has_value = name.len < item.len;
+    if (name.len == 0 || (!has_value && when_missing == MISSING_REFUSED)) {
+        return error_set(reader->error, ERROR_USAGE, "--%s: `%.*s` is not NAME=VALUE", option,
+                         STR_ARG(item));
+    }
+    if (!has_value && when_missing == MISSING_EMPTY) {
+        value = STR_EMPTY;
+    } else if (!has_value && when_missing == MISSING_KEPT) {
+        value = (struct str){ NULL, 0 };
+    } else if (!has_value) {
+        const char *text = getenv(str_dup(reader->arena, item));
+        if (text == NULL) {
+            return 0;
+        }
+        value = str_of(text);
+    } else if (value.data == NULL) {
+        value = STR_EMPTY;
+    }
+    set_pair(reader->arena, out, name, value);
+    return 0;
+}
+
 static int read_pairs(const struct reader *reader, const char *option,
                       enum missing_value when_missing, struct name_values *out) {
     const char *const *item = option_items(reader->options, option);
     for (; *item != NULL; item++) {
-        struct str value = str_of(*item), name;
-        str_split(&value, '=', &name);
-        bool has_value = name.len < strlen(*item);
-        if (name.len == 0 || (!has_value && when_missing == MISSING_REFUSED)) {
-            return error_set(reader->error, ERROR_USAGE, "--%s: `%s` is not NAME=VALUE", option,
-                             *item);
+        if (read_pair(reader, option, str_of(*item), when_missing, out) < 0) {
+            return -1;
         }
-        if (!has_value && when_missing == MISSING_EMPTY) {
-            value = STR_EMPTY;
-        } else if (!has_value && when_missing == MISSING_KEPT) {
-            value = (struct str){ NULL, 0 };
-        } else if (!has_value) {
-            const char *text = getenv(*item);
-            if (text == NULL) {
-                continue;
-            }
-            value = str_of(text);
-        } else if (value.data == NULL) {
-            value = STR_EMPTY;
-        }
-        set_pair(reader->arena, out, name, value);
     }
     return 0;
 }
 
+/* buildah-build(1), --build-arg-file: lines as --build-arg takes them, blank ones and `#` comments apart. */
+static int read_argument_file(const struct reader *reader, const char *path) {
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    if (fs_read_file(AT_FDCWD, path, ARGUMENT_FILE_LIMIT, &text, reader->error) < 0) {
+        return error_wrap(reader->error, "cannot read --build-arg-file %s", path);
+    }
+    struct str rest = str_copy(reader->arena, buf_str(&text)), line;
+    while (str_split(&rest, '\n', &line)) {
+        line = str_trim(line);
+        if (line.len > 0 && line.data[0] != '#' &&
+            read_pair(reader, "build-arg-file", line, MISSING_KEPT,
+                      &reader->request->plan.build_args) < 0) {
+            return error_hint(reader->error, "%s: write one NAME=VALUE a line", path);
+        }
+    }
+    return 0;
+}
+
+static int read_arguments(const struct reader *reader) {
+    const char *const *file = option_items(reader->options, "build-arg-file");
+    for (; *file != NULL; file++) {
+        if (read_argument_file(reader, *file) < 0) {
+            return -1;
+        }
+    }
+    return read_pairs(reader, "build-arg", MISSING_KEPT, &reader->request->plan.build_args);
+}
+
 static int read_content(const struct reader *reader) {
     struct plan_request *plan = &reader->request->plan;
-    if (read_pairs(reader, "build-arg", MISSING_KEPT, &plan->build_args) < 0 ||
+    if (read_arguments(reader) < 0 ||
+        read_pairs(reader, "build-context", MISSING_REFUSED, &plan->build_contexts) < 0 ||
         read_pairs(reader, "label", MISSING_EMPTY, &plan->labels) < 0 ||
         read_pairs(reader, "annotation", MISSING_REFUSED, &plan->annotations) < 0 ||
         read_pairs(reader, "env", MISSING_ENVIRONMENT, &plan->envs) < 0) {
@@ -85,38 +129,90 @@ static int read_content(const struct reader *reader) {
     return 0;
 }
 
-static int check_platform(const struct reader *reader, const char *option, struct str text) {
-    struct platform platform, host = platform_host();
-    if (platform_parse(text, reader->arena, &platform, reader->error) < 0) {
+static int parse_platform(const struct reader *reader, const char *option, struct str text,
+                          struct platform *out) {
+    if (str_equal_c(text, "local")) {
+        *out = platform_host();
+        return 0;
+    }
+    if (platform_parse(text, reader->arena, out, reader->error) < 0) {
         reader->error->code = ERROR_USAGE;
         return error_wrap(reader->error, "--%s %.*s", option, STR_ARG(text));
-    }
-    if (!platform_equal(&platform, &host)) {
-        error_set(reader->error, ERROR_UNSUPPORTED, "--%s: `%.*s` is not done yet", option,
-                  STR_ARG(text));
-        struct str known = platform_format(&host, reader->arena);
-        return error_hint(reader->error, "this machine is %.*s; build the other one there",
-                          STR_ARG(known));
     }
     return 0;
 }
 
-static int check_platforms(const struct reader *reader) {
+/* --os, --arch and --variant say of one platform what differs from this machine's. */
+static int read_platform_parts(const struct reader *reader, struct platform *out) {
+    struct platform host = platform_host();
+    const char *os = option_text(reader->options, "os", str_dup(reader->arena, host.os));
+    const char *architecture = option_text(reader->options, "arch", "");
+    const char *variant = option_text(reader->options, "variant", "");
+    if (architecture[0] == '\0') {
+        architecture = str_dup(reader->arena, host.architecture);
+    }
+    struct str text = str_printf(reader->arena, "%s/%s%s%s", os, architecture,
+                                 variant[0] != '\0' ? "/" : "", variant);
+    return parse_platform(reader, "arch", text, out);
+}
+
+static int read_platforms(const struct reader *reader) {
+    struct plan_request *plan = &reader->request->plan;
     const char *const *item = option_items(reader->options, "platform");
-    for (; *item != NULL; item++) {
-        if (check_platform(reader, "platform", str_of(*item)) < 0) {
+    size_t count = 0;
+    while (item[count] != NULL) {
+        count++;
+    }
+    struct platform *platforms = arena_array(reader->arena, count + 1, sizeof(*platforms));
+    plan->platforms = platforms;
+    bool has_parts = option_is_given(reader->options, "os") ||
+                     option_is_given(reader->options, "arch") ||
+                     option_is_given(reader->options, "variant");
+    if (has_parts && count > 0) {
+        error_set(reader->error, ERROR_USAGE,
+                  "--platform says what --os, --arch and --variant say");
+        return error_hint(reader->error, "leave them out: --platform linux/arm/v7");
+    }
+    if (has_parts) {
+        plan->platform_count = 1;
+        return read_platform_parts(reader, &platforms[0]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct platform *next = &platforms[plan->platform_count];
+        if (parse_platform(reader, "platform", str_of(item[i]), next) < 0) {
             return -1;
         }
+        bool is_repeated = false;
+        for (size_t j = 0; j < plan->platform_count; j++) {
+            is_repeated = is_repeated || platform_equal(&platforms[j], next);
+        }
+        plan->platform_count += !is_repeated;
     }
-    struct platform host = platform_host();
-    const char *architecture = option_text(reader->options, "arch", "");
-    const char *os = option_text(reader->options, "os", "");
-    if (architecture[0] != '\0' &&
-        check_platform(reader, "arch",
-                       str_printf(reader->arena, "%.*s/%s", STR_ARG(host.os), architecture)) < 0) {
-        return -1;
+    return 0;
+}
+
+/* buildah-build(1), --cache-ttl: nothing older than that, with 0 nothing at all. */
+static int read_cache(const struct reader *reader) {
+    struct plan_request *plan = &reader->request->plan;
+    const char *text = option_text(reader->options, "cache-ttl", NULL);
+    const char *const *stage = option_items(reader->options, "no-cache-filter");
+    int64_t age;
+    struct str unit;
+    plan->is_no_cache = option_flag(reader->options, "no-cache", false);
+    plan->is_layers = option_flag(reader->options, "layers", true);
+    for (; *stage != NULL; stage++) {
+        push_item(reader->arena, &plan->uncached_stages, str_of(*stage));
     }
-    return os[0] == '\0' ? 0 : check_platform(reader, "os", str_of(os));
+    if (text == NULL) {
+        return 0;
+    }
+    if (scan_duration(str_of(text), &age, &unit) != DURATION_OK || age < 0) {
+        error_set(reader->error, ERROR_USAGE, "--cache-ttl: `%s` is no duration", text);
+        return error_hint(reader->error, "write a number and its unit: 30s, 90m, 24h, 1h30m");
+    }
+    plan->is_no_cache |= age == 0;
+    plan->oldest_record = age > 0 ? time_now() - age : 0;
+    return 0;
 }
 
 static int read_names(const struct reader *reader) {
@@ -201,7 +297,9 @@ static int read_running(const struct reader *reader) {
         read_capabilities(reader, "cap-drop", &run->cap_drop) < 0) {
         return -1;
     }
-    return read_lists(reader) < 0 ? -1 : run_options_check(run, reader->error);
+    return read_lists(reader) < 0 || run_options_check(run, reader->error) < 0
+               ? -1
+               : seccomp_digest(&run->security_options, &run->seccomp, reader->error);
 }
 
 static int read_time(const struct reader *reader) {
@@ -257,16 +355,15 @@ int build_request_read(const struct invocation *invocation, const char *image_fo
     struct plan_request *plan = &out->plan;
     plan->is_docker = strcmp(image_format, "docker") == 0;
     plan->is_squashed = option_flag(options, "squash", false);
-    plan->is_no_cache = option_flag(options, "no-cache", false);
-    plan->is_layers = option_flag(options, "layers", true);
     plan->ignore_file = option_text(options, "ignorefile", NULL);
     plan->target = option_text(options, "target", NULL);
     if (plan->target != NULL && plan->target[0] == '\0') {
         plan->target = NULL; /* as the other tools read `--target "$STAGE"` */
     }
     const struct reader reader = { options, invocation->arena, out, error };
-    if (check_platforms(&reader) < 0 || read_names(&reader) < 0 || read_content(&reader) < 0 ||
-        read_running(&reader) < 0 || read_time(&reader) < 0) {
+    plan->from = option_text(options, "from", NULL);
+    if (read_platforms(&reader) < 0 || read_cache(&reader) < 0 || read_names(&reader) < 0 ||
+        read_content(&reader) < 0 || read_running(&reader) < 0 || read_time(&reader) < 0) {
         return -1;
     }
     return read_file(&reader);

@@ -213,8 +213,9 @@ static bool adopt_earlier(struct scheduler *scheduler, struct task *task, struct
     struct cache_record record;
     const char *path = NULL;
     const char *layer = NULL;
-    if (scheduler->plan->is_cache_unused ||
+    if (scheduler->plan->is_cache_unused || step->is_cache_unused ||
         !cache_lookup(work->cache, &step->key, &attempt->arena, &record) ||
+        record.created < scheduler->plan->oldest_record ||
         !str_equal(record.parent, outcomes_result(scheduler->outcomes, step->parent))) {
         return false;
     }

@@ -300,3 +300,17 @@ int seccomp_load(const struct str_list *security_options, const struct seccomp_t
     *out = profile ? seccomp_convert(profile, path, target, error) : NULL;
     return *out ? 0 : -1;
 }
+
+int seccomp_digest(const struct str_list *security_options, struct digest *out,
+                   struct error *error) {
+    struct str request = requested(security_options);
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    bool exists;
+    if (request.len > 0 && !str_equal(request, STR("unconfined")) &&
+        read_profile(str_dup(&arena, request), true, &text, &exists, error) < 0) {
+        return -1;
+    }
+    *out = digest_of(text.data, text.len);
+    return 0;
+}

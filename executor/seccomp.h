@@ -5,6 +5,7 @@
 #ifndef BUD_EXECUTOR_SECCOMP_H
 #define BUD_EXECUTOR_SECCOMP_H
 
+#include "base/digest.h"
 #include "planner/image_config.h"
 
 #include <jansson.h>
@@ -28,5 +29,9 @@ json_t *seccomp_convert(json_t *profile, const char *name, const struct seccomp_
  * found (then *is_missing). */
 int seccomp_load(const struct str_list *security_options, const struct seccomp_target *target,
                  json_t **out, bool *is_missing, struct error *error);
+/* The digest of the profile seccomp=FILE names, of nothing where none is named: what decides the result of a RUN is what is
+ * in the file, not its name. */
+int seccomp_digest(const struct str_list *security_options, struct digest *out,
+                   struct error *error);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /* Values of `--build-arg NAME` come from our own environment; absent there, the argument is not given at all. */
-static void read_build_args(struct planning *planning) {
+void arguments_read_given(struct planning *planning) {
     const struct name_values *given = &planning->request->build_args;
     for (size_t i = 0; i < given->count; i++) {
         struct str value = given->items[i].value;
@@ -25,9 +25,8 @@ static void set_automatic(struct planning *planning, const char *name, struct st
     scope_set(&planning->globals, str_of(name), given ? *given : value);
 }
 
-static void set_platform(struct planning *planning, const char *prefix) {
+static void set_platform(struct planning *planning, const char *prefix, struct platform platform) {
     struct arena *arena = planning->arena;
-    struct platform platform = platform_host();
     const struct {
         const char *suffix;
         struct str value;
@@ -76,15 +75,14 @@ static int read_epoch(struct planning *planning, struct str text, struct span sp
 }
 
 int arguments_read(struct planning *planning, struct error *error) {
-    read_build_args(planning);
     const struct str *hostname =
         name_values_get(&planning->build_args, STR("BUILDKIT_SANDBOX_HOSTNAME"));
     if (hostname && hostname->len > 0) {
         planning->plan->run.hostname = *hostname;
     }
     planning->globals = (struct scope){ .arena = planning->arena };
-    set_platform(planning, "BUILD");
-    set_platform(planning, "TARGET");
+    set_platform(planning, "BUILD", platform_host());
+    set_platform(planning, "TARGET", planning->platform);
     set_automatic(planning, "TARGETSTAGE", target_stage(planning));
 
     const struct dockerfile *dockerfile = planning->request->dockerfile;
@@ -205,6 +203,9 @@ static const char *nearest_argument(struct planning *planning, struct str name) 
              j++) {
             vec_push(&names, str_dup(planning->arena, instruction->pairs[j].key.text));
         }
+    }
+    for (const char *const *own = scope_builder_arguments(); *own; own++) {
+        vec_push(&names, *own);
     }
     const char *nearest = str_nearest(name, names.items, names.count);
     vec_free(&names);

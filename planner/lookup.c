@@ -125,8 +125,10 @@ static void miss(struct lookup *lookup, struct step *step, struct str reason) {
 static void judge(struct lookup *lookup, struct step *step) {
     const struct step *parent = step->parent;
     struct cache_record record;
-    if (lookup->is_disabled || lookup->plan->is_cache_unused) {
-        miss(lookup, step, STR("the cache is not used"));
+    if (lookup->is_disabled || lookup->plan->is_cache_unused || step->is_cache_unused) {
+        miss(lookup, step,
+             step->is_cache_unused ? STR("its stage is in --no-cache-filter")
+                                   : STR("the cache is not used"));
         return;
     }
     if (parent && parent->state != STEP_HIT) {
@@ -139,7 +141,9 @@ static void judge(struct lookup *lookup, struct step *step) {
     }
     enum cache_result kind = step->kind == STEP_IMAGE ? CACHE_IMAGE : CACHE_SNAPSHOT;
     struct str below = parent ? parent->record.result : STR_EMPTY;
-    if (record.kind != kind || !str_equal(record.parent, below)) {
+    if (record.created < lookup->plan->oldest_record) {
+        miss(lookup, step, STR("its record is older than --cache-ttl"));
+    } else if (record.kind != kind || !str_equal(record.parent, below)) {
         miss(lookup, step, STR("the step before it was built anew"));
     } else if (!has_result(lookup, &record)) {
         miss(lookup, step,
@@ -185,24 +189,28 @@ int lookup_step(struct lookup *lookup, struct step *step, const struct digest *c
 /* ---- the plan as a whole ---- */
 
 void lookup_set_places(struct plan *plan, const char *context, const char *dockerfile) {
-    char *path = context ? realpath(context, NULL) : NULL;
+    char *directory = context ? realpath(context, NULL) : NULL;
+    char *file = dockerfile ? realpath(dockerfile, NULL) : NULL;
     for (size_t i = 0; i < plan->step_count; i++) {
         struct step *step = plan->steps[i];
         struct hasher hasher;
         hasher_init(&hasher);
         hasher_update_str(&hasher, STR("bud-place-v1"));
-        hasher_update_str(&hasher, str_of(path));
-        hasher_update_str(&hasher, str_of(dockerfile));
+        hasher_update_str(&hasher, str_of(directory));
+        hasher_update_str(&hasher, dockerfile ? str_of(file ? file : dockerfile) : STR("-"));
         hasher_update_str(&hasher, step->stage->label);
         hasher_update_u64(&hasher, step->number);
         hasher_update_u64(&hasher, step->kind == STEP_IMAGE);
         step->place = hasher_finish(&hasher);
     }
-    free(path);
+    free(directory);
+    free(file);
 }
 
 void lookup_mark_needed(struct plan *plan) {
-    plan->image->is_needed = plan->image->state != STEP_HIT;
+    for (size_t i = 0; i < plan->images.count; i++) {
+        plan->images.items[i]->is_needed = plan->images.items[i]->state != STEP_HIT;
+    }
     for (size_t i = plan->step_count; i-- > 0;) {
         struct step *step = plan->steps[i];
         if (!step->is_needed) {

@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "base/vec.h"
+#include "planner/origin.h"
 
 #include <stdlib.h>
 
@@ -38,6 +39,7 @@ struct step *lower_new_step(struct lowering *lowering, enum step_kind kind, stru
     step->instruction = lowering->instruction;
     step->text = text;
     step->parent = lowering->last;
+    step->is_cache_unused = lowering->draft->is_uncached;
     return step;
 }
 
@@ -94,6 +96,75 @@ static const struct step *image_step(struct lowering *lowering, struct base_imag
     return base->step;
 }
 
+/* An image that is only copied from: it is taken as it is, but may have been meant for another machine. */
+static void warn_platform(struct lowering *lowering, const struct base_image *base) {
+    const struct platform *want = &lowering->draft->platform;
+    struct platform have = platform_normalise(
+        (struct platform){ base->config.os, base->config.architecture, base->config.variant });
+    if (have.architecture.len == 0 || platform_rank(want, &have) > 0) {
+        return;
+    }
+    struct str have_text = platform_format(&have, lowering->arena);
+    struct str want_text = platform_format(want, lowering->arena);
+    planning_warn(lowering->planning,
+                  "line %u: files are copied from %.*s, an image for %.*s, to one for %.*s",
+                  lowering->instruction->line, STR_ARG(base->name), STR_ARG(have_text),
+                  STR_ARG(want_text));
+}
+
+static int no_such_image(struct lowering *lowering, struct str text, struct error *error) {
+    if (!error || error->code != ERROR_NOT_FOUND) {
+        return -1;
+    }
+    const char *stage = stage_draft_nearest(lowering->planning, text, lowering->draft->index);
+    const char *image = planning_nearest_image(lowering->planning, text);
+    error_set(error, ERROR_NOT_FOUND,
+              "there is no stage %.*s before this one, and no such image in the store",
+              STR_ARG(text));
+    if (stage || image) {
+        return error_hint(error, "did you mean the %s %s?", stage ? "stage" : "image",
+                          stage ? stage : image);
+    }
+    return error_hint(error, "`podman pull %.*s` fetches an image", STR_ARG(text));
+}
+
+static int image_input(struct lowering *lowering, const struct named_context *context,
+                       struct str text, struct step_input *out, struct error *error) {
+    struct base_image *base;
+    if (context ? named_context_image(lowering->planning, context, &base, error)
+                : planning_find_image(lowering->planning, text, &base, error)) {
+        return context ? -1 : no_such_image(lowering, text, error);
+    }
+    warn_platform(lowering, base);
+    out->step = base->image->layer.len > 0 ? image_step(lowering, base) : NULL;
+    out->label = str_printf(lowering->arena, "image %.*s", STR_ARG(text));
+    return 0;
+}
+
+static int context_input(struct lowering *lowering, struct named_context *context,
+                         struct step_input *out, struct error *error) {
+    out->label = str_printf(lowering->arena, "context %.*s", STR_ARG(context->name));
+    return named_context_open(lowering->planning, context, &out->context, error);
+}
+
+static int origin_input(struct lowering *lowering, const struct origin *origin, struct str text,
+                        struct step_input *out, struct error *error) {
+    switch (origin->kind) {
+    case ORIGIN_STAGE:
+        out->step = origin->draft->stage->last;
+        out->label = str_printf(lowering->arena, "stage %.*s", STR_ARG(origin->draft->label));
+        return 0;
+    case ORIGIN_SCRATCH:
+        out->label = STR("scratch");
+        return 0;
+    case ORIGIN_DIRECTORY:
+        return context_input(lowering, origin->context, out, error);
+    case ORIGIN_IMAGE:
+        break;
+    }
+    return image_input(lowering, origin->context, text, out, error);
+}
+
 int lower_input(struct lowering *lowering, struct str text, bool is_mount, struct span span,
                 struct step_input *out, struct error *error) {
     *out = (struct step_input){ 0 };
@@ -107,44 +178,31 @@ int lower_input(struct lowering *lowering, struct str text, bool is_mount, struc
         return planning_main_context(lowering->planning, &out->context, error);
     }
     struct origin origin;
-    if (stage_draft_find_origin(lowering->planning, lowering->draft, text, is_mount, span, &origin,
-                                error)) {
+    if (origin_find(lowering->planning, lowering->draft, text, is_mount, span, &origin, error)) {
         return -1;
     }
-    if (origin.kind == ORIGIN_STAGE) {
-        out->step = origin.draft->stage->last;
-        out->label = str_printf(lowering->arena, "stage %.*s", STR_ARG(origin.draft->label));
-    } else if (origin.kind == ORIGIN_SCRATCH) {
-        out->label = STR("scratch");
-    } else {
-        struct base_image *base;
-        if (planning_find_image(lowering->planning, text, &base, error)) {
-            if (error && error->code == ERROR_NOT_FOUND) {
-                error_set(error, ERROR_NOT_FOUND,
-                          "there is no stage %.*s before this one, and no such image in the store",
-                          STR_ARG(text));
-                const char *nearest =
-                    stage_draft_nearest(lowering->planning, text, lowering->draft->index);
-                if (nearest) {
-                    error_hint(error, "did you mean the stage %s?", nearest);
-                } else {
-                    error_hint(error, "`podman pull %.*s` fetches an image", STR_ARG(text));
-                }
-            }
-            return lower_error_at(lowering, span, error);
-        }
-        out->step = base->image->layer.len > 0 ? image_step(lowering, base) : NULL;
-        out->label = str_printf(lowering->arena, "image %.*s", STR_ARG(text));
-    }
-    return 0;
+    return origin_input(lowering, &origin, text, out, error) ? lower_error_at(lowering, span, error)
+                                                             : 0;
 }
 
 /* ---- the start of a stage ---- */
 
+/* FROM as printed: with what stands for its argument, if anything does. */
+static struct str lower_from_text(const struct lowering *lowering) {
+    const struct named_context *context = lowering->draft->context;
+    const char *from = lowering->draft->index == 0 ? lowering->planning->request->from : NULL;
+    struct str text = lowering->instruction->text;
+    if (context) {
+        return str_printf(lowering->arena, "%.*s (build context %.*s)", STR_ARG(text),
+                          STR_ARG(context->value));
+    }
+    return from ? str_printf(lowering->arena, "%.*s (--from %s)", STR_ARG(text), from) : text;
+}
+
 static void begin_from_image(struct lowering *lowering) {
     const struct base_image *base = lowering->draft->base_image;
     image_config_copy(lowering->config, &base->config, lowering->arena);
-    struct step *step = lower_new_step(lowering, STEP_SOURCE, lowering->instruction->text);
+    struct step *step = lower_new_step(lowering, STEP_SOURCE, lower_from_text(lowering));
     step->source.image = str_dup(lowering->arena, base->image->id);
     step->source.name = base->name;
     if (base->image->layer.len > 0) {
@@ -160,33 +218,61 @@ static void begin_from_stage(struct lowering *lowering) {
     image_config_copy(lowering->config, &parent->stage->config, lowering->arena);
     scope_copy(&lowering->scope, &parent->scope, lowering->arena);
     lowering->last = parent->stage->last;
-    add_line(lowering, lowering->instruction->text, NULL);
+    add_line(lowering, lower_from_text(lowering), NULL);
 }
 
 static void begin_from_scratch(struct lowering *lowering) {
+    const struct platform *platform = &lowering->draft->platform;
     image_config_scratch(lowering->config);
-    if (lowering->draft->has_platform) {
-        const struct platform *platform = &lowering->draft->platform;
-        lowering->config->os = platform->os;
-        lowering->config->architecture = platform->architecture;
-        lowering->config->variant = platform->variant;
-    }
-    add_line(lowering, lowering->instruction->text, NULL);
+    lowering->config->os = platform->os;
+    lowering->config->architecture = platform->architecture;
+    lowering->config->variant = platform->variant;
 }
 
-static void begin_stage(struct lowering *lowering) {
+/* A directory as root file system: `FROM scratch` and `COPY . /`. */
+static int begin_from_directory(struct lowering *lowering, struct error *error) {
+    static const struct str everything = { "/", 1 };
+    struct named_context *context = lowering->draft->context;
+    struct step *step = lower_new_step(lowering, STEP_FILE, lower_from_text(lowering));
+    begin_from_scratch(lowering);
+    step->file.kind = FILE_COPY;
+    step->file.destination = everything;
+    step->file.selection = (struct selection){ .sources = &everything, .source_count = 1 };
+    step->inputs = arena_array(lowering->arena, 1, sizeof(*step->inputs));
+    step->input_count = 1;
+    if (context_input(lowering, context, &step->inputs[0], error)) {
+        return lower_error_at(lowering, lowering->instruction->from.image.span, error);
+    }
+    step->inputs[0].selection = &step->file.selection;
+    lower_finish_step(
+        lowering, step,
+        str_printf(lowering->arena, "COPY --from=%.*s / / # buildkit", STR_ARG(context->name)));
+    return 0;
+}
+
+static int begin_stage(struct lowering *lowering, struct error *error) {
     lowering->scope.arena = lowering->arena;
-    if (lowering->draft->base == BASE_STAGE) {
+    switch (lowering->draft->base) {
+    case BASE_STAGE:
         begin_from_stage(lowering);
-    } else if (lowering->draft->base == BASE_IMAGE) {
+        break;
+    case BASE_IMAGE:
         begin_from_image(lowering);
-    } else {
+        break;
+    case BASE_SCRATCH:
         begin_from_scratch(lowering);
+        add_line(lowering, lower_from_text(lowering), NULL);
+        break;
+    case BASE_DIRECTORY:
+        if (begin_from_directory(lowering, error)) {
+            return -1;
+        }
+        break;
     }
     struct image_config *config = lowering->config;
     config->on_build = (struct str_list){ 0 }; /* the triggers run now, they are not passed on */
     if (lowering->draft->base == BASE_STAGE) {
-        return;
+        return 0;
     }
     for (size_t i = 0; i < config->env.count; i++) {
         scope_set(&lowering->scope, config->env.items[i].name, config->env.items[i].value);
@@ -195,6 +281,7 @@ static void begin_stage(struct lowering *lowering) {
         name_values_set(&config->env, lowering->arena, STR("PATH"), STR(DEFAULT_PATH));
         scope_set(&lowering->scope, STR("PATH"), STR(DEFAULT_PATH));
     }
+    return 0;
 }
 
 /* ---- instructions ---- */
@@ -323,7 +410,9 @@ int lower_stage(struct planning *planning, struct stage_draft *draft, struct err
                                  .config = &stage->config,
                                  .instruction = draft->from,
                                  .escape = '\\' };
-    begin_stage(&lowering);
+    if (begin_stage(&lowering, error)) {
+        return -1;
+    }
     lowering.is_trigger = true; /* parsed with the default escape */
     for (size_t i = 0; i < draft->trigger_count; i++) {
         if (lower_instruction(&lowering, draft->triggers[i], error)) {

@@ -86,6 +86,7 @@ static void merge(struct plan *plan, struct step **to, struct arena *scratch, st
         struct str key = digest_str(scratch, &digest);
         struct step *same = map_get(seen, key);
         to[i] = same ? same : step;
+        to[i]->is_cache_unused |= step->is_cache_unused;
         if (!same) {
             map_set(seen, key, step);
             plan->steps[count++] = step;
@@ -94,7 +95,12 @@ static void merge(struct plan *plan, struct step **to, struct arena *scratch, st
     for (size_t i = 0; i < plan->stage_count; i++) {
         move_stage(to, plan->stages[i]);
     }
-    move_history(to, &plan->image->image.config);
+    for (size_t i = 0; i < plan->images.count; i++) {
+        struct step **image = &plan->images.items[i]; /* two platforms may come to the same */
+        *image = to[(*image)->id];
+        move_history(to, &(*image)->image.config);
+    }
+    plan->image = plan->images.items[plan->images.count - 1];
     plan->step_count = count; /* ids index `to` until here */
     for (size_t i = 0; i < count; i++) {
         plan->steps[i]->id = (unsigned)i;

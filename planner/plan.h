@@ -89,8 +89,9 @@ struct run_options {
     struct str_list cap_add, cap_drop; /* "CAP_X", upper case; "CAP_ALL" or "ALL" possible */
     struct str_list
         security_options; /* as given: seccomp=FILE|unconfined, no-new-privileges, apparmor=…, label=… */
+    struct digest seccomp;     /* of the profile that is named there */
     struct str_list ulimits;   /* name=soft[:hard] */
-    struct str_list add_hosts; /* host:ip */
+    struct str_list add_hosts; /* host:ip or host=ip */
     struct str hostname;       /* default "buildsandbox" */
 };
 
@@ -169,6 +170,7 @@ struct step {
     size_t ingredient_count;
     struct cache_record record; /* when HIT */
     struct str reason;          /* when MISS or DEFERRED: why */
+    bool is_cache_unused;       /* --no-cache-filter: what is recorded is not looked up */
 };
 
 struct stage_skip {
@@ -185,7 +187,11 @@ struct plan {
     struct stage_skip *skipped; /* stages nothing needs */
     size_t skipped_count;
     const struct stage *target;
-    struct step *image; /* = steps[step_count - 1] */
+    struct step *image; /* the last step, of one platform */
+    struct {            /* of every platform; IMAGE is the last of them, TARGET its stage */
+        struct step **items;
+        size_t count, capacity;
+    } images;
     const struct dockerfile *dockerfile;
     struct { /* the directories steps read: the build context, named ones; owned */
         struct tree **items;
@@ -194,6 +200,7 @@ struct plan {
     struct run_options run;
     bool
         is_cache_unused; /* --no-cache, --layers=false: nothing is looked up, deferred steps neither */
+    int64_t oldest_record; /* --cache-ttl, ns: records made before it are not used */
     bool has_timestamp;
     int64_t timestamp;        /* ns; clamps `created`, history and made directories */
     bool is_rewriting_times;  /* files of new layers get it too */

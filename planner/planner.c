@@ -45,9 +45,16 @@ int planning_check_count(const struct planning *planning, const char *what, size
 void planning_warn(struct planning *planning, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    const char *text = arena_vprintf(planning->arena, format, arguments);
+    struct str text = str_of(arena_vprintf(planning->arena, format, arguments));
     va_end(arguments);
-    str_list_push(&planning->plan->warnings, planning->arena, str_of(text));
+    struct str_list *warnings = &planning->plan->warnings;
+    bool is_repeated = false; /* by the same stage for another platform */
+    for (size_t i = 0; planning->request->platform_count > 1 && i < warnings->count; i++) {
+        is_repeated = is_repeated || str_equal(warnings->items[i], text);
+    }
+    if (!is_repeated) {
+        str_list_push(warnings, planning->arena, text);
+    }
 }
 
 struct step *planning_new_step(struct planning *planning, enum step_kind kind,
@@ -115,6 +122,31 @@ int planning_find_image(struct planning *planning, struct str name, struct base_
     map_set(&planning->base_images, base->name, base);
     *out = base;
     return 0;
+}
+
+/* As people write it: without what they leave out. */
+static struct str short_name(struct str name) {
+    static const char *const prefixes[] = { "localhost/", "docker.io/library/", "docker.io/" };
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        if (str_has_prefix(name, str_of(prefixes[i]))) {
+            name = str_from(name, strlen(prefixes[i]));
+            break;
+        }
+    }
+    return str_has_suffix(name, STR(":latest")) ? str_sub(name, 0, name.len - 7) : name;
+}
+
+const char *planning_nearest_image(struct planning *planning, struct str name) {
+    VEC(const char *) names = VEC_INIT;
+    for (size_t i = 0; i < planning->images.count; i++) {
+        const struct image *image = &planning->images.items[i];
+        for (size_t j = 0; j < image->name_count; j++) {
+            vec_push(&names, str_dup(planning->arena, short_name(image->names[j])));
+        }
+    }
+    const char *nearest = str_nearest(short_name(name), names.items, names.count);
+    vec_free(&names);
+    return nearest;
 }
 
 int planning_open_context(struct planning *planning, const char *directory, const char *dockerfile,
@@ -217,13 +249,24 @@ static void add_image_step(struct planning *planning) {
                         request->envs.items[i].value);
     }
     date_history(config);
+    if (request->platform_count > 0 && !planning->target->has_platform) {
+        /* What was asked for, though an older generation of the architecture does as the base. */
+        config->os = planning->platform.os;
+        config->architecture = planning->platform.architecture;
+        config->variant = planning->platform.variant;
+    }
     step->parent = plan->target->last;
     step->text = STR("image");
+    if (request->platform_count > 1) {
+        struct str platform = platform_format(&planning->platform, planning->arena);
+        step->text = str_printf(planning->arena, "image %.*s", STR_ARG(platform));
+    }
     step->image.annotations = request->annotations;
     step->image.is_docker = request->is_docker;
     step->image.is_squashed = request->is_squashed;
     planning_append_step(planning, step);
     plan->image = step;
+    arena_vec_push(planning->arena, &plan->images, step);
 }
 
 /* ---- what is there already ---- */
@@ -291,7 +334,13 @@ static int look_up(struct planning *planning, struct error *error) {
     return 0;
 }
 
-static int make_plan(struct planning *planning, struct error *error) {
+/* All for one platform: its stages, steps and image. */
+static int plan_platform(struct planning *planning, const struct platform *platform,
+                         struct error *error) {
+    planning->platform = *platform;
+    planning->draft_count = 0;
+    map_free(&planning->stage_names);
+    planning->stage_names = (struct map)MAP_INIT;
     if (arguments_read(planning, error) || stage_drafts_make(planning, error) ||
         stage_drafts_resolve(planning, error)) {
         return -1;
@@ -301,6 +350,23 @@ static int make_plan(struct planning *planning, struct error *error) {
         return -1;
     }
     add_image_step(planning);
+    return 0;
+}
+
+static int make_plan(struct planning *planning, struct error *error) {
+    const struct plan_request *request = planning->request;
+    struct platform host = platform_host();
+    const struct platform *platforms = request->platform_count > 0 ? request->platforms : &host;
+    arguments_read_given(planning);
+    if (named_contexts_read(planning, error)) {
+        return -1;
+    }
+    for (size_t i = 0; i < request->platform_count || i == 0; i++) {
+        if (plan_platform(planning, &platforms[i], error)) {
+            return -1;
+        }
+    }
+    named_contexts_warn_unused(planning);
     return look_up(planning, error);
 }
 
@@ -310,6 +376,7 @@ int planner_plan(const struct plan_request *request, const struct store *store, 
     plan->dockerfile = request->dockerfile;
     plan->run = request->run;
     plan->is_cache_unused = request->is_no_cache || !request->is_layers;
+    plan->oldest_record = request->oldest_record;
     plan->has_timestamp = request->has_timestamp;
     plan->timestamp = request->timestamp;
     plan->is_rewriting_times = request->is_rewriting_times;

@@ -3,6 +3,7 @@
 #define BUD_PLANNER_PLANNER_H
 
 #include "planner/plan.h"
+#include "planner/platform.h"
 #include "store/store.h"
 
 struct plan_request {
@@ -11,6 +12,11 @@ struct plan_request {
     const char *dockerfile_path; /* for DOCKERFILE.dockerignore and places; NULL: standard input */
     const char *ignore_file;     /* --ignorefile, or NULL */
     const char *target;          /* --target, or NULL */
+    const char *from;            /* --from: the image of the first FROM instead, or NULL */
+    const struct platform
+        *platforms; /* --platform: one image for each; none: that of this machine */
+    size_t platform_count;
+    struct name_values build_contexts; /* --build-context NAME=VALUE */
     struct name_values
         build_args; /* value.data NULL: taken from the environment, unset if absent */
     struct name_values labels;
@@ -21,10 +27,12 @@ struct plan_request {
     struct run_options run;
     bool is_docker; /* --format docker */
     bool is_squashed;
-    bool has_timestamp;      /* --timestamp or SOURCE_DATE_EPOCH */
-    int64_t timestamp;       /* ns */
-    bool is_rewriting_times; /* --timestamp: the files of new layers get that time too */
-    bool is_no_cache;        /* --no-cache: nothing is looked up */
+    bool has_timestamp;              /* --timestamp or SOURCE_DATE_EPOCH */
+    int64_t timestamp;               /* ns */
+    bool is_rewriting_times;         /* --timestamp: the files of new layers get that time too */
+    bool is_no_cache;                /* --no-cache: nothing is looked up */
+    struct str_list uncached_stages; /* --no-cache-filter: nor are the steps of these */
+    int64_t oldest_record;           /* --cache-ttl, ns since 1970: nor what is older */
     bool is_layers; /* --layers (default true): false behaves as no_cache without records */
 };
 

@@ -20,7 +20,10 @@ struct base_image {
     const struct step *step; /* its file system, for COPY --from and mounts; NULL: not needed yet */
 };
 
-enum base_kind { BASE_SCRATCH, BASE_STAGE, BASE_IMAGE };
+/* A directory, image or stage that stands for what a name means otherwise (--build-context). */
+struct named_context;
+
+enum base_kind { BASE_SCRATCH, BASE_STAGE, BASE_IMAGE, BASE_DIRECTORY };
 
 /* A stage of the Dockerfile before (and while) it is lowered. */
 struct stage_draft {
@@ -28,20 +31,28 @@ struct stage_draft {
     const struct instruction *from;
     struct instruction *const *instructions; /* those after FROM */
     size_t instruction_count;
-    struct str name;              /* lower-cased, "" none */
-    struct str label;             /* name, or stage-N */
-    struct stage_draft *previous; /* an earlier stage of the same name */
-    struct str image;             /* FROM's argument, expanded */
+    struct str name;  /* lower-cased, "" none */
+    struct str label; /* name, or stage-N */
+    struct str image; /* FROM's argument, expanded */
     struct platform platform;
-    bool has_platform;
+    bool has_platform; /* FROM --platform, of this stage or of one below */
     enum base_kind base;
     struct stage_draft *base_stage;
     struct base_image *base_image;
+    struct named_context *context; /* what the base is instead of what FROM says, or NULL */
+    bool is_replaced;              /* by CONTEXT, the instructions too */
     struct instruction **triggers; /* ONBUILD of the base, placed at FROM */
     size_t trigger_count;
     bool is_needed;
+    bool is_uncached;    /* --no-cache-filter */
     struct stage *stage; /* when lowered */
     struct scope scope;  /* at its end */
+};
+
+/* All stages of one name, in the order of the file. */
+struct stage_name {
+    struct stage_draft **items;
+    size_t count, capacity;
 };
 
 struct planning {
@@ -53,11 +64,18 @@ struct planning {
     struct image_list images;
     bool has_images;
     struct name_values build_args; /* those that have a value */
+    struct {
+        struct named_context *items;
+        size_t count, capacity;
+    } named_contexts;
+    /* Of the platform that is planned at present: */
+    struct platform platform;
     struct scope globals;
     struct stage_draft *drafts;
     size_t draft_count;
     struct stage_draft *target;
-    struct map stage_names;     /* name -> last draft so called */
+    struct map stage_names; /* name -> struct stage_name */
+    /* Of all platforms: */
     struct map base_images;     /* name -> struct base_image */
     const struct tree *context; /* the build context; NULL: no step has asked for it yet */
     size_t step_capacity, stage_capacity, skipped_capacity;
@@ -79,11 +97,17 @@ void planning_append_step(struct planning *planning, struct step *step);
 /* The stored image called NAME, its config read; ERROR_NOT_FOUND with a hint when there is none. No place. */
 int planning_find_image(struct planning *planning, struct str name, struct base_image **out,
                         struct error *error);
+/* The stored image that NAME may have been meant to be, short, or NULL. */
+const char *planning_nearest_image(struct planning *planning, struct str name);
 /* DIRECTORY as a tree of the plan (context_open()). */
 int planning_open_context(struct planning *planning, const char *directory, const char *dockerfile,
                           const char *ignore_file, const struct tree **out, struct error *error);
 /* The build context, opened when it is asked for first; the request has one. */
 int planning_main_context(struct planning *planning, const struct tree **out, struct error *error);
+
+/* named_context.c: reads and checks what --build-context gave. */
+int named_contexts_read(struct planning *planning, struct error *error);
+void named_contexts_warn_unused(struct planning *planning);
 
 /* stage_draft.c */
 int stage_drafts_make(struct planning *planning, struct error *error);
@@ -92,20 +116,12 @@ int stage_drafts_resolve(struct planning *planning, struct error *error);
 
 /* The name among the first LIMIT stages that NAME may have been meant to be, or NULL. */
 const char *stage_draft_nearest(struct planning *planning, struct str name, size_t limit);
-
-enum origin_kind { ORIGIN_STAGE, ORIGIN_SCRATCH, ORIGIN_IMAGE };
-
-struct origin { /* what --from names */
-    enum origin_kind kind;
-    struct stage_draft *draft;
-};
-
-/* Y of `COPY --from=Y` or `RUN --mount=from=Y` in DRAFT. Errors have the place SPAN. */
-int stage_draft_find_origin(struct planning *planning, const struct stage_draft *draft,
-                            struct str text, bool is_mount, struct span span, struct origin *out,
-                            struct error *error);
+/* The last stage called NAME (lower case) before the stage INDEX, or NULL. */
+struct stage_draft *stage_draft_before(const struct planning *planning, struct str name,
+                                       unsigned index);
 
 /* arguments.c: global ARGs, build arguments. */
+void arguments_read_given(struct planning *planning);
 int arguments_read(struct planning *planning, struct error *error);
 /* ARG of a stage or, with IS_GLOBAL, before the first FROM. SET (may be NULL) gets what was declared, for the history.
  * Errors have the place of the value, or PLACE when it is not NULL (a trigger's FROM). */

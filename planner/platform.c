@@ -137,6 +137,44 @@ bool platform_equal(const struct platform *a, const struct platform *b) {
            str_equal(a->variant, b->variant);
 }
 
+/* The generations of an architecture, newest first; each runs all that follow its own. */
+static const struct generation {
+    const char *architecture;
+    const char *variant;
+} amd_generations[] = { { "amd64", "v4" }, { "amd64", "v3" }, { "amd64", "v2" },
+                        { "amd64", "" },   { "386", "" },     { NULL, NULL } },
+  arm_generations[] = { { "arm64", "" }, { "arm", "v8" }, { "arm", "v7" },
+                        { "arm", "v6" }, { "arm", "v5" }, { NULL, NULL } };
+
+/* The place of PLATFORM in LIST, from 1; 0: it is not there. */
+static unsigned generation_of(const struct generation *list, const struct platform *platform) {
+    for (unsigned i = 0; list[i].architecture; i++) {
+        if (str_equal_c(platform->architecture, list[i].architecture) &&
+            str_equal_c(platform->variant, list[i].variant)) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+unsigned platform_rank(const struct platform *want, const struct platform *have) {
+    if (platform_equal(want, have)) {
+        return 1;
+    }
+    if (!str_equal(want->os, have->os)) {
+        return 0;
+    }
+    static const struct generation *const lists[] = { amd_generations, arm_generations };
+    for (size_t i = 0; i < 2; i++) {
+        unsigned wanted = generation_of(lists[i], want);
+        unsigned found = generation_of(lists[i], have);
+        if (wanted > 0 && found > wanted) {
+            return 1 + found - wanted;
+        }
+    }
+    return 0;
+}
+
 struct str platform_format(const struct platform *platform, struct arena *arena) {
     return str_printf(arena, "%.*s/%.*s%s%.*s", STR_ARG(platform->os),
                       STR_ARG(platform->architecture), platform->variant.len > 0 ? "/" : "",

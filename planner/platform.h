@@ -17,6 +17,9 @@ int platform_parse(struct str text, struct arena *arena, struct platform *out, s
 /* Normalises what an image config says. */
 struct platform platform_normalise(struct platform platform);
 bool platform_equal(const struct platform *a, const struct platform *b);
+/* How well a machine of platform WANT likes what was made for HAVE: 0 it cannot run it, 1 the same, then the more the
+ * older: amd64/v3 runs v2, v1, 386; arm/v7 runs v6, v5; arm64 runs arm (containerd's order). */
+unsigned platform_rank(const struct platform *want, const struct platform *have);
 /* "linux/arm/v7" in ARENA. */
 struct str platform_format(const struct platform *platform, struct arena *arena);
 

@@ -147,9 +147,11 @@ static void print_sources(const struct painter *painter, const struct plan *plan
     }
 }
 
-static void print_image(const struct painter *painter, const struct plan *plan) {
-    const struct step *step = plan->image;
-    paint(painter, "1", "image");
+static void print_image(const struct painter *painter, const struct step *step) {
+    struct buf name = BUF_INIT;
+    append_text(&name, step->text);
+    paint(painter, "1", name.data ? name.data : "");
+    buf_free(&name);
     buf_append_c(painter->out, "  ");
     paint(painter, state_colour(step), state_name(step));
     if (step->state == STEP_HIT) {
@@ -211,7 +213,9 @@ void print_tree(struct buf *out, const struct plan *plan, bool is_coloured) {
         print_stage(&painter, plan, plan->stages[i]);
     }
     print_sources(&painter, plan);
-    print_image(&painter, plan);
+    for (size_t i = 0; i < plan->images.count; i++) {
+        print_image(&painter, plan->images.items[i]);
+    }
     for (size_t i = 0; i < plan->skipped_count; i++) {
         buf_append_c(out, "not built: ");
         append_text(out, plan->skipped[i].label);

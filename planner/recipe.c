@@ -97,6 +97,20 @@ static void add_mount(struct list *list, struct arena *arena, const struct step 
     }
 }
 
+/* A seccomp profile counts by what is in it. */
+static void add_security_options(struct list *list, struct arena *arena,
+                                 const struct run_options *run) {
+    for (size_t i = 0; i < run->security_options.count; i++) {
+        struct str option = run->security_options.items[i];
+        struct str name = str_printf(arena, "security option %zu", i + 1);
+        bool is_file =
+            str_has_prefix(option, STR("seccomp")) && !str_has_suffix(option, STR("unconfined"));
+        add(list, arena, name,
+            is_file ? str_printf(arena, "seccomp=sha256:%s", digest_hex(&run->seccomp).text)
+                    : option);
+    }
+}
+
 static void make_exec(struct list *list, struct arena *arena, const struct plan *plan,
                       const struct step *step) {
     const struct step_exec *exec = &step->exec;
@@ -124,13 +138,12 @@ static void make_exec(struct list *list, struct arena *arena, const struct plan 
     add_text(list, arena, "hostname", run->hostname);
     add_numbered(list, arena, "added capability", run->cap_add.items, run->cap_add.count);
     add_numbered(list, arena, "dropped capability", run->cap_drop.items, run->cap_drop.count);
-    add_numbered(list, arena, "security option", run->security_options.items,
-                 run->security_options.count);
+    add_security_options(list, arena, run);
     add_numbered(list, arena, "limit", run->ulimits.items, run->ulimits.count);
     for (size_t i = 0; i < run->add_hosts.count; i++) { /* the names only, as BuildKit */
         struct str address = run->add_hosts.items[i];
         struct str name;
-        str_split(&address, ':', &name);
+        str_split(&address, str_find_byte(address, '=') == SIZE_MAX ? ':' : '=', &name);
         add(list, arena, str_printf(arena, "host %zu", i + 1), name);
     }
     add_rewriting(list, arena, plan);

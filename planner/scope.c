@@ -96,6 +96,31 @@ bool scope_is_proxy(struct str name) {
     return false;
 }
 
+/* What BuildKit and its Dockerfile frontend read; those that are about what bud does not make change nothing. */
+static const char *const builder_arguments[] = {
+    "SOURCE_DATE_EPOCH",
+    "BUILDKIT_BUILD_NAME",
+    "BUILDKIT_CACHE_MOUNT_NS",
+    "BUILDKIT_CONTEXT_KEEP_GIT_DIR",
+    "BUILDKIT_DOCKERFILE_CHECK",
+    "BUILDKIT_INLINE_CACHE",
+    "BUILDKIT_MULTI_PLATFORM",
+    "BUILDKIT_SANDBOX_HOSTNAME",
+    "BUILDKIT_SBOM_SCAN_CONTEXT",
+    "BUILDKIT_SBOM_SCAN_STAGE",
+    "BUILDKIT_SYNTAX",
+    NULL,
+};
+
 bool scope_is_builder_argument(struct str name) {
-    return str_has_prefix(name, STR("BUILDKIT_")) || str_equal_c(name, "SOURCE_DATE_EPOCH");
+    for (size_t i = 0; builder_arguments[i]; i++) {
+        if (str_equal_c(name, builder_arguments[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *const *scope_builder_arguments(void) {
+    return builder_arguments;
 }

@@ -45,5 +45,7 @@ int scope_expand_body(const struct scope *scope, struct str input, struct str *o
 bool scope_is_proxy(struct str name);
 /* Build arguments the builder itself reads (BUILDKIT_…, SOURCE_DATE_EPOCH). */
 bool scope_is_builder_argument(struct str name);
+/* Their names, NULL-terminated. */
+const char *const *scope_builder_arguments(void);
 
 #endif

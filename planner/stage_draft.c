@@ -1,7 +1,6 @@
-#include "planner/planning.h"
-
 #include "base/vec.h"
 #include "parser/parser.h"
+#include "planner/origin.h"
 #include "registry/reference.h"
 
 #include <stdlib.h>
@@ -12,7 +11,7 @@ static int expand_platform(struct planning *planning, struct stage_draft *draft,
                            struct error *error) {
     const struct ast_word *word = &draft->from->from.platform;
     if (word->text.len == 0) {
-        draft->platform = platform_host();
+        draft->platform = planning->platform;
         return 0;
     }
     struct str text = STR_EMPTY;
@@ -33,33 +32,67 @@ static int expand_platform(struct planning *planning, struct stage_draft *draft,
     return 0;
 }
 
-/* FROM X: an earlier stage, scratch, or an image (Dockerfile reference, FROM). */
-static void choose_base(struct planning *planning, struct stage_draft *draft) {
-    draft->base_stage = map_get(&planning->stage_names, draft->image);
+static int take_context(struct planning *planning, struct stage_draft *draft,
+                        struct named_context *context, struct error *error) {
+    static const enum base_kind kinds[] = {
+        [NAMED_DIRECTORY] = BASE_DIRECTORY, [NAMED_IMAGE] = BASE_IMAGE, [NAMED_LAYOUT] = BASE_IMAGE,
+        [NAMED_SCRATCH] = BASE_SCRATCH,     [NAMED_STAGE] = BASE_STAGE,
+    };
+    draft->context = context;
+    draft->base = kinds[context->kind];
+    if (context->kind != NAMED_STAGE) {
+        return 0;
+    }
+    draft->base_stage = stage_draft_before(planning, context->target, draft->index);
+    if (!draft->base_stage) {
+        named_context_no_stage(planning, context, draft->index, error);
+        return planning_error_at(planning, draft->from->from.image.span, error);
+    }
+    return 0;
+}
+
+/* FROM X: a context that replaces the stage, an earlier stage, scratch, a context called X, or an image. */
+static int choose_base(struct planning *planning, struct stage_draft *draft, struct error *error) {
+    struct named_context *context =
+        draft->name.len > 0 ? named_context_find(planning, draft->name) : NULL;
+    if (context) {
+        draft->is_replaced = true;
+        return take_context(planning, draft, context, error);
+    }
+    draft->base = BASE_STAGE;
+    draft->base_stage = stage_draft_before(planning, draft->image, draft->index);
     if (draft->base_stage) {
-        draft->base = BASE_STAGE;
-        return;
+        return 0;
     }
     if (str_equal_c(draft->image, "scratch")) {
         draft->base = BASE_SCRATCH;
-        return;
+        return 0;
     }
-    draft->base = BASE_IMAGE;
+    context = named_context_find(planning, draft->image);
+    if (context) {
+        return take_context(planning, draft, context, error);
+    }
     struct str folded = str_lower(planning->arena, draft->image);
-    struct stage_draft *stage = map_get(&planning->stage_names, folded);
+    struct stage_draft *stage = stage_draft_before(planning, folded, draft->index);
     struct reference reference;
     if (stage && reference_parse(draft->image, planning->arena, &reference, NULL)) {
         /* No image can be called so: the stage was meant. */
-        draft->base = BASE_STAGE;
         draft->base_stage = stage;
         planning_warn(planning,
                       "line %u: FROM %.*s is taken for the stage %.*s; stage names are lower case",
                       draft->from->line, STR_ARG(draft->image), STR_ARG(folded));
+        return 0;
     }
+    draft->base = BASE_IMAGE;
+    return 0;
 }
 
-static int expand_from(struct planning *planning, struct stage_draft *draft, struct error *error) {
+static int expand_image(struct planning *planning, struct stage_draft *draft, struct error *error) {
     const struct ast_word *word = &draft->from->from.image;
+    if (draft->index == 0 && planning->request->from) {
+        draft->image = str_of(planning->request->from);
+        return 0;
+    }
     if (scope_expand(&planning->globals, planning->request->dockerfile->escape, word->text,
                      &draft->image, error)) {
         return planning_error_at(planning, word->span, error);
@@ -70,8 +103,19 @@ static int expand_from(struct planning *planning, struct stage_draft *draft, str
                           "--build-arg");
         return planning_error_at(planning, word->span, error);
     }
-    choose_base(planning, draft);
-    return expand_platform(planning, draft, error);
+    return 0;
+}
+
+static int expand_from(struct planning *planning, struct stage_draft *draft, struct error *error) {
+    if (expand_image(planning, draft, error) || choose_base(planning, draft, error) ||
+        expand_platform(planning, draft, error)) {
+        return -1;
+    }
+    if (draft->base == BASE_STAGE) {
+        draft->platform = draft->base_stage->platform;
+        draft->has_platform = draft->base_stage->has_platform;
+    }
+    return 0;
 }
 
 static size_t count_stages(const struct dockerfile *dockerfile) {
@@ -82,7 +126,43 @@ static size_t count_stages(const struct dockerfile *dockerfile) {
     return count;
 }
 
-/* FROM is the stage's first of the file's instructions. */
+/* "linux/arm64 build" where there is a stage of this name for every platform. */
+static struct str make_label(const struct planning *planning, const struct stage_draft *draft) {
+    struct arena *arena = planning->arena;
+    struct str label =
+        draft->name.len > 0 ? draft->name : str_printf(arena, "stage-%u", draft->index);
+    if (planning->request->platform_count < 2) {
+        return label;
+    }
+    struct str platform = platform_format(&planning->platform, arena);
+    return str_printf(arena, "%.*s %.*s", STR_ARG(platform), STR_ARG(label));
+}
+
+static void name_stage(struct planning *planning, struct stage_draft *draft) {
+    struct stage_name *name = map_get(&planning->stage_names, draft->name);
+    if (!name) {
+        name = arena_new(planning->arena, struct stage_name);
+        map_set(&planning->stage_names, draft->name, name);
+    }
+    arena_vec_push(planning->arena, name, draft);
+}
+
+struct stage_draft *stage_draft_before(const struct planning *planning, struct str name,
+                                       unsigned index) {
+    const struct stage_name *stages = map_get(&planning->stage_names, name);
+    size_t low = 0, high = stages ? stages->count : 0; /* how many are before INDEX */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (stages->items[middle]->index < index) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low > 0 ? stages->items[low - 1] : NULL;
+}
+
+/* FIRST is the stage's FROM among the file's instructions. */
 static int make_draft(struct planning *planning, struct instruction *const *first,
                       struct error *error) {
     const struct instruction *from = *first;
@@ -91,14 +171,12 @@ static int make_draft(struct planning *planning, struct instruction *const *firs
     draft->from = from;
     draft->instructions = first + 1;
     draft->name = from->from.name.text;
-    draft->label =
-        draft->name.len > 0 ? draft->name : str_printf(planning->arena, "stage-%u", draft->index);
+    draft->label = make_label(planning, draft);
     if (expand_from(planning, draft, error)) {
         return -1;
     }
     if (draft->name.len > 0) { /* after its own FROM: a stage is not its own base */
-        draft->previous = map_get(&planning->stage_names, draft->name);
-        map_set(&planning->stage_names, draft->name, draft);
+        name_stage(planning, draft);
     }
     return 0;
 }
@@ -116,180 +194,9 @@ int stage_drafts_make(struct planning *planning, struct error *error) {
                 return -1;
             }
         } else if (planning->draft_count > 0) {
-            planning->drafts[planning->draft_count - 1].instruction_count++;
+            struct stage_draft *draft = &planning->drafts[planning->draft_count - 1];
+            draft->instruction_count += !draft->is_replaced;
         }
-    }
-    return 0;
-}
-
-/* ---- what --from names ---- */
-
-/* Name or index, as BuildKit prints a stage in errors. */
-static struct str draft_title(const struct planning *planning, const struct stage_draft *draft) {
-    return draft->name.len > 0 ? draft->name : str_printf(planning->arena, "%u", draft->index);
-}
-
-typedef int reference_visitor(void *context, struct str text, bool is_mount, struct span span,
-                              struct error *error);
-
-static int visit_instruction(const struct instruction *instruction, const struct span *place,
-                             reference_visitor *visit, void *context, struct error *error) {
-    if (instruction->kind == INSTRUCTION_COPY && instruction->copy.from.text.len > 0) {
-        return visit(context, instruction->copy.from.text, false,
-                     place ? *place : instruction->copy.from.span, error);
-    }
-    for (size_t i = 0; instruction->kind == INSTRUCTION_RUN && i < instruction->run.mount_count;
-         i++) {
-        const struct ast_mount *mount = &instruction->run.mounts[i];
-        for (size_t j = 0; j < mount->count; j++) {
-            const struct ast_mount_option *option = &mount->options[j];
-            if (str_equal_c(option->key.text, "from") && option->value.text.len > 0 &&
-                visit(context, option->value.text, true, place ? *place : option->value.span,
-                      error)) {
-                return -1;
-            }
-        }
-    }
-    return 0;
-}
-
-/* Every --from of DRAFT, its triggers' first. */
-static int visit_references(const struct stage_draft *draft, reference_visitor *visit,
-                            void *context, struct error *error) {
-    for (size_t i = 0; i < draft->trigger_count; i++) {
-        if (visit_instruction(draft->triggers[i], &draft->from->span, visit, context, error)) {
-            return -1;
-        }
-    }
-    for (size_t i = 0; i < draft->instruction_count; i++) {
-        if (visit_instruction(draft->instructions[i], NULL, visit, context, error)) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-/* The stage TEXT means anywhere in the file: an index, or the nearest earlier definition, or any later one. */
-static struct stage_draft *find_draft(const struct planning *planning,
-                                      const struct stage_draft *from, struct str text,
-                                      bool is_mount) {
-    uint64_t index;
-    if (!is_mount && str_parse_uint(text, 10, UINT32_MAX, &index)) {
-        return index < planning->draft_count ? &planning->drafts[index] : NULL;
-    }
-    struct stage_draft *last = map_get(&planning->stage_names, str_lower(planning->arena, text));
-    for (struct stage_draft *draft = last; draft; draft = draft->previous) {
-        if (draft->index < from->index) {
-            return draft;
-        }
-    }
-    return last;
-}
-
-/* Is there a way from one stage to another along bases and --from? For the message only. */
-struct cycle_search {
-    const struct planning *planning;
-    const struct stage_draft *current;
-    bool *is_seen;
-    const struct stage_draft **before; /* by which stage one was reached */
-    VEC(const struct stage_draft *) queue;
-};
-
-static void cycle_reach(struct cycle_search *search, const struct stage_draft *draft) {
-    if (draft && !search->is_seen[draft->index]) {
-        search->is_seen[draft->index] = true;
-        search->before[draft->index] = search->current;
-        vec_push(&search->queue, draft);
-    }
-}
-
-static int cycle_visit(void *context, struct str text, bool is_mount, struct span span,
-                       struct error *error) {
-    (void)span;
-    (void)error;
-    struct cycle_search *search = context;
-    cycle_reach(search, find_draft(search->planning, search->current, text, is_mount));
-    return 0;
-}
-
-/* "a needs b, b needs a" in ARENA, or NULL when TO cannot be reached from FROM. */
-static const char *describe_cycle(const struct planning *planning, const struct stage_draft *from,
-                                  const struct stage_draft *to) {
-    struct cycle_search search = { .planning = planning };
-    search.is_seen = arena_array(planning->arena, planning->draft_count, sizeof(bool));
-    search.before = arena_array(planning->arena, planning->draft_count, sizeof(*search.before));
-    cycle_reach(&search, from);
-    for (size_t i = 0; i < search.queue.count && !search.is_seen[to->index]; i++) {
-        search.current = search.queue.items[i];
-        cycle_reach(&search, search.current->base_stage);
-        visit_references(search.current, cycle_visit, &search, NULL);
-    }
-    vec_free(&search.queue);
-    if (!search.is_seen[to->index]) {
-        return NULL;
-    }
-    struct str text = STR_EMPTY;
-    for (const struct stage_draft *d = to; d != from; d = search.before[d->index]) {
-        const struct stage_draft *b = search.before[d->index];
-        text = str_printf(planning->arena, ", %.*s (line %u) needs %.*s%.*s", STR_ARG(b->label),
-                          b->from->line, STR_ARG(d->label), STR_ARG(text));
-    }
-    return arena_printf(planning->arena, "%.*s (line %u) needs %.*s%.*s", STR_ARG(to->label),
-                        to->from->line, STR_ARG(from->label), STR_ARG(text));
-}
-
-/* FOUND is the stage DRAFT itself or a later one: refused. */
-static int refuse_origin(struct planning *planning, const struct stage_draft *draft,
-                         const struct stage_draft *found, bool is_mount, struct span span,
-                         struct error *error) {
-    struct str title = draft_title(planning, found);
-    const char *cycle =
-        found == draft ? "a stage cannot read its own files this way; leave --from out or name an "
-                         "earlier stage"
-                       : describe_cycle(planning, found, draft);
-    if (cycle) {
-        error_set(error, ERROR_INPUT, "circular dependency detected on stage: %.*s",
-                  STR_ARG(title));
-        error_hint(error, "%s", cycle);
-    } else if (is_mount) {
-        error_set(error, ERROR_INPUT,
-                  "cannot mount from stage \"%.*s\", stage needs to be defined before current "
-                  "command",
-                  STR_ARG(title));
-        error_hint(error, "move the stage (line %u) above this one", found->from->line);
-    } else {
-        struct str current = draft_title(planning, draft);
-        error_set(error, ERROR_INPUT,
-                  "cannot copy from stage \"%.*s\", it needs to be defined before current stage "
-                  "\"%.*s\"",
-                  STR_ARG(title), STR_ARG(current));
-        error_hint(error, "move the stage (line %u) above this one", found->from->line);
-    }
-    return planning_error_at(planning, span, error);
-}
-
-int stage_draft_find_origin(struct planning *planning, const struct stage_draft *draft,
-                            struct str text, bool is_mount, struct span span, struct origin *out,
-                            struct error *error) {
-    *out = (struct origin){ ORIGIN_IMAGE, NULL };
-    struct stage_draft *found = find_draft(planning, draft, text, is_mount);
-    uint64_t index;
-    if (!found && !is_mount && str_parse_uint(text, 10, UINT64_MAX, &index)) {
-        error_set(error, ERROR_INPUT, "invalid stage index %.*s", STR_ARG(text));
-        if (draft->index == 0) {
-            error_hint(error, "no stage comes before this one");
-        } else {
-            error_hint(error, "stages before this one have the numbers 0 to %u", draft->index - 1);
-        }
-        return planning_error_at(planning, span, error);
-    }
-    if (found) {
-        if (found->index >= draft->index) {
-            return refuse_origin(planning, draft, found, is_mount, span, error);
-        }
-        *out = (struct origin){ ORIGIN_STAGE, found };
-    } else if (str_equal_c(text, "scratch")) {
-        out->kind = ORIGIN_SCRATCH;
     }
     return 0;
 }
@@ -314,7 +221,7 @@ static int find_target(struct planning *planning, struct error *error) {
         return 0;
     }
     struct str name = str_of(planning->request->target);
-    planning->target = map_get(&planning->stage_names, str_lower(planning->arena, name));
+    planning->target = stage_draft_before(planning, str_lower(planning->arena, name), UINT32_MAX);
     if (planning->target) {
         return 0;
     }
@@ -377,55 +284,102 @@ static int read_triggers(struct planning *planning, struct stage_draft *draft,
     return 0;
 }
 
+/* Where the platform was asked for, or, on the command line, what was to have it. */
+static int wrong_platform(struct planning *planning, const struct stage_draft *draft,
+                          struct str have, struct str want, struct error *error) {
+    error_set(error, ERROR_NOT_FOUND, "no image %.*s for platform %.*s is stored",
+              STR_ARG(draft->base_image->name), STR_ARG(want));
+    error_hint(error,
+               "the stored one is for %.*s; `podman pull --platform %.*s %.*s` fetches the other",
+               STR_ARG(have), STR_ARG(want), STR_ARG(draft->base_image->name));
+    return planning_error_at(planning,
+                             draft->has_platform ? draft->from->from.platform.span
+                                                 : draft->from->from.image.span,
+                             error);
+}
+
 static int check_platform(struct planning *planning, const struct stage_draft *draft,
                           struct error *error) {
     const struct image_config *config = &draft->base_image->config;
     struct platform have =
         platform_normalise((struct platform){ config->os, config->architecture, config->variant });
-    if (config->architecture.len == 0 || platform_equal(&have, &draft->platform)) {
+    if (config->architecture.len == 0 || platform_rank(&draft->platform, &have) > 0) {
         return 0;
     }
     struct str have_text = platform_format(&have, planning->arena);
     struct str want_text = platform_format(&draft->platform, planning->arena);
-    if (!draft->has_platform) {
-        planning_warn(
-            planning, "line %u: base image %.*s was made for %.*s, this build is for %.*s",
-            draft->from->line, STR_ARG(draft->image), STR_ARG(have_text), STR_ARG(want_text));
-        return 0;
+    if (draft->has_platform || planning->request->platform_count > 0) {
+        return wrong_platform(planning, draft, have_text, want_text, error);
     }
-    error_set(error, ERROR_NOT_FOUND, "no image %.*s for platform %.*s is stored",
-              STR_ARG(draft->image), STR_ARG(want_text));
-    error_hint(error,
-               "the stored one is for %.*s; `podman pull --platform %.*s %.*s` fetches the other",
-               STR_ARG(have_text), STR_ARG(want_text), STR_ARG(draft->image));
-    return planning_error_at(planning, draft->from->from.platform.span, error);
+    planning_warn(planning, "line %u: base image %.*s was made for %.*s, this build is for %.*s",
+                  draft->from->line, STR_ARG(draft->image), STR_ARG(have_text), STR_ARG(want_text));
+    return 0;
+}
+
+/* Nothing of that name is stored: a stage or another image may have been meant. */
+static void suggest_base(struct planning *planning, const struct stage_draft *draft,
+                         struct error *error) {
+    const char *stage = stage_draft_nearest(planning, draft->image, draft->index);
+    const char *image = planning_nearest_image(planning, draft->image);
+    if (!stage && image) {
+        error_hint(error, "did you mean the image %s? Otherwise `podman pull %.*s` fetches it",
+                   image, STR_ARG(draft->image));
+    } else if (stage) {
+        error_hint(error,
+                   "did you mean the stage %s? Otherwise `podman pull %.*s` "
+                   "fetches the image and `bud import FILE %.*s` makes one",
+                   stage, STR_ARG(draft->image), STR_ARG(draft->image));
+    }
+}
+
+static int find_base_image(struct planning *planning, struct stage_draft *draft,
+                           struct error *error) {
+    struct reference reference;
+    struct span span = draft->from->from.image.span;
+    if (draft->context) {
+        return named_context_image(planning, draft->context, &draft->base_image, error)
+                   ? planning_error_at(planning, span, error)
+                   : 0;
+    }
+    /* An image ID is no reference, but what `FROM $(bud build -q …)` gives. */
+    if (!digest_is_hex_id(draft->image) &&
+        reference_parse(draft->image, planning->arena, &reference, error)) {
+        error_wrap(error, "failed to parse stage name \"%.*s\"", STR_ARG(draft->image));
+        return planning_error_at(planning, span, error);
+    }
+    if (planning_find_image(planning, draft->image, &draft->base_image, error)) {
+        if (error && error->code == ERROR_NOT_FOUND) {
+            suggest_base(planning, draft, error);
+        }
+        return planning_error_at(planning, span, error);
+    }
+    return 0;
 }
 
 static int resolve_base(struct planning *planning, struct stage_draft *draft, struct error *error) {
-    if (draft->base == BASE_IMAGE) {
-        struct reference reference;
-        struct span span = draft->from->from.image.span;
-        /* An image ID is no reference, but what `FROM $(bud build -q …)` gives. */
-        if (!digest_is_hex_id(draft->image) &&
-            reference_parse(draft->image, planning->arena, &reference, error)) {
-            error_wrap(error, "failed to parse stage name \"%.*s\"", STR_ARG(draft->image));
-            return planning_error_at(planning, span, error);
+    if (draft->base == BASE_IMAGE &&
+        (find_base_image(planning, draft, error) || check_platform(planning, draft, error))) {
+        return -1;
+    }
+    return draft->is_replaced ? 0 : read_triggers(planning, draft, error);
+}
+
+/* --no-cache-filter: stages without a name cannot be named, and one that is not there is no error (BuildKit). */
+static void mark_uncached(struct planning *planning) {
+    const struct str_list *names = &planning->request->uncached_stages;
+    for (size_t i = 0; i < names->count; i++) {
+        struct str name = str_lower(planning->arena, names->items[i]);
+        const struct stage_name *stages = map_get(&planning->stage_names, name);
+        for (size_t j = 0; stages && j < stages->count; j++) {
+            stages->items[j]->is_uncached = true;
         }
-        if (planning_find_image(planning, draft->image, &draft->base_image, error)) {
-            const char *nearest = stage_draft_nearest(planning, draft->image, draft->index);
-            if (nearest && error && error->code == ERROR_NOT_FOUND) {
-                error_hint(error,
-                           "did you mean the stage %s? Otherwise `podman pull %.*s` "
-                           "fetches the image and `bud import FILE %.*s` makes one",
-                           nearest, STR_ARG(draft->image), STR_ARG(draft->image));
-            }
-            return planning_error_at(planning, span, error);
-        }
-        if (check_platform(planning, draft, error)) {
-            return -1;
+        if (!stages) {
+            const char *nearest = stage_draft_nearest(planning, name, planning->draft_count);
+            planning_warn(planning, "--no-cache-filter: there is no stage %.*s%s%s%s",
+                          STR_ARG(names->items[i]), nearest ? " (did you mean " : "",
+                          nearest ? nearest : "", nearest ? "?)" : "");
         }
     }
-    return read_triggers(planning, draft, error);
 }
 
 struct need_visit {
@@ -437,8 +391,7 @@ static int need_origin(void *context, struct str text, bool is_mount, struct spa
                        struct error *error) {
     struct need_visit *visit = context;
     struct origin origin;
-    if (stage_draft_find_origin(visit->planning, visit->draft, text, is_mount, span, &origin,
-                                error)) {
+    if (origin_find(visit->planning, visit->draft, text, is_mount, span, &origin, error)) {
         return -1;
     }
     if (origin.draft) {
@@ -451,6 +404,7 @@ int stage_drafts_resolve(struct planning *planning, struct error *error) {
     if (find_target(planning, error)) {
         return -1;
     }
+    mark_uncached(planning);
     planning->target->is_needed = true;
     /* Stages refer only to earlier ones, so one pass downwards finds all that is needed. */
     for (size_t i = planning->target->index + 1u; i-- > 0;) {
@@ -463,7 +417,7 @@ int stage_drafts_resolve(struct planning *planning, struct error *error) {
         }
         struct need_visit visit = { planning, draft };
         if (resolve_base(planning, draft, error) ||
-            visit_references(draft, need_origin, &visit, error)) {
+            origin_visit_all(draft, need_origin, &visit, error)) {
             return -1;
         }
     }

@@ -102,17 +102,6 @@ scratch() { # $1: file
     [ ! -e "$STORE/root" ]
 }
 
-@test "the platform can only be this machine's" {
-    printf 'FROM scratch\n' > Dockerfile
-    run_bud 0 plan --platform "linux/$(uname -m)" --arch "$(uname -m)" --os linux .
-    run_bud 125 plan --platform linux/s390x .
-    is "${stderr_lines[0]}" "error: --platform: \`linux/s390x\` is not done yet"
-    run_bud 125 plan --platform "linux/$(uname -m),linux/s390x" .
-    run_bud 125 plan --arch s390x .
-    run_bud 125 plan --os windows .
-    run_bud 2 plan --platform 'linux/a b/c/d' .
-}
-
 @test "bud is build, bud bud is build, and so is buildah bud" {
     for words in "" build bud build-using-dockerfile; do
         # shellcheck disable=SC2086

@@ -41,7 +41,7 @@ static const struct row rows[] = {
       "| move the "
       "stage (line 3) above this one" },
     { "stages 4 cycle", "FROM scratch AS a\nCOPY --from=b /x /\nFROM a AS b\nFROM b\n", NULL, NULL,
-      "2: circular dependency detected on stage: b | a (line 1) needs b, b (line 3) needs a" },
+      "2: circular dependency detected on stage: b | a (line 1) → b (line 3) → a" },
     { "stages 3 forward mount",
       "FROM scratch AS a\nRUN --mount=from=b,target=/t x\nFROM scratch AS b\nFROM a\n", NULL, NULL,
       "2: cannot mount from stage \"b\", stage needs to be defined before current command | move "
@@ -267,6 +267,363 @@ static void test_rows(void **state) {
     assert_int_equal(0, failures);
 }
 
+/* ---- what the command line says of stages ---- */
+
+struct option_row {
+    const char *source;
+    const char *contexts; /* "A=x B=y" */
+    const char *from;
+    const char *platforms; /* "linux/amd64 linux/arm64" */
+    const char *uncached;
+    struct row row;
+    const char *warning; /* a part of the first one, NULL: none */
+};
+
+static const struct option_row option_rows[] = {
+    { "stages 9.19",
+      "alpine=docker-image://layers",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM alpine\n", NULL,
+        "0 stage-0/1 source FROM alpine (build context docker-image://layers)\n1 image <0\n",
+        NULL },
+      NULL },
+    { "stages 5 names are normalised",
+      "docker.io/library/alpine:latest=docker-image://layers",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM scratch\nCOPY --from=alpine /etc /e\n", NULL,
+        "0 stage-0/0 source image layers\n1 stage-0/1 file COPY --from=alpine /etc /e (image "
+        "alpine=0)\n2 image <1\n",
+        NULL },
+      NULL },
+    { "stages 5 another tag is another name",
+      "alpine:3=docker-image://layers",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM alpine:4\n", NULL, NULL,
+        "1: there is no image alpine:4 in the store | `podman pull alpine:4` fetches it, `bud "
+        "import "
+        "FILE alpine:4` makes it from a root file system" },
+      NULL },
+    { "stages 9.20",
+      "base=CONTEXT",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM nowhere AS base\nRUN 1\nFROM base\nRUN 2\n", NULL,
+        "0 base/1 file FROM nowhere AS base (build context CONTEXT) (context base)\n1 stage-1/1 "
+        "exec "
+        "RUN 2 <0\n2 image <1\n",
+        NULL },
+      NULL },
+    { "stages 3 a stage comes before a context, which replaced it",
+      "x=CONTEXT",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM nowhere AS x\nFROM scratch\nCOPY --from=x . /a/\n", NULL,
+        "0 x/1 file FROM nowhere AS x (build context CONTEXT) (context x)\n1 stage-1/1 file COPY "
+        "--from=x . /a/ >/a/ (stage x=0)\n2 image <1\n",
+        NULL },
+      NULL },
+    { "stages 5 docker-image://scratch",
+      "alpine=docker-image://scratch",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM alpine\nRUN --mount=from=alpine,target=/m 1\n", NULL,
+        "0 stage-0/1 exec RUN --mount=from=alpine,target=/m 1 (scratch)\n1 image <0\n", NULL },
+      NULL },
+    { "stages 5 a directory for a mount",
+      "src=CONTEXT",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM scratch\nRUN --mount=from=src,target=/m 1\n", NULL,
+        "0 stage-0/1 exec RUN --mount=from=src,target=/m 1 (context src)\n1 image <0\n", NULL },
+      NULL },
+    { "stages 5 target:",
+      "alpine=target:b",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM scratch AS b\nRUN 1\nFROM alpine\nCOPY --from=alpine /a /b\n", NULL,
+        "0 b/1 exec RUN 1\n1 stage-1/1 file COPY --from=alpine /a /b (stage b=0) <0\n2 image <1\n",
+        NULL },
+      NULL },
+    { "stages 5 target: of a later stage",
+      "x=target:b",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM scratch AS a\nCOPY --from=x /a /b\nFROM a AS b\n", NULL, NULL,
+        "2: circular dependency detected on stage: b | a (line 1) → b (line 3) → a" },
+      NULL },
+    { "stages 5 target: of no stage",
+      "x=target:bb",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM scratch AS b\nFROM x\n", NULL, NULL,
+        "2: build context x: there is no stage bb here | did you mean b?" },
+      NULL },
+    { "stages 5 for one platform",
+      "alpine=docker-image://scratch alpine::linux/riscv64=docker-image://layers "
+      "alpine::arm64=CONTEXT",
+      NULL,
+      "linux/arm64",
+      NULL,
+      { "", "FROM alpine\n", NULL,
+        "0 stage-0/1 file FROM alpine (build context CONTEXT) (context alpine::arm64)\n1 image "
+        "<0\n",
+        NULL },
+      NULL },
+    { "stages 5 bad name",
+      "Alpine=CONTEXT",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM scratch\n", NULL, NULL,
+        ": invalid context name Alpine | it is the name of an image or a stage, in lower case: "
+        "--build-context NAME=VALUE" },
+      NULL },
+    { "stages 5 reserved name",
+      "scratch=CONTEXT",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM scratch\n", NULL, NULL,
+        ": invalid context name scratch | what `scratch` and `context` mean cannot be replaced" },
+      NULL },
+    { "stages 5 bad value",
+      "a=docker-image://A",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM scratch\n", NULL, NULL,
+        ": invalid context specifier docker-image://A for a | what follows :// is the name of an "
+        "image" },
+      NULL },
+    { "stages 5 unknown scheme",
+      "a=ftp://h/x",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM scratch\n", NULL, NULL,
+        ": unsupported context source ftp for a | known are directories, docker-image:// and "
+        "oci-layout://" },
+      NULL },
+    { "stages 5 remote",
+      "a=https://h/x.git",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM scratch\n", NULL, NULL,
+        ": build context a: https://h/x.git: a remote context is not done yet | fetch it (git "
+        "clone, "
+        "curl) and give the directory" },
+      NULL },
+    { "a context nobody uses",
+      "a=CONTEXT",
+      NULL,
+      NULL,
+      NULL,
+      { "", "FROM scratch\n", NULL, "0 image\n", NULL },
+      "build context a is not used" },
+    { "--from",
+      NULL,
+      "layers",
+      NULL,
+      NULL,
+      { "", "ARG NO\nFROM $NO AS a\nRUN 1\nFROM scratch\nCOPY --from=a / /\n", NULL,
+        "0 a/1 source FROM $NO AS a (--from layers)\n1 a/2 exec RUN 1 <0\n2 stage-1/1 file COPY "
+        "--from=a / / (stage a=1)\n3 image <2\n",
+        NULL },
+      NULL },
+    { "--from of what is not stored",
+      NULL,
+      "layer",
+      NULL,
+      NULL,
+      { "", "FROM x\n", NULL, NULL,
+        "1: there is no image layer in the store | did you mean the image layers? Otherwise "
+        "`podman "
+        "pull layer` fetches it" },
+      NULL },
+    { "stages 7 several platforms share what they can",
+      NULL,
+      NULL,
+      "linux/amd64 linux/arm64",
+      NULL,
+      { "",
+        "FROM --platform=linux/amd64 layers AS t\nRUN 1\nFROM scratch\nARG TARGETARCH\nCOPY "
+        "--from=t $TARGETARCH /x\n",
+        NULL,
+        "0 linux/amd64 t/1 source FROM --platform=linux/amd64 layers AS t\n1 linux/amd64 t/2 exec "
+        "RUN "
+        "1 <0\n2 linux/amd64 stage-1/1 file COPY --from=t $TARGETARCH /x (stage linux/amd64 "
+        "t=1)\n3 "
+        "image <2\n4 linux/arm64 stage-1/1 file COPY --from=t $TARGETARCH /x (stage linux/arm64 "
+        "t=1)\n5 image <4\n",
+        NULL },
+      NULL },
+    { "stages 7 no image for the platform",
+      NULL,
+      NULL,
+      "linux/arm/v7",
+      NULL,
+      { "", "FROM layers\n", NULL, NULL,
+        "1: no image layers for platform linux/arm/v7 is stored | the stored one is for "
+        "linux/amd64; "
+        "`podman pull --platform linux/arm/v7 layers` fetches the other" },
+      NULL },
+    { "stages 7 an older generation will do",
+      NULL,
+      NULL,
+      "linux/amd64/v3",
+      NULL,
+      { "", "FROM layers\n", NULL, "0 stage-0/1 source FROM layers\n1 image <0\n", NULL },
+      NULL },
+    { "files for another machine",
+      NULL,
+      NULL,
+      "linux/arm64",
+      NULL,
+      { "", "FROM scratch\nCOPY --from=layers /a /b\n", NULL, NULL, NULL },
+      "files are copied from layers, an image for linux/amd64, to one for linux/arm64" },
+    { "a stage that --no-cache-filter does not find",
+      NULL,
+      NULL,
+      NULL,
+      "bild",
+      { "", "FROM scratch AS build\n", NULL, "0 image\n", NULL },
+      "there is no stage bild (did you mean build?)" },
+};
+
+static void set_options(struct fixture *fixture, const struct option_row *row) {
+    struct plan_request *request = &fixture->request;
+    struct arena *arena = &fixture->arena;
+    struct str rest = str_of(row->contexts), item, name;
+    request->build_contexts = (struct name_values){ 0 };
+    while (row->contexts && str_split(&rest, ' ', &item)) {
+        str_split(&item, '=', &name);
+        bool is_directory = str_equal_c(item, "CONTEXT");
+        name_values_set(&request->build_contexts, arena, name,
+                        is_directory ? str_of(fixture->context) : item);
+    }
+    request->from = row->from;
+    request->uncached_stages = (struct str_list){ 0 };
+    if (row->uncached) {
+        str_list_push(&request->uncached_stages, arena, str_of(row->uncached));
+    }
+    struct platform *platforms = arena_array(arena, 4, sizeof(*platforms));
+    request->platforms = platforms;
+    request->platform_count = 0;
+    rest = str_of(row->platforms);
+    while (row->platforms && str_split(&rest, ' ', &item)) {
+        _cleanup_error_ struct error error = ERROR_INIT;
+        assert_ok(platform_parse(item, arena, &platforms[request->platform_count++], &error),
+                  &error);
+    }
+}
+
+/* The path of the context is another one each time. */
+static char *without_path(struct fixture *fixture, const char *text) {
+    struct buf out = BUF_INIT;
+    const char *found;
+    for (; (found = strstr(text, fixture->context)) != NULL;
+         text = found + strlen(fixture->context)) {
+        buf_append(&out, text, (size_t)(found - text));
+        buf_append_c(&out, "CONTEXT");
+    }
+    buf_append_c(&out, text);
+    char *copy = arena_strdup(&fixture->arena, out.data);
+    buf_free(&out);
+    return copy;
+}
+
+static int check_warning(const struct option_row *row, const struct plan *plan) {
+    const char *first = plan->warnings.count > 0 ? plan->warnings.items[0].data : NULL;
+    if (row->warning ? first && strstr(first, row->warning) : !first) {
+        return 0;
+    }
+    print_error("%s: warning %s\n", row->source, first ? first : "none");
+    return 1;
+}
+
+static int check_option_row(struct fixture *fixture, const struct option_row *row) {
+    _cleanup_error_ struct error error = ERROR_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    struct row named = row->row;
+    struct plan *plan;
+    named.source = row->source;
+    set_options(fixture, row);
+    if (fixture_plan(fixture, named.dockerfile, &plan, &error)) {
+        return check_error(&named, &error);
+    }
+    describe(plan, &text);
+    const char *found = without_path(fixture, text.data);
+    int failures = check_warning(row, plan);
+    plan_free(plan);
+    if (named.error || (named.plan && strcmp(named.plan, found) != 0)) {
+        print_error("%s: plan\n%swanted\n%s\n", row->source, found,
+                    named.error ? named.error : named.plan);
+        failures++;
+    }
+    return failures;
+}
+
+static void test_options(void **state) {
+    struct fixture *fixture = *state;
+    add_images(fixture);
+    int failures = 0;
+    for (size_t i = 0; i < sizeof(option_rows) / sizeof(option_rows[0]); i++) {
+        failures += check_option_row(fixture, &option_rows[i]);
+    }
+    assert_int_equal(0, failures);
+}
+
+/* What was asked for is what the config says, though the base is of an older generation. */
+static void test_platform_of_the_output(void **state) {
+    struct fixture *fixture = *state;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    struct plan *plan;
+    add_images(fixture);
+    set_options(fixture, &(struct option_row){ .platforms = "linux/amd64/v3" });
+    assert_ok(fixture_plan(fixture, "FROM layers\n", &plan, &error), &error);
+    assert_true(str_equal_c(plan->image->image.config.variant, "v3"));
+    plan_free(plan);
+    set_options(fixture, &(struct option_row){ .platforms = "linux/arm/v6" });
+    fixture_build_args(fixture, "");
+    assert_ok(fixture_plan(fixture,
+                           "FROM scratch\nARG TARGETPLATFORM TARGETVARIANT BUILDOS\n"
+                           "LABEL p=$TARGETPLATFORM v=$TARGETVARIANT o=$BUILDOS\n",
+                           &plan, &error),
+              &error);
+    const struct image_config *config = &plan->image->image.config;
+    assert_true(str_equal_c(config->architecture, "arm"));
+    assert_true(str_equal_c(*name_values_get(&config->labels, STR("p")), "linux/arm/v6"));
+    assert_true(str_equal_c(*name_values_get(&config->labels, STR("v")), "v6"));
+    assert_true(str_equal_c(*name_values_get(&config->labels, STR("o")), "linux"));
+    plan_free(plan);
+}
+
+static void test_misspelt_builder_argument(void **state) {
+    struct fixture *fixture = *state;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    struct plan *plan;
+    fixture_build_args(fixture, "BUILDKIT_INLINE_CACHE=1 BUILDKIT_CACHE_MOUNT_MS=x");
+    assert_ok(fixture_plan(fixture, "FROM scratch\n", &plan, &error), &error);
+    assert_int_equal(1, plan->warnings.count);
+    assert_non_null(
+        strstr(plan->warnings.items[0].data, "(did you mean BUILDKIT_CACHE_MOUNT_NS?)"));
+    plan_free(plan);
+}
+
 /* ---- RUN ---- */
 
 struct run_row {
@@ -401,14 +758,33 @@ static void test_many_stages(void **state) {
     plan_free(plan);
 }
 
+/* Finding the nearest one before is no matter of how many have the name. */
+static void test_many_stages_of_one_name(void **state) {
+    struct fixture *fixture = *state;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    struct plan *plan;
+    buf_append_c(&text, "FROM scratch AS s\nRUN 1\n");
+    for (unsigned i = 1; i < 20000; i++) {
+        buf_append_c(&text, "FROM scratch AS s\nCOPY --from=s /a /a\n");
+    }
+    assert_ok(fixture_plan(fixture, text.data, &plan, &error), &error);
+    assert_int_equal(20000, plan->stage_count);
+    plan_free(plan);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_rows, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_options, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_platform_of_the_output, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_misspelt_builder_argument, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_run_commands, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_environment_of_run, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_mounts, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_source_date_epoch, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_many_stages, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_many_stages_of_one_name, fixture_begin, fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,235 @@
+#!/usr/bin/env bats
+# Stages and what stands for them: named contexts, platforms, --from; which of them are built again.
+load build_helper
+
+# ---- named contexts ----
+
+@test "a directory as named context: its own ignore file, owners 0:0, for COPY and mounts" {
+    mkdir -p ../files/sub
+    echo one > ../files/a
+    echo two > ../files/sub/b
+    echo secret > ../files/hidden
+    echo hidden > ../files/.dockerignore
+    chown 1234:1234 ../files/a
+    dockerfile <<'EOF'
+FROM busybox AS look
+RUN --mount=from=src,target=/s [ "$(cat /s/a)" = one ] && [ ! -e /s/hidden ]
+FROM look
+COPY --from=src . /d
+EOF
+    build --build-context src=../files
+    holds /d <<'EOF'
+d d 755 0:0
+d/.dockerignore f 644 0:0
+d/a f 644 0:0
+d/sub d 755 0:0
+d/sub/b f 644 0:0
+EOF
+    build --build-context src=../files
+    is "$(grep -E '^\[' <<< "$stderr" | grep -vc '(cached)')" 1 # FROM
+    echo three > ../files/sub/b
+    PLAN_OPTIONS=(--build-context src=../files)
+    is "$(step COPY)" "miss: follows a step that runs"
+}
+
+@test "a directory in place of a stage: its instructions are not run" {
+    mkdir ../root
+    echo file > ../root/f
+    dockerfile <<'EOF'
+FROM nowhere AS base
+RUN exit 1
+FROM base
+LABEL a=b
+EOF
+    build --build-context base=../root
+    is "$(contents f)" file
+    is "$(config .config.WorkingDir)" /
+    is "$(config .config.Labels.a)" b
+    is "$(config '.rootfs.diff_ids | length')" 1
+}
+
+@test "an image in place of another, as the first FROM names it or as --from does" {
+    bud tag busybox other:1
+    printf 'FROM alpine:3.20\nCOPY --from=alpine:3.20 /bin/sh /copied\n' > Dockerfile
+    build --build-context docker.io/library/alpine:3.20=docker-image://other:1
+    has_file copied
+    build --build-context alpine:3.20=container-image://localhost/other:1
+    printf 'FROM nowhere\nRUN true\n' > Dockerfile
+    build --from busybox
+    has_file bin/sh
+}
+
+@test "an image of an OCI layout that is in the store" {
+    skopeo --tmpdir "$BATS_TEST_TMPDIR" copy -q \
+        "containers-storage:[overlay@$STORE/root+$STORE/run]localhost/busybox:latest" oci:../layout:v1
+    printf 'FROM base\nCOPY --from=base /bin/sh /copied\n' > Dockerfile
+    build --build-context base=oci-layout://../layout:v1
+    build --build-context base=oci-layout:../layout
+    build --build-context "base=oci-layout://../layout@$(jq -r '.manifests[0].digest' ../layout/index.json)"
+    run_bud 125 plan --build-context base=oci-layout:../layout:v2 .
+    contains "$stderr" "has no image v2"
+    bud rmi -f busybox image
+    run_bud 125 plan --build-context base=oci-layout:../layout:v1 .
+    contains "$stderr" "of the OCI layout ../layout is not in the store"
+    contains "$stderr" "skopeo copy oci:../layout:v1 containers-storage:localhost/base"
+    find ../layout/blobs -type f -size -2k -exec sh -c 'echo x >> "$1"' _ {} \;
+    run_bud 125 plan --build-context base=oci-layout:../layout:v1 .
+    contains "$stderr" "a blob is not what its digest says"
+}
+
+@test "what no named context can be is an error that says why" {
+    printf 'FROM scratch\n' > Dockerfile
+    run_bud 2 plan --build-context x .
+    is "${stderr_lines[0]}" "error: --build-context: \`x\` is not NAME=VALUE"
+    run_bud 125 plan --build-context x=busybox .
+    is "${stderr_lines[1]}" "hint: for an image write --build-context x=docker-image://busybox"
+    run_bud 125 plan --build-context x=https://example.com/r.git .
+    contains "${stderr_lines[0]}" "a remote context is not done yet"
+    run_bud 2 plan --build-context X=. .
+    is "${stderr_lines[0]}" "error: invalid context name X"
+    run_bud 0 plan --build-context x=. .
+    contains "$stderr" "build context x is not used"
+}
+
+# ---- platforms ----
+
+@test "a platform of one's own: arguments, configuration, key" {
+    printf 'FROM scratch\nARG TARGETPLATFORM\nARG BUILDPLATFORM\nLABEL p=$TARGETPLATFORM b=$BUILDPLATFORM\n' > Dockerfile
+    build --platform linux/arm/v6
+    is "$(config '[.os, .architecture, .variant] | join("/")')" linux/arm/v6
+    is "$(config .config.Labels.p)" linux/arm/v6
+    contains "$(config .config.Labels.b)" linux/
+    build --arch arm64
+    is "$(config '[.architecture, .variant]')" '["arm64",null]'
+    printf 'FROM busybox\nRUN true\n' > Dockerfile
+    run_bud 125 plan --platform linux/s390x .
+    contains "$stderr" "no image busybox for platform linux/s390x is stored"
+    contains "$stderr" "podman pull --platform linux/s390x busybox"
+    run_bud 0 plan --platform "linux/$(uname -m)" .
+    run_bud 0 plan --platform local .
+    run_bud 2 plan --platform linux/arm64 --arch arm64 .
+    run_bud 2 plan --platform 'linux/a b/c/d' .
+}
+
+@test "several platforms: one plan, what they share is there once; no image yet" {
+    dockerfile <<'EOF'
+FROM --platform=$BUILDPLATFORM busybox AS tools
+RUN true
+FROM scratch
+ARG TARGETARCH
+COPY --from=tools /bin/sh /$TARGETARCH
+EOF
+    PLAN_OPTIONS=(--platform "linux/$(uname -m),linux/riscv64")
+    run_bud 0 plan "${PLAN_OPTIONS[@]}" --format json .
+    is "$(jq '[.steps[] | select(.text == "RUN true")] | length' <<< "$output")" 1
+    is "$(jq '[.steps[] | select(.kind == "image")] | length' <<< "$output")" 2
+    is "$(jq '[.steps[] | select(.text | startswith("COPY"))] | length' <<< "$output")" 2
+    run_bud 0 plan "${PLAN_OPTIONS[@]}" .
+    contains "$output" "image linux/riscv64"
+    build_fails 125 "${PLAN_OPTIONS[@]}"
+    is "${stderr_lines[0]}" "error: one image for 2 platforms is not done yet"
+}
+
+# ---- arguments ----
+
+@test "--build-arg-file: comments, blank lines; the command line comes after" {
+    printf '# these\n\nA=1\nB = 2\n  C=3\nD=4 # no comment\n' > ../args
+    printf 'FROM scratch\nARG A\nARG C\nARG D\nLABEL a=$A c=$C d=$D\n' > Dockerfile
+    build --build-arg-file ../args --build-arg C=5
+    is "$(config '.config.Labels | "\(.a) \(.c) \(.d)"')" "1 5 4 # no comment"
+    contains "$stderr" 'build argument B  is not declared'
+    run_bud 125 plan --build-arg-file nowhere .
+    contains "${stderr_lines[0]}" "cannot read --build-arg-file nowhere"
+}
+
+@test "a misspelt argument of the builder is told" {
+    printf 'FROM scratch\n' > Dockerfile
+    run_bud 0 plan --build-arg BUILDKIT_SANBOX_HOSTNAME=h .
+    contains "$stderr" "did you mean BUILDKIT_SANDBOX_HOSTNAME?"
+    run_bud 0 plan --build-arg BUILDKIT_SANDBOX_HOSTNAME=h .
+    is "$stderr" ""
+}
+
+# ---- what is not there ----
+
+@test "near names: of stages, images, targets and files" {
+    printf 'FROM busybox AS builder\nFROM bulder\n' > Dockerfile
+    run_bud 125 plan .
+    contains "$stderr" "did you mean the stage builder?"
+    printf 'FROM busibox\n' > Dockerfile
+    run_bud 125 plan .
+    contains "$stderr" "did you mean the image busybox?"
+    printf 'FROM scratch AS build\nFROM scratch\nCOPY --from=biuld /a /b\n' > Dockerfile
+    run_bud 125 plan .
+    contains "$stderr" "did you mean the stage build?"
+    printf 'FROM scratch AS build\n' > Dockerfile
+    run_bud 125 plan --target biuld .
+    contains "$stderr" "did you mean build?"
+    mkdir d
+    touch d/package.json
+    printf 'FROM scratch\nCOPY d/packge.json /\n' > Dockerfile
+    run_bud 125 plan .
+    contains "$stderr" "did you mean d/package.json?"
+}
+
+@test "a cycle is shown as the way round" {
+    printf 'FROM scratch AS a\nCOPY --from=c /x /\nFROM a AS b\nFROM scratch AS c\nCOPY --from=b /x /\n' > Dockerfile
+    run_bud 125 plan .
+    is "${stderr_lines[0]}" "error: circular dependency detected on stage: c"
+    contains "$stderr" "hint: a (line 1) → c (line 4) → b (line 3) → a"
+}
+
+# ---- what is used again ----
+
+@test "--no-cache-filter: the steps of a stage run again, what copies the same from it does not" {
+    dockerfile <<'EOF'
+FROM busybox AS make
+RUN echo same > /out; cat /proc/sys/kernel/random/uuid > /other
+FROM busybox
+COPY --from=make /out /out
+RUN echo after
+EOF
+    build
+    build --no-cache-filter MAKE
+    contains "$stderr" "RUN echo after  (cached)"
+    contains "$stderr" "COPY --from=make /out /out  (cached)"
+    PLAN_OPTIONS=(--no-cache-filter make)
+    is "$(step 'RUN echo same')" "miss: its stage is in --no-cache-filter"
+}
+
+@test "--cache-ttl: results that are older are none" {
+    printf 'FROM busybox\nRUN true\n' > Dockerfile
+    build
+    PLAN_OPTIONS=(--cache-ttl 1h)
+    is "$(step RUN)" hit
+    PLAN_OPTIONS=(--cache-ttl 1ms)
+    is "$(step RUN)" "miss: its record is older than --cache-ttl"
+    PLAN_OPTIONS=(--cache-ttl 0s)
+    is "$(step RUN)" "miss: the cache is not used"
+    run_bud 2 plan --cache-ttl soon .
+    is "${stderr_lines[0]}" "error: --cache-ttl: \`soon\` is no duration"
+}
+
+@test "a seccomp profile counts by what is in it, an added host by its name" {
+    printf 'FROM busybox\nRUN true\n' > Dockerfile
+    printf '{"defaultAction":"SCMP_ACT_ALLOW"}' > ../p1
+    cp ../p1 ../p2
+    build --security-opt seccomp=../p1 --add-host a:192.0.2.1
+    PLAN_OPTIONS=(--security-opt seccomp=../p2 --add-host a=192.0.2.2)
+    is "$(step RUN)" hit
+    printf '{"defaultAction":"SCMP_ACT_ALLOW", "syscalls":[]}' > ../p1
+    PLAN_OPTIONS=(--security-opt seccomp=../p1 --add-host a:192.0.2.1)
+    contains "$(step RUN)" "miss: security option 1: seccomp=sha256:"
+    PLAN_OPTIONS=(--security-opt seccomp=../p2 --add-host b:192.0.2.1)
+    contains "$(step RUN)" "miss: host 1: a → b"
+}
+
+@test "a Dockerfile from standard input has a place, too" {
+    printf 'FROM busybox\nRUN echo 1\n' | build -f -
+    is "$(printf 'FROM busybox\nRUN echo 2\n' | bud plan -f - --format json . |
+        jq -r '.steps[] | select(.text | startswith("RUN")) | .reason')" "the command changed"
+    printf 'FROM busybox\nRUN echo 3\n' > Dockerfile
+    build -f ./Dockerfile
+    printf 'FROM busybox\nRUN echo 4\n' > Dockerfile
+    is "$(step RUN)" "miss: the command changed"
+}
