@@ -12,18 +12,49 @@ struct part {
     struct str character;
 };
 
+/* The parts a match in the making may go on with, and where it began: the leftmost start counts. */
+struct states {
+    size_t *starts; /* per part, SIZE_MAX: not waited for */
+    size_t *parts;  /* those that are, in any order */
+    size_t count;
+};
+
 struct program {
     VEC(struct part) parts;
     VEC(struct str) characters; /* of the value */
-    size_t *starts;             /* per part: where the match began that waits for it, or SIZE_MAX */
-    size_t *next_starts;
+    struct states states;
+    struct states next;
+    uint64_t work;  /* parts looked at so far */
+    uint64_t limit; /* as many as may be */
 };
+
+/* What any sane pattern does with a value of this size, many times over. */
+enum { WORK_MINIMUM = 1 << 24, WORK_PER_CHARACTER = 32 };
+
+static void states_init(struct states *states, size_t part_count) {
+    states->starts = xmalloc((part_count + 1) * sizeof(*states->starts));
+    states->parts = xmalloc((part_count + 1) * sizeof(*states->parts));
+    memset(states->starts, 0xFF, (part_count + 1) * sizeof(*states->starts));
+    states->count = 0;
+}
+
+static void states_free(struct states *states) {
+    free(states->starts);
+    free(states->parts);
+}
+
+static void states_clear(struct states *states) {
+    for (size_t i = 0; i < states->count; i++) {
+        states->starts[states->parts[i]] = SIZE_MAX;
+    }
+    states->count = 0;
+}
 
 static void program_free(struct program *program) {
     vec_free(&program->parts);
     vec_free(&program->characters);
-    free(program->starts);
-    free(program->next_starts);
+    states_free(&program->states);
+    states_free(&program->next);
 }
 
 #define _cleanup_program_ _cleanup_(program_free)
@@ -55,8 +86,8 @@ static int program_compile(struct program *program, struct str pattern, struct e
         }
         vec_push(&program->parts, part);
     }
-    program->starts = xcalloc(program->parts.count + 1, sizeof(size_t));
-    program->next_starts = xcalloc(program->parts.count + 1, sizeof(size_t));
+    states_init(&program->states, program->parts.count);
+    states_init(&program->next, program->parts.count);
     return 0;
 }
 
@@ -66,6 +97,7 @@ static void program_load(struct program *program, struct str value) {
     while (words_character(&scan, &character)) {
         vec_push(&program->characters, character);
     }
+    program->limit = WORK_MINIMUM + WORK_PER_CHARACTER * (uint64_t)program->characters.count;
 }
 
 static void program_reverse(struct program *program) {
@@ -81,10 +113,13 @@ static void program_reverse(struct program *program) {
     }
 }
 
-static void reach(struct program *program, size_t *starts, size_t part, size_t start) {
+static void reach(const struct program *program, struct states *states, size_t part, size_t start) {
     for (; part <= program->parts.count; part++) {
-        if (start < starts[part]) {
-            starts[part] = start;
+        if (states->starts[part] == SIZE_MAX) {
+            states->parts[states->count++] = part;
+        }
+        if (start < states->starts[part]) {
+            states->starts[part] = start;
         }
         if (part == program->parts.count || program->parts.items[part].kind != PART_RUN) {
             return; /* a run may also be empty: go on to what follows it */
@@ -93,60 +128,88 @@ static void reach(struct program *program, size_t *starts, size_t part, size_t s
 }
 
 static void step(struct program *program, struct str character) {
-    size_t count = program->parts.count;
+    struct states old = program->states;
     bool is_newline = str_equal(character, STR("\n"));
-    memset(program->next_starts, 0xFF, (count + 1) * sizeof(size_t));
-    for (size_t i = 0; i < count; i++) {
-        const struct part *part = &program->parts.items[i];
-        if (program->starts[i] == SIZE_MAX) {
+    for (size_t i = 0; i < old.count; i++) {
+        size_t at = old.parts[i];
+        if (at == program->parts.count) {
             continue;
         }
+        const struct part *part = &program->parts.items[at];
         if (part->kind == PART_RUN && !is_newline) {
-            reach(program, program->next_starts, i, program->starts[i]);
+            reach(program, &program->next, at, old.starts[at]);
         } else if ((part->kind == PART_ANY && !is_newline) ||
                    (part->kind == PART_CHARACTER && str_equal(part->character, character))) {
-            reach(program, program->next_starts, i + 1, program->starts[i]);
+            reach(program, &program->next, at + 1, old.starts[at]);
         }
     }
-    size_t *swap = program->starts;
-    program->starts = program->next_starts;
-    program->next_starts = swap;
+    program->work += old.count + 1;
+    states_clear(&old);
+    program->states = program->next;
+    program->next = old;
 }
 
+/* Forgets what begins behind START: a match was found there. */
+static void forget_later(struct states *states, size_t start) {
+    size_t kept = 0;
+    for (size_t i = 0; i < states->count; i++) {
+        size_t part = states->parts[i];
+        if (states->starts[part] > start) {
+            states->starts[part] = SIZE_MAX;
+        } else {
+            states->parts[kept++] = part;
+        }
+    }
+    states->count = kept;
+}
+
+static int too_much_work(const struct program *program, struct error *error) {
+    error_set(error, ERROR_INPUT,
+              "matching a pattern of %zu characters in a value of %zu takes too long",
+              program->parts.count, program->characters.count);
+    return error_hint(error, "use a simpler pattern, or sed in a RUN");
+}
+
+struct match {
+    bool is_found;
+    size_t start; /* characters */
+    size_t end;
+};
+
 /* The leftmost match from character FROM on: every state carries the leftmost start that leads to it, so one
- * pass finds it. False when there is none. */
-static bool program_find(struct program *program, size_t from, bool is_anchored, bool is_longest,
-                         size_t *start, size_t *end) {
+ * pass finds it. */
+static int program_find(struct program *program, size_t from, bool is_anchored, bool is_longest,
+                        struct match *match, struct error *error) {
     size_t count = program->parts.count;
-    bool found = false;
-    memset(program->starts, 0xFF, (count + 1) * sizeof(size_t));
+    match->is_found = false;
+    states_clear(&program->states);
     for (size_t at = from;; at++) {
-        if (!found && (at == from || !is_anchored)) {
-            reach(program, program->starts, 0, at);
+        struct states *states = &program->states;
+        if (!match->is_found && (at == from || !is_anchored)) {
+            reach(program, states, 0, at);
         }
-        if (program->starts[count] != SIZE_MAX && (!found || program->starts[count] <= *start)) {
-            found = true;
-            *start = program->starts[count];
-            *end = at;
+        size_t start = states->starts[count];
+        if (start != SIZE_MAX && (!match->is_found || start <= match->start)) {
+            *match = (struct match){ true, start, at };
             if (!is_longest) {
-                return true;
+                return 0;
             }
         }
-        bool is_alive = false;
-        for (size_t i = 0; i < count; i++) {
-            if (found && program->starts[i] > *start) {
-                program->starts[i] = SIZE_MAX; /* begins behind a match we have */
-            }
-            is_alive = is_alive || program->starts[i] != SIZE_MAX;
+        if (match->is_found) {
+            forget_later(states, match->start);
         }
-        if (at == program->characters.count || (!is_alive && (found || is_anchored))) {
-            return found;
+        bool is_over = states->count == 0 && (match->is_found || is_anchored);
+        if (at == program->characters.count || is_over) {
+            return 0;
+        }
+        if (program->work > program->limit) {
+            return too_much_work(program, error);
         }
         step(program, program->characters.items[at]);
     }
 }
 
-/* The first COUNT characters' length in bytes, in the order they are in now. */
+/* The length in bytes of characters [from, to), in the order they are in now. */
 static size_t characters_len(const struct program *program, size_t from, size_t to) {
     size_t len = 0;
     for (size_t i = from; i < to; i++) {
@@ -163,7 +226,8 @@ int substitute_too_long(struct error *error) {
 int substitute_trim(struct str value, struct str pattern, bool is_suffix, bool is_longest,
                     struct str *out, struct error *error) {
     _cleanup_program_ struct program program = { 0 };
-    size_t start, end;
+    struct match match;
+    *out = value;
     if (program_compile(&program, pattern, error) < 0) {
         return -1;
     }
@@ -171,9 +235,11 @@ int substitute_trim(struct str value, struct str pattern, bool is_suffix, bool i
     if (is_suffix) {
         program_reverse(&program);
     }
-    *out = value;
-    if (program_find(&program, 0, true, is_longest, &start, &end)) {
-        size_t len = characters_len(&program, 0, end);
+    if (program_find(&program, 0, true, is_longest, &match, error) < 0) {
+        return -1;
+    }
+    if (match.is_found) {
+        size_t len = characters_len(&program, 0, match.end);
         *out = is_suffix ? str_sub(value, 0, value.len - len) : str_from(value, len);
     }
     return 0;
@@ -182,31 +248,34 @@ int substitute_trim(struct str value, struct str pattern, bool is_suffix, bool i
 int substitute_replace(struct str value, struct str pattern, struct str replacement, bool is_all,
                        struct buf *out, struct error *error) {
     _cleanup_program_ struct program program = { 0 };
-    size_t from = 0, start, end, at = 0;
-    size_t last_end = SIZE_MAX;
+    size_t from = 0, at = 0, last_end = SIZE_MAX;
     if (program_compile(&program, pattern, error) < 0) {
         return -1;
     }
     program_load(&program, value);
-    while (program_find(&program, from, false, true, &start, &end)) {
-        size_t before = characters_len(&program, at, start);
+    do {
+        struct match match;
+        if (program_find(&program, from, false, true, &match, error) < 0) {
+            return -1;
+        }
+        if (!match.is_found) {
+            break;
+        }
+        size_t before = characters_len(&program, at, match.start);
         buf_append(out, value.data, before);
         value = str_from(value, before);
-        at = start;
-        if (end > start || start != last_end) { /* no empty match right behind a match */
-            size_t len = characters_len(&program, start, end);
+        at = match.start;
+        if (match.end > match.start || match.start != last_end) { /* not empty behind a match */
+            size_t len = characters_len(&program, match.start, match.end);
             if (out->len + replacement.len > SUBSTITUTE_SIZE) {
                 return substitute_too_long(error);
             }
             buf_append_str(out, replacement);
             value = str_from(value, len);
-            at = last_end = end;
+            at = last_end = match.end;
         }
-        from = end > start ? end : end + 1;
-        if (!is_all || from > program.characters.count) {
-            break;
-        }
-    }
+        from = match.end > match.start ? match.end : match.end + 1;
+    } while (is_all && from <= program.characters.count);
     buf_append_str(out, value);
     return 0;
 }

@@ -21,6 +21,8 @@ static bool lookup(void *context, struct str name, struct str *value) {
         { "é", "acute" },
         { "N", "a\nb" },
         { "H", "#a" },
+        { "Q", "a*b?c\\d}e" },
+        { "Z", "a\\" },
         { "X", "\xFF"
                "é\x80" },
     };
@@ -157,6 +159,35 @@ static const struct row rows[] = {
     { "1.4 all", "${A//*/x}", "x", NULL },
     { "1.4 not found", "${A//x/y}", "val", NULL },
     { "1.4 pattern unset", "${U#a}${U%a}${U/a/b}", "", NULL },
+    { "1.2 digits only", "$10$1$010", "ten", NULL },
+    { "1.2 case", "$a$A", "val", NULL },
+    { "1.2 specials", "$@$*$#$?$-$!$0", "", NULL },
+    { "1.2 end", "\"$\"", "$", NULL },
+    { "1.3 all of the table, unset", "${U-1}${U:-2}[${U+3}${U:+4}]", "12[]", NULL },
+    { "1.3 all of the table, empty", "[${E-1}]${E:-2}${E+3}[${E:+4}${E?5}]", "[]23[]", NULL },
+    { "1.3 all of the table, set", "${A-1}${A:-2}${A+3}${A:+4}${A?5}${A:?6}", "valval34valval",
+      NULL },
+    { "1.3", "${x", NULL, "syntax error: missing '}'" },
+    { "1.3", "${U?w}", NULL, "U: w" },
+    { "1.3 a quoted brace", "${A:+\"}\"}", "}", NULL },
+    { "1.3 a quoted slash", "${P/\"/\"/-}", "-usr/local/lib/x.tar.gz", NULL },
+    { "1.3 r ends at a brace", "${D/./}}", "12.3}", NULL },
+    { "1.3 r may be empty", "${D//./}", "123", NULL },
+    { "1.3 r with a slash", "${D/./a/b}", "1a/b2.3", NULL },
+    { "1.3 operands nest", "${U:-${E:-${U:-\"${A#${A%al}}\"}}}", "al", NULL },
+    { "1.3 variables in p and r", "${A/${U:-a}/${D}}", "v1.2.3l", NULL },
+    { "1.4", "${Q//\\*/-}", "a-b?c\\d}e", NULL },
+    { "1.4", "${Q//\\?/-}", "a*b-c\\d}e", NULL },
+    { "1.4", "${Q//\\\\/-}", "a*b?c-d}e", NULL },
+    { "1.4", "${Q//\\}/-}", "a*b?c\\d-e", NULL },
+    { "1.4", "${Q%\\}e}", "a*b?c\\d", NULL },
+    { "1.4 a final backslash", "${P#$Z}", NULL,
+      "invalid pattern (a\\) in substitution: invalid escape '\\'" },
+    { "1.4", "${A%%*}${A##*}", "", NULL },
+    { "1.4", "${A%*}${A#*}", "valval", NULL },
+    { "1.4 leftmost, then longest", "${P/l*/X}", "/usr/X", NULL },
+    { "1.4 newline", "${N//?/x}", "x\nx", NULL },
+    { "1.4 newline", "${N//*/x}", "x\nx", NULL },
 };
 
 static int check_word(const struct expand_scope *scope, const struct row *row) {
@@ -307,28 +338,62 @@ static void test_depth(void **state) {
         str_has_suffix(str_of(error.message), STR("expansion nested more than 1000 levels deep")));
 }
 
-/* Matching takes time proportional to pattern times value. */
-static void test_hostile_pattern(void **state) {
+struct long_values {
+    struct str text;    /* $X */
+    struct str pattern; /* $Y */
+};
+
+static bool lookup_long(void *context, struct str name, struct str *value) {
+    const struct long_values *values = context;
+    *value = str_equal(name, STR("X")) ? values->text : values->pattern;
+    return true;
+}
+
+/* Values as long as their patterns, in the worst of ways: an answer or an error, soon. */
+static void test_hostile_patterns(void **state) {
     (void)state;
-    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    static const struct {
+        const char *unit;
+        size_t count;
+        const char *input;
+        bool is_refused;
+    } hostile[] = {
+        { "a", 60000, "${X//${Y}b/}", true },
+        { "a", 60000, "${X//$Y/}", true },
+        { "a*", 30000, "${X//${Y}b/}", true },
+        { "?", 60000, "${X##${Y}b}", false }, /* anchored: one part at a time */
+        { "a*", 30000, "${X%%b$Y}", true },
+        { "ab", 30000, "${X//$Y/}", false },
+        { "a", 20, "${X//$Y/}", false },
+        { "a*", 10, "${X//${Y}b/}", false },
+    };
     _cleanup_buf_ struct buf text = BUF_INIT;
-    struct expand_scope scope = { .escape = '\\' };
-    struct str out;
-    buf_append_c(&text, "${U:-");
-    for (int i = 0; i < 50; i++) {
-        buf_append_c(&text,
-                     "${P//a*a*a*a*a*a*a*a*a*a*b/}aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+    for (int i = 0; i < 60000; i++) {
+        buf_append_byte(&text, 'a');
     }
-    buf_append_byte(&text, '}');
-    scope.lookup = lookup;
-    assert_int_equal(expand_word(&scope, buf_str(&text), &arena, &out, NULL), 0);
+    for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        _cleanup_error_ struct error error = ERROR_INIT;
+        _cleanup_buf_ struct buf pattern = BUF_INIT;
+        for (size_t j = 0; j < hostile[i].count; j++) {
+            buf_append_c(&pattern, hostile[i].unit);
+        }
+        struct long_values values = { buf_str(&text), buf_str(&pattern) };
+        struct expand_scope scope = { .escape = '\\', .lookup = lookup_long, .context = &values };
+        struct str out;
+        int result = expand_word(&scope, str_of(hostile[i].input), &arena, &out, &error);
+        if (result != (hostile[i].is_refused ? -1 : 0) ||
+            (result < 0 && !strstr(error.message, "takes too long"))) {
+            fail_msg("row %zu: %s", i, error.message ? error.message : "not refused");
+        }
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_word),  cmocka_unit_test(test_modes),
         cmocka_unit_test(test_words), cmocka_unit_test(test_unset),
-        cmocka_unit_test(test_depth), cmocka_unit_test(test_hostile_pattern),
+        cmocka_unit_test(test_depth), cmocka_unit_test(test_hostile_patterns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
