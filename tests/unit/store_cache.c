@@ -436,10 +436,9 @@ static int use_in_child(struct fixture *fixture) {
         count_records(cache);
         for (unsigned i = 0; i < 400; i++) {
             struct digest key = key_of(i);
-            _cleanup_arena_ struct arena arena = ARENA_INIT;
-            struct str node;
+            _cleanup_buf_ struct buf node = BUF_INIT;
             has_number(cache, i);
-            if (cache_node_get(cache, &key, &arena, &node)) {
+            if (cache_node_get(cache, &key, &node)) {
                 assert_int_equal(node.len, 50 + (size_t)i % 200 * 45);
             }
         }
