@@ -50,7 +50,7 @@ SOURCES_cli := $(filter-out cli/main.c,$(wildcard cli/*.c))
 
 # grammar/NAME.re -> generated/NAME.re.c, grammar/NAME.y -> generated/NAME.tab.[ch]; each is compiled into the
 # folder that owns the result.
-GRAMMARS_parser := dockerfile json words pattern
+GRAMMARS_parser := dockerfile json words pattern lint
 GRAMMARS_store := toml
 GRAMMARS_registry := reference
 generated_of = $(patsubst grammar/%.re,$(BUILD)/generated/grammar/%.re.c,$(wildcard $(1:%=grammar/%.re))) \

@@ -138,6 +138,10 @@ bool ignore_is_empty(const struct ignore *ignore) {
     return ignore->count == 0;
 }
 
+bool ignore_has_exclusion(const struct ignore *ignore) {
+    return ignore->has_negation;
+}
+
 /* ---- walking ------------------------------------------------------------------------------------------- */
 
 static size_t word_count(const struct ignore *ignore) {

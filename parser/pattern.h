@@ -34,6 +34,7 @@ int ignore_parse(struct str text, const char *name, struct arena *arena, struct 
 int ignore_from_patterns(const struct str *patterns, size_t count, struct arena *arena,
                          struct ignore **out, struct error *error);
 bool ignore_is_empty(const struct ignore *ignore);
+bool ignore_has_exclusion(const struct ignore *ignore); /* `!` */
 
 /* The state of the root. */
 void ignore_root(const struct ignore *ignore, struct arena *arena, struct ignore_state *root);

@@ -1,0 +1,334 @@
+/* lint_fix: edits that a program may make, and making them. What takes a decision is a hint, not an edit. */
+#include "parser/lint_scan.h"
+#include "parser/lint_state.h"
+#include "parser/words.h"
+
+#include <stdlib.h>
+
+static struct str source_of(const struct lint *lint, struct span span) {
+    return str_sub(lint->dockerfile->source, span.start, span.end);
+}
+
+void lint_edit(struct lint *lint, struct lint_finding *finding, struct span span, struct str text) {
+    if (!finding || lint->place != lint->instruction) {
+        return; /* a trigger may be in another file */
+    }
+    struct lint_edit *edits =
+        arena_array(lint->arena, finding->edit_count + 1, sizeof(*finding->edits));
+    if (finding->edit_count > 0) {
+        memcpy(edits, finding->edits, finding->edit_count * sizeof(*edits));
+    }
+    edits[finding->edit_count++] = (struct lint_edit){ span, text };
+    finding->edits = edits;
+}
+
+static struct str upper_of(const struct lint *lint, struct str text) {
+    char *copy = arena_memdup(lint->arena, text.data, text.len);
+    for (size_t i = 0; i < text.len; i++) {
+        copy[i] = (char)(copy[i] >= 'a' && copy[i] <= 'z' ? copy[i] - 'a' + 'A' : copy[i]);
+    }
+    return str_make(copy, text.len);
+}
+
+void lint_fix_keyword(struct lint *lint, struct lint_finding *finding, bool is_lower) {
+    struct ast_word keyword = lint->instruction->keyword;
+    struct str fixed =
+        is_lower ? str_lower(lint->arena, keyword.text) : upper_of(lint, keyword.text);
+    lint_hint(lint, finding, "write %.*s", STR_ARG(fixed));
+    if (str_equal(source_of(lint, keyword.span), keyword.text)) {
+        lint_edit(lint, finding, keyword.span, fixed);
+    }
+}
+
+/* ---- names of stages ----------------------------------------------------------------------------------- */
+
+/* The last bytes of SPAN when they are NAME in some case. */
+static void rename_at_end(struct lint *lint, struct lint_finding *finding, struct span span,
+                          struct str lower) {
+    if (span.end - span.start < lower.len) {
+        return;
+    }
+    span.start = span.end - (uint32_t)lower.len;
+    struct str written = source_of(lint, span);
+    if (str_equal_nocase(written, lower) && !str_equal(written, lower)) {
+        lint_edit(lint, finding, span, lower);
+    }
+}
+
+static void rename_in(struct lint *lint, struct lint_finding *finding,
+                      const struct instruction *instruction, struct str lower) {
+    for (size_t i = 0; i < instruction->flag_count; i++) {
+        const struct ast_flag *flag = &instruction->flags[i];
+        if (instruction->kind == INSTRUCTION_COPY && str_equal_c(flag->name, "from") &&
+            str_equal_nocase(flag->value, lower)) {
+            rename_at_end(lint, finding, flag->span, lower);
+        }
+    }
+    for (size_t i = 0; instruction->kind == INSTRUCTION_RUN && i < instruction->run.mount_count;
+         i++) {
+        const struct ast_mount *mount = &instruction->run.mounts[i];
+        for (size_t j = 0; j < mount->count; j++) {
+            const struct ast_mount_option *option = &mount->options[j];
+            if (str_equal_c(option->key.text, "from") &&
+                str_equal_nocase(option->value.text, lower)) {
+                rename_at_end(lint, finding, option->value.span, lower);
+            }
+        }
+    }
+}
+
+void lint_fix_stage_name(struct lint *lint, struct lint_finding *finding) {
+    const struct dockerfile *dockerfile = lint->dockerfile;
+    struct ast_word name = lint->instruction->words[2];
+    struct str lower = str_lower(lint->arena, name.text);
+    if (!finding || !str_equal(source_of(lint, name.span), name.text)) {
+        return;
+    }
+    lint_edit(lint, finding, name.span, lower);
+    for (size_t i = 0; !lint->options->is_partial && i < dockerfile->instruction_count; i++) {
+        rename_in(lint, finding, &dockerfile->instructions[i], lower);
+    }
+}
+
+/* ---- lines --------------------------------------------------------------------------------------------- */
+
+void lint_fix_blank_lines(struct lint *lint, struct lint_finding *finding) {
+    const struct instruction *instruction = lint->instruction;
+    const struct instruction *inner =
+        instruction->kind == INSTRUCTION_ONBUILD && instruction->onbuild.trigger
+            ? instruction->onbuild.trigger
+            : instruction;
+    struct span span = instruction->span;
+    if (inner->heredoc_count > 0) {
+        span.end = inner->heredocs[0].body_span.start;
+    }
+    const char *source = lint->dockerfile->source.data;
+    struct scan scan = scan_of(source_of(lint, span));
+    for (;;) {
+        struct physical_line line;
+        const char *start = scan.cursor;
+        scan_line(&scan, &line);
+        if (line.kind == LINE_NONE) {
+            return;
+        }
+        if (line.kind == LINE_BLANK && scan.cursor > start) {
+            struct span blank = { (uint32_t)(start - source), (uint32_t)(scan.cursor - source) };
+            lint_edit(lint, finding, blank, STR_EMPTY);
+        }
+    }
+}
+
+/* ---- keys and values ----------------------------------------------------------------------------------- */
+
+/* MAINTAINER is taken as it is, LABEL is expanded. */
+void lint_fix_maintainer(struct lint *lint, struct lint_finding *finding) {
+    const struct instruction *maintainer = lint->instruction;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    if (!finding || maintainer->word_count != 1) {
+        return;
+    }
+    bool is_lower = maintainer->keyword.text.data[0] == 'm';
+    struct str name = maintainer->words[0].text;
+    buf_printf(&text, "%s org.opencontainers.image.authors=\"", is_lower ? "label" : "LABEL");
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.data[i];
+        if (c == '"' || c == '$' || c == lint->dockerfile->escape) {
+            buf_append_byte(&text, lint->dockerfile->escape);
+        }
+        buf_append_byte(&text, c);
+    }
+    buf_append_byte(&text, '"');
+    struct span span = { maintainer->keyword.span.start, maintainer->words[0].span.end };
+    lint_edit(lint, finding, span, str_copy(lint->arena, buf_str(&text)));
+}
+
+/* A value with quotes or escapes says something else when it is quoted: that is left to a person. */
+void lint_fix_legacy(struct lint *lint, struct lint_finding *finding, const struct ast_pair *pair) {
+    struct str value = pair->value.text;
+    struct span between = { pair->key.span.end, pair->value.span.start };
+    struct span end = { pair->value.span.end, pair->value.span.end };
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.data[i] == '"' || value.data[i] == '\'' ||
+            value.data[i] == lint->dockerfile->escape) {
+            return;
+        }
+    }
+    if (value.len == 0 || !words_is_plain(pair->key.text) ||
+        str_find_byte(source_of(lint, between), '\n') != SIZE_MAX) {
+        return;
+    }
+    bool is_word = scan_trim(value).len == value.len;
+    for (size_t i = 0; i < value.len; i++) {
+        is_word = is_word && value.data[i] > ' ' && value.data[i] < 0x7f;
+    }
+    lint_edit(lint, finding, between, is_word ? STR("=") : STR("=\""));
+    if (!is_word) {
+        lint_edit(lint, finding, end, STR("\""));
+    }
+}
+
+/* ---- commands ------------------------------------------------------------------------------------------ */
+
+static bool is_builtin(struct str word) {
+    static const char *const builtins[] = {
+        ".",        ":",        "[",     "alias",   "bg",     "break",  "case",  "cd",
+        "command",  "continue", "eval",  "exec",    "exit",   "export", "fg",    "for",
+        "function", "getopts",  "hash",  "if",      "jobs",   "local",  "read",  "readonly",
+        "return",   "select",   "set",   "shift",   "source", "time",   "times", "trap",
+        "type",     "ulimit",   "umask", "unalias", "unset",  "until",  "wait",  "while",
+    };
+    for (size_t i = 0; i < sizeof(builtins) / sizeof(builtins[0]); i++) {
+        if (str_equal_c(word, builtins[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The words of SCRIPT as a JSON array, when the shell would do nothing but run them. */
+static bool print_words(struct buf *out, struct str script) {
+    struct scan scan = scan_of(script);
+    struct str token;
+    size_t count = 0;
+    buf_append_byte(out, '[');
+    for (;;) {
+        switch (lint_shell_next(&scan, &token)) {
+        case LINT_SHELL_END:
+            buf_append_byte(out, ']');
+            return count > 0;
+        case LINT_SHELL_SPACE:
+            break;
+        case LINT_SHELL_WORD:
+            if (count == 0 && (is_builtin(token) || str_find_byte(token, '=') != SIZE_MAX)) {
+                return false;
+            }
+            buf_printf(out, "%s\"%.*s\"", count++ > 0 ? ", " : "", STR_ARG(token));
+            break;
+        default:
+            return false;
+        }
+    }
+}
+
+/* CMD is also the arguments of ENTRYPOINT: only one of them in the stage can be rewritten without a look at the other. */
+void lint_fix_command(struct lint *lint, struct lint_finding *finding) {
+    const struct instruction *instruction = lint->instruction;
+    const struct lint_stage *stage = lint->stage;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    bool is_alone = !stage->scope.has_entrypoint;
+    for (size_t i = 0; i < stage->count; i++) {
+        const struct instruction *other = &stage->instructions[i];
+        is_alone = is_alone && (other == instruction || (other->kind != INSTRUCTION_CMD &&
+                                                         other->kind != INSTRUCTION_ENTRYPOINT));
+    }
+    if (!finding || !is_alone || instruction->word_count != 1 ||
+        !str_equal(source_of(lint, instruction->words[0].span), instruction->words[0].text) ||
+        !print_words(&text, instruction->words[0].text)) {
+        return;
+    }
+    struct str fixed = str_copy(lint->arena, buf_str(&text));
+    lint_hint(lint, finding, "write %.*s %.*s", STR_ARG(instruction->keyword.text), STR_ARG(fixed));
+    lint_edit(lint, finding, instruction->words[0].span, fixed);
+}
+
+void lint_fix_platform(struct lint *lint, struct lint_finding *finding) {
+    struct span span = lint->instruction->from.platform.span;
+    struct str source = lint->dockerfile->source;
+    while (span.end < source.len &&
+           (source.data[span.end] == ' ' || source.data[span.end] == '\t')) {
+        span.end++;
+    }
+    lint_edit(lint, finding, span, STR_EMPTY);
+}
+
+/* ---- making them --------------------------------------------------------------------------------------- */
+
+struct numbered_edit {
+    const struct lint_edit *edit;
+    size_t finding;
+};
+
+static int compare(const void *left, const void *right) {
+    const struct numbered_edit *a = left, *b = right;
+    if (a->edit->span.start != b->edit->span.start) {
+        return a->edit->span.start < b->edit->span.start ? -1 : 1;
+    }
+    return a->finding < b->finding ? -1 : a->finding > b->finding;
+}
+
+/* A finding's edits are made together or not at all; what is left out now may be made in the next round. */
+static void drop_overlapping(struct numbered_edit *edits, size_t count, bool *applied) {
+    uint32_t end = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct span span = edits[i].edit->span;
+        if (span.start < end) {
+            applied[edits[i].finding] = false;
+        } else if (applied[edits[i].finding]) {
+            end = span.end;
+        }
+    }
+}
+
+size_t lint_apply(const struct lint_report *report, struct str source, struct buf *out,
+                  bool *applied) {
+    VEC(struct numbered_edit) edits = VEC_INIT;
+    size_t made = 0;
+    uint32_t at = 0;
+    for (size_t i = 0; i < report->count; i++) {
+        applied[i] = report->findings[i].edit_count > 0;
+        for (size_t j = 0; j < report->findings[i].edit_count; j++) {
+            vec_push(&edits, (struct numbered_edit){ &report->findings[i].edits[j], i });
+        }
+    }
+    if (edits.count > 0) {
+        qsort(edits.items, edits.count, sizeof(*edits.items), compare);
+    }
+    drop_overlapping(edits.items, edits.count, applied);
+    for (size_t i = 0; i < edits.count; i++) {
+        const struct lint_edit *edit = edits.items[i].edit;
+        if (applied[edits.items[i].finding]) {
+            buf_append_str(out, str_sub(source, at, edit->span.start));
+            buf_append_str(out, edit->text);
+            at = edit->span.end;
+        }
+    }
+    buf_append_str(out, str_from(source, at));
+    vec_free(&edits);
+    for (size_t i = 0; i < report->count; i++) {
+        made += applied[i];
+    }
+    return made;
+}
+
+static bool may_become(enum instruction_kind before, enum instruction_kind after) {
+    return before == after || (before == INSTRUCTION_MAINTAINER && after == INSTRUCTION_LABEL) ||
+           (before == INSTRUCTION_ADD && after == INSTRUCTION_COPY);
+}
+
+bool lint_is_same(const struct dockerfile *before, const struct dockerfile *after) {
+    if (before->instruction_count != after->instruction_count ||
+        before->directive_count != after->directive_count) {
+        return false;
+    }
+    for (size_t i = 0; i < before->instruction_count; i++) {
+        const struct instruction *a = &before->instructions[i], *b = &after->instructions[i];
+        if (!may_become(a->kind, b->kind) || a->heredoc_count != b->heredoc_count ||
+            a->comment_count != b->comment_count) {
+            return false;
+        }
+        bool is_text_kept = a->kind == INSTRUCTION_RUN || a->kind == INSTRUCTION_ADD ||
+                            a->kind == INSTRUCTION_SHELL || a->kind == INSTRUCTION_ARG ||
+                            a->kind == INSTRUCTION_COPY || a->kind == INSTRUCTION_USER ||
+                            a->kind == INSTRUCTION_WORKDIR || a->kind == INSTRUCTION_VOLUME ||
+                            a->kind == INSTRUCTION_STOPSIGNAL;
+        if (is_text_kept && !str_equal(a->arguments, b->arguments)) {
+            return false;
+        }
+        for (size_t j = 0; j < a->heredoc_count; j++) {
+            if (!str_equal(a->heredocs[j].body, b->heredocs[j].body)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}

@@ -1,0 +1,187 @@
+/* lint_own: rules that are not BuildKit's. Each is about something that bites, and says nothing where it is not certain. */
+#include "parser/lint_scan.h"
+#include "parser/lint_state.h"
+#include "parser/words.h"
+
+/* ---- JSON that is none --------------------------------------------------------------------------------- */
+
+static void check_json(struct lint *lint) {
+    const struct instruction *instruction = lint->instruction;
+    struct str text = instruction->arguments;
+    struct span span =
+        instruction->word_count > 0 ? instruction->words[0].span : instruction->keyword.span;
+    if (instruction->kind == INSTRUCTION_HEALTHCHECK &&
+        instruction->healthcheck.command_count > 0) {
+        text = instruction->healthcheck.command[0].text;
+        span = instruction->healthcheck.command[0].span;
+    }
+    if (instruction->is_json || !lint_is_json_like(text)) {
+        return;
+    }
+    struct lint_finding *finding = lint_add(
+        lint, LINT_MALFORMED_JSON, span,
+        "The arguments of %.*s look like a JSON array but are none, and are taken as plain "
+        "text",
+        STR_ARG(instruction->keyword.text));
+    lint_hint(lint, finding, "%s",
+              str_find_byte(text, '\'') != SIZE_MAX
+                  ? "write the strings in double quotes"
+                  : "strings in double quotes, a comma between them, nothing behind the `]`");
+}
+
+/* ---- ADD ----------------------------------------------------------------------------------------------- */
+
+static bool has_add_flag(const struct instruction *add) {
+    return add->copy.checksum.text.len > 0 || add->copy.has_keep_git_dir || add->copy.has_unpack;
+}
+
+static void check_add(struct lint *lint) {
+    const struct instruction *add = lint->instruction;
+    if (add->copy.source_count == 0 || has_add_flag(add)) {
+        return;
+    }
+    for (size_t i = 0; i < add->copy.source_count; i++) {
+        struct str source = add->copy.sources[i].text;
+        enum lint_file file = lint_file_of(source);
+        if (lint_is_remote(source) || !words_is_plain(source) ||
+            (file != LINT_FILE_PLAIN && file != LINT_FILE_DIRECTORY)) {
+            return;
+        }
+    }
+    struct lint_finding *finding =
+        lint_add(lint, LINT_ADD_OF_PLAIN_FILE, add->keyword.span,
+                 "ADD of what is no archive and no URL does what COPY does");
+    lint_hint(lint, finding, "write COPY: it cannot unpack or download by surprise");
+    bool is_lower = add->keyword.text.data[0] == 'a';
+    lint_edit(lint, finding, add->keyword.span, is_lower ? STR("copy") : STR("COPY"));
+}
+
+/* ---- RUN ----------------------------------------------------------------------------------------------- */
+
+/* [VARIABLE=VALUE]... apt-get [OPTION]... update [OPTION]..., and nothing else. */
+static bool is_only_update(struct str script) {
+    struct scan scan = scan_of(script);
+    struct str token;
+    bool has_program = false, has_update = false;
+    for (;;) {
+        switch (lint_shell_next(&scan, &token)) {
+        case LINT_SHELL_END:
+            return has_update;
+        case LINT_SHELL_SPACE:
+            break;
+        case LINT_SHELL_WORD:
+            if (!has_program) {
+                has_program = str_equal_c(token, "apt-get") || str_equal_c(token, "apt");
+                if (!has_program && str_find_byte(token, '=') == SIZE_MAX) {
+                    return false;
+                }
+            } else if (token.data[0] != '-') {
+                if (has_update || !str_equal_c(token, "update")) {
+                    return false;
+                }
+                has_update = true;
+            }
+            break;
+        default:
+            return false;
+        }
+    }
+}
+
+static void check_update(struct lint *lint, struct str script) {
+    if (lint->instruction->run.mount_count > 0 || !is_only_update(script)) {
+        return;
+    }
+    struct lint_finding *finding =
+        lint_add(lint, LINT_APT_GET_UPDATE_ALONE, lint->instruction->words[0].span,
+                 "The package lists of this RUN are cached for good: a later `install` finds old "
+                 "ones");
+    lint_hint(lint, finding,
+              "write RUN apt-get update && apt-get install -y PACKAGE && rm -rf "
+              "/var/lib/apt/lists/*");
+}
+
+/* The directory of the last command when that is `cd DIRECTORY`. */
+static bool ends_with_cd(struct str script, struct str *directory) {
+    struct scan scan = scan_of(script);
+    struct str token;
+    size_t words = 0;
+    bool is_cd = false;
+    *directory = STR_EMPTY;
+    for (;;) {
+        switch (lint_shell_next(&scan, &token)) {
+        case LINT_SHELL_END:
+            return is_cd && directory->len > 0;
+        case LINT_SHELL_SPACE:
+            words += words == 1 && is_cd;
+            break;
+        case LINT_SHELL_SEPARATOR:
+            words = 0;
+            is_cd = false;
+            *directory = STR_EMPTY;
+            break;
+        case LINT_SHELL_WORD:
+        case LINT_SHELL_VARIABLE:
+            if (words == 0) {
+                is_cd = str_equal_c(token, "cd");
+                words = 1;
+            } else if (is_cd && words == 2 &&
+                       (directory->len == 0 || directory->data + directory->len == token.data)) {
+                directory->data = directory->len == 0 ? token.data : directory->data;
+                directory->len += token.len;
+            } else {
+                is_cd = false;
+            }
+            break;
+        case LINT_SHELL_OTHER:
+            if (token.data[0] == '#') {
+                return false; /* what follows may be a comment */
+            }
+            words = 1;
+            is_cd = false;
+            break;
+        }
+    }
+}
+
+static void check_cd(struct lint *lint, struct str script) {
+    struct str directory;
+    if (!ends_with_cd(script, &directory)) {
+        return;
+    }
+    struct span span = lint->instruction->words[0].span;
+    struct lint_finding *finding =
+        lint_add(lint, LINT_CD_AT_END_OF_RUN, span,
+                 "The `cd` at the end of this RUN has no effect: every instruction begins in the "
+                 "WORKDIR");
+    lint_hint(lint, finding, "write WORKDIR %.*s after it", STR_ARG(directory));
+}
+
+void lint_own(struct lint *lint) {
+    const struct instruction *instruction = lint->instruction;
+    switch (instruction->kind) {
+    case INSTRUCTION_RUN:
+    case INSTRUCTION_CMD:
+    case INSTRUCTION_ENTRYPOINT:
+    case INSTRUCTION_HEALTHCHECK:
+    case INSTRUCTION_ADD:
+    case INSTRUCTION_COPY:
+    case INSTRUCTION_VOLUME:
+        check_json(lint);
+        break;
+    default:
+        return;
+    }
+    if (!lint->options->has_own_rules) {
+        return;
+    }
+    if (instruction->kind == INSTRUCTION_ADD) {
+        check_add(lint);
+    }
+    bool is_script = instruction->kind == INSTRUCTION_RUN && !instruction->is_json &&
+                     instruction->heredoc_count == 0 && instruction->word_count == 1;
+    if (is_script && !lint->stage->scope.has_shell) {
+        check_update(lint, instruction->words[0].text);
+        check_cd(lint, instruction->words[0].text);
+    }
+}
