@@ -86,7 +86,7 @@ void lint_fix_stage_name(struct lint *lint, struct lint_finding *finding) {
     }
     lint_edit(lint, finding, name.span, lower);
     for (size_t i = 0; !lint->options->is_partial && i < dockerfile->instruction_count; i++) {
-        rename_in(lint, finding, &dockerfile->instructions[i], lower);
+        rename_in(lint, finding, dockerfile->instructions[i], lower);
     }
 }
 
@@ -217,7 +217,7 @@ void lint_fix_command(struct lint *lint, struct lint_finding *finding) {
     _cleanup_buf_ struct buf text = BUF_INIT;
     bool is_alone = !stage->scope.has_entrypoint;
     for (size_t i = 0; i < stage->count; i++) {
-        const struct instruction *other = &stage->instructions[i];
+        const struct instruction *other = stage->instructions[i];
         is_alone = is_alone && (other == instruction || (other->kind != INSTRUCTION_CMD &&
                                                          other->kind != INSTRUCTION_ENTRYPOINT));
     }
@@ -311,7 +311,7 @@ bool lint_is_same(const struct dockerfile *before, const struct dockerfile *afte
         return false;
     }
     for (size_t i = 0; i < before->instruction_count; i++) {
-        const struct instruction *a = &before->instructions[i], *b = &after->instructions[i];
+        const struct instruction *a = before->instructions[i], *b = after->instructions[i];
         if (!may_become(a->kind, b->kind) || a->heredoc_count != b->heredoc_count ||
             a->comment_count != b->comment_count) {
             return false;

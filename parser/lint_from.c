@@ -226,15 +226,15 @@ static void cut(struct lint *lint) {
     const struct dockerfile *dockerfile = lint->dockerfile;
     size_t count = 0;
     for (size_t i = 0; i < dockerfile->instruction_count; i++) {
-        count += dockerfile->instructions[i].kind == INSTRUCTION_FROM;
+        count += dockerfile->instructions[i]->kind == INSTRUCTION_FROM;
     }
     lint->stages = arena_array(lint->arena, count, sizeof(*lint->stages));
     for (size_t i = 0; i < dockerfile->instruction_count; i++) {
-        const struct instruction *instruction = &dockerfile->instructions[i];
+        const struct instruction *instruction = dockerfile->instructions[i];
         if (instruction->kind == INSTRUCTION_FROM) {
             struct lint_stage *stage = &lint->stages[lint->stage_count++];
             stage->from = instruction;
-            stage->instructions = instruction + 1;
+            stage->instructions = dockerfile->instructions + i + 1;
             stage->name = instruction->from.name.text;
         } else if (lint->stage_count > 0) {
             lint->stages[lint->stage_count - 1].count++;
@@ -251,7 +251,7 @@ static void declare_globals(struct lint *lint, struct lint_scope *scope, bool is
     without.build_arg_count = 0;
     lint->options = is_default ? &without : given;
     for (size_t i = 0; i < dockerfile->instruction_count; i++) {
-        const struct instruction *instruction = &dockerfile->instructions[i];
+        const struct instruction *instruction = dockerfile->instructions[i];
         if (instruction->kind == INSTRUCTION_FROM) {
             break;
         }
@@ -345,7 +345,7 @@ static bool find_needed(struct lint *lint) {
         if (stage->is_needed) {
             need(lint, stage->base);
             for (size_t j = 0; j < stage->count; j++) {
-                need_sources(lint, stage, &stage->instructions[j]);
+                need_sources(lint, stage, stage->instructions[j]);
             }
         }
     }

@@ -34,7 +34,7 @@ static void run_trigger(struct lint *lint, struct str text) {
         return;
     }
     lint->escape = '\\';
-    lint->instruction = &parsed->instructions[0];
+    lint->instruction = parsed->instructions[0];
     lint_instruction(lint);
     lint->instruction = lint->place;
     lint->escape = lint->dockerfile->escape;
@@ -46,8 +46,8 @@ static void run_triggers(struct lint *lint, const struct lint_base *base) {
         run_trigger(lint, base->triggers[i]);
     }
     for (size_t i = 0; parent && i < parent->count; i++) {
-        if (parent->instructions[i].kind == INSTRUCTION_ONBUILD) {
-            run_trigger(lint, parent->instructions[i].onbuild.text);
+        if (parent->instructions[i]->kind == INSTRUCTION_ONBUILD) {
+            run_trigger(lint, parent->instructions[i]->onbuild.text);
         }
     }
 }
@@ -106,7 +106,7 @@ void lint_evaluate(struct lint *lint) {
         lint_enter(lint, stage->from);
         run_triggers(lint, begin(lint));
         for (size_t j = 0; j < stage->count; j++) {
-            lint_enter(lint, &stage->instructions[j]);
+            lint_enter(lint, stage->instructions[j]);
             lint_instruction(lint);
             lint_own(lint);
         }

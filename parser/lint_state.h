@@ -30,7 +30,7 @@ struct lint_scope {
 
 struct lint_stage {
     const struct instruction *from;
-    const struct instruction *instructions;
+    struct instruction *const *instructions; /* those after FROM */
     size_t count;
     struct str name; /* lower-cased; may be empty */
     struct str image;

@@ -122,7 +122,7 @@ static void check_casing(struct lint *lint) {
     const struct dockerfile *dockerfile = lint->dockerfile;
     size_t lower = 0, upper = 0, first = dockerfile->instruction_count;
     for (size_t i = 0; i < dockerfile->instruction_count; i++) {
-        const struct instruction *instruction = &dockerfile->instructions[i];
+        const struct instruction *instruction = dockerfile->instructions[i];
         if (first == dockerfile->instruction_count && instruction->kind != INSTRUCTION_FROM) {
             continue; /* a global ARG */
         }
@@ -132,7 +132,7 @@ static void check_casing(struct lint *lint) {
     }
     bool is_lower_wanted = lower > upper;
     for (size_t i = first; i < dockerfile->instruction_count; i++) {
-        const struct instruction *instruction = &dockerfile->instructions[i];
+        const struct instruction *instruction = dockerfile->instructions[i];
         struct str keyword = instruction->keyword.text;
         if (is_lower_wanted ? is_lower(keyword) : is_upper(keyword)) {
             continue;
@@ -149,7 +149,7 @@ static void check_casing(struct lint *lint) {
 static void check_names(struct lint *lint) {
     _cleanup_map_ struct map names = MAP_INIT;
     for (size_t i = 0; i < lint->dockerfile->instruction_count; i++) {
-        const struct instruction *from = &lint->dockerfile->instructions[i];
+        const struct instruction *from = lint->dockerfile->instructions[i];
         if (from->kind != INSTRUCTION_FROM || from->from.name.text.len == 0) {
             continue;
         }
@@ -176,7 +176,7 @@ static void check_names(struct lint *lint) {
 
 void lint_syntax(struct lint *lint) {
     for (size_t i = 0; i < lint->dockerfile->instruction_count; i++) {
-        const struct instruction *instruction = &lint->dockerfile->instructions[i];
+        const struct instruction *instruction = lint->dockerfile->instructions[i];
         lint_enter(lint, instruction);
         if (instruction->kind == INSTRUCTION_FROM) {
             check_from(lint, instruction);
