@@ -162,7 +162,8 @@ deps: deps-test
 # ---- the two commands ----
 
 demo: deps-build
-	@$(MAKE) --no-print-directory all
+	@echo "building $(BUILD)/bud"
+	@$(MAKE) -s -j"$$(nproc)" all
 	@BUD=$(BUILD)/bud examples/hello/demo
 
 # SUITES="unit cli" runs only those.
@@ -171,7 +172,7 @@ check: deps-test
 	@tests/run $(SUITES)
 
 bench: deps-test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) -s -j"$$(nproc)" all
 	@BUD=$(BUILD)/bud bench/run
 
 # bench/NAME.c: a part of the parser by itself.
