@@ -1,6 +1,6 @@
 #include "base/log.h"
 
-#include "base/str.h"
+#include "base/error.h"
 
 #include <errno.h>
 #include <strings.h>
@@ -30,29 +30,21 @@ bool log_parse_level(const char *text, enum log_level *level) {
     return false;
 }
 
-/* Messages quote names from images and archives: an escape sequence in one must not reach the terminal. */
-static void disarm(struct buf *line) {
-    for (size_t i = 0; i < line->len; i++) {
-        unsigned char c = (unsigned char)line->data[i];
-        if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f) {
-            line->data[i] = '?';
-        }
-    }
-}
-
 void log_write(enum log_level level, const char *format, ...) {
     static const char *const names[] = { "debug: ", "info: ", "warning: ", "error: " };
     if (level < threshold) {
         return;
     }
     int saved = errno;
-    _cleanup_buf_ struct buf line = BUF_INIT;
-    buf_append_c(&line, names[level]);
+    _cleanup_buf_ struct buf message = BUF_INIT;
     va_list arguments;
     va_start(arguments, format);
-    buf_vprintf(&line, format, arguments);
+    buf_vprintf(&message, format, arguments);
     va_end(arguments);
-    disarm(&line);
+    /* Messages quote names from images and archives: an escape sequence in one must not reach the terminal. */
+    _cleanup_buf_ struct buf line = BUF_INIT;
+    buf_append_c(&line, names[level]);
+    error_print_text(&line, message.data);
     if (line.data[line.len - 1] != '\n') {
         buf_append_byte(&line, '\n');
     }

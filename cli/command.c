@@ -214,6 +214,20 @@ int invocation_open_store(const struct invocation *invocation, enum store_access
     return store_open(&store, access, out, error);
 }
 
+int invocation_with_store(const struct invocation *invocation, enum store_access access,
+                          enum namespace_use use,
+                          int (*run)(const struct invocation *invocation, struct store *store,
+                                     struct error *error),
+                          struct error *error) {
+    struct store *store;
+    if (invocation_open_store(invocation, access, use, &store, error) < 0) {
+        return -1;
+    }
+    int result = run(invocation, store, error);
+    store_close(store);
+    return result;
+}
+
 int output_write(const struct buf *text, struct error *error) {
     if (text->len == 0) {
         return 0;

@@ -60,6 +60,13 @@ enum namespace_use {
 int invocation_open_store(const struct invocation *invocation, enum store_access access,
                           enum namespace_use use, struct store **out, struct error *error);
 
+/* RUN with that store, which is closed afterwards: what most commands are. */
+int invocation_with_store(const struct invocation *invocation, enum store_access access,
+                          enum namespace_use use,
+                          int (*run)(const struct invocation *invocation, struct store *store,
+                                     struct error *error),
+                          struct error *error);
+
 /* All of TEXT to standard output; nothing for an empty text. */
 int output_write(const struct buf *text, struct error *error);
 bool output_is_coloured(int descriptor); /* a terminal, and NO_COLOR is not set */

@@ -130,7 +130,7 @@ static void print_entries(const struct options *options, struct arena *arena,
     }
 }
 
-static int show_history(const struct invocation *invocation, const struct store *store,
+static int show_history(const struct invocation *invocation, struct store *store,
                         struct error *error) {
     struct arena *arena = invocation->arena;
     const struct options *options = &invocation->options;
@@ -160,13 +160,7 @@ static int show_history(const struct invocation *invocation, const struct store 
 }
 
 static int history_run(struct invocation *invocation, struct error *error) {
-    struct store *store;
-    if (invocation_open_store(invocation, STORE_READ, NAMESPACE_FOR_TABLES, &store, error) < 0) {
-        return -1;
-    }
-    int result = show_history(invocation, store, error);
-    store_close(store);
-    return result;
+    return invocation_with_store(invocation, STORE_READ, NAMESPACE_FOR_TABLES, show_history, error);
 }
 
 const struct command command_history = {

@@ -152,7 +152,7 @@ static int add_images(struct listing *listing, const struct image_list *images,
     return 0;
 }
 
-static int print_images(const struct invocation *invocation, const struct store *store,
+static int print_images(const struct invocation *invocation, struct store *store,
                         struct error *error) {
     const struct options *options = &invocation->options;
     struct image_list images;
@@ -189,13 +189,7 @@ static int print_images(const struct invocation *invocation, const struct store 
 }
 
 static int images_run(struct invocation *invocation, struct error *error) {
-    struct store *store;
-    if (invocation_open_store(invocation, STORE_READ, NAMESPACE_FOR_TABLES, &store, error) < 0) {
-        return -1;
-    }
-    int result = print_images(invocation, store, error);
-    store_close(store);
-    return result;
+    return invocation_with_store(invocation, STORE_READ, NAMESPACE_FOR_TABLES, print_images, error);
 }
 
 const struct command command_images = {

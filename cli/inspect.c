@@ -73,7 +73,7 @@ static json_t *describe(const struct image *image, const char *name, struct str 
     return object;
 }
 
-static int inspect_image(const struct invocation *invocation, const struct store *store,
+static int inspect_image(const struct invocation *invocation, struct store *store,
                          struct error *error) {
     struct image_list images;
     struct layer_list layers;
@@ -111,13 +111,8 @@ static int inspect_image(const struct invocation *invocation, const struct store
 }
 
 static int inspect_run(struct invocation *invocation, struct error *error) {
-    struct store *store;
-    if (invocation_open_store(invocation, STORE_READ, NAMESPACE_FOR_TABLES, &store, error) < 0) {
-        return -1;
-    }
-    int result = inspect_image(invocation, store, error);
-    store_close(store);
-    return result;
+    return invocation_with_store(invocation, STORE_READ, NAMESPACE_FOR_TABLES, inspect_image,
+                                 error);
 }
 
 const struct command command_inspect = {

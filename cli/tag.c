@@ -4,7 +4,7 @@
 
 #include <limits.h>
 
-static int tag_image(const struct invocation *invocation, const struct store *store,
+static int tag_image(const struct invocation *invocation, struct store *store,
                      struct error *error) {
     const struct options *options = &invocation->options;
     struct image_list images;
@@ -32,13 +32,7 @@ static int tag_image(const struct invocation *invocation, const struct store *st
 }
 
 static int tag_run(struct invocation *invocation, struct error *error) {
-    struct store *store;
-    if (invocation_open_store(invocation, STORE_WRITE, NAMESPACE_FOR_TABLES, &store, error) < 0) {
-        return -1;
-    }
-    int result = tag_image(invocation, store, error);
-    store_close(store);
-    return result;
+    return invocation_with_store(invocation, STORE_WRITE, NAMESPACE_FOR_TABLES, tag_image, error);
 }
 
 const struct command command_tag = {
