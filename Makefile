@@ -131,7 +131,7 @@ DEPS_BUILD = gcc make re2c bison libc6-dev libssl-dev libarchive-dev libjansson-
              libzstd-dev liblzma-dev libbz2-dev nettle-dev libacl1-dev liblz4-dev
 # runc runs RUN; the seccomp profile is in golang-github-containers-common; uidmap is for rootless builds.
 DEPS_RUN = runc golang-github-containers-common uidmap busybox-static
-DEPS_TEST = libcmocka-dev bats bzip2 xz-utils zstd perl python3 podman buildah skopeo umoci mmdebstrap strace valgrind jq attr \
+DEPS_TEST = libcmocka-dev bats bzip2 xz-utils zstd perl python3 podman buildah skopeo umoci docker.io mmdebstrap strace valgrind jq attr \
             clang libclang-rt-14-dev e2fsprogs mount util-linux procps curl
 DEPS_LINT = clang-format clang-tidy shellcheck
 
