@@ -122,6 +122,9 @@ int error_hint(struct error *error, const char *format, ...) {
     return -1;
 }
 
+/* Bytes behind the start of a span. */
+enum { QUOTE_BEHIND = 4096 };
+
 /* The line of SOURCE that holds the byte AT, without its end. */
 static struct str line_around(struct str source, size_t at) {
     size_t before = str_rfind_byte(str_sub(source, 0, at), '\n');
@@ -147,6 +150,9 @@ struct error_place error_place_of(const char *file, struct str source, struct sp
         return place;
     }
     struct str line = line_around(source, span.start < source.len ? span.start : source.len);
+    /* Nobody quotes more of what comes behind; a line may have a hundred megabytes. */
+    size_t enough = (size_t)(source.data + span.start - line.data) + QUOTE_BEHIND;
+    line.len = line.len < enough ? line.len : enough;
     char *copy = xmalloc(line.len + 1);
     memcpy(copy, line.data, line.len);
     copy[line.len] = '\0';

@@ -55,6 +55,19 @@ static uint32_t end_of_line(const struct parser *parser) {
     return (uint32_t)end;
 }
 
+/* The AST takes several times the memory of the text. */
+static void check_size(struct parser *parser) {
+    if (parser->error_count == 0 &&
+        parser->arena->allocated - parser->allocated_before > TREE_LIMIT) {
+        parser_fail(parser, parser->instruction->span,
+                    "the Dockerfile has too many instructions and arguments");
+        error_hint(parser->error, "%zu instructions up to here take %d MiB of memory",
+                   parser->instructions.count, TREE_LIMIT >> 20);
+        parser_report(parser);
+        parser_stop(parser);
+    }
+}
+
 void build_end_line(struct parser *parser) {
     struct instruction *instruction = parser->instruction;
     struct str line = parser->line.text;
@@ -76,11 +89,14 @@ void build_end_line(struct parser *parser) {
         }
         instruction = trigger;
     }
-    vec_push(&parser->instructions, parser->instruction);
+    if (parser->error_count == 0) {
+        vec_push(&parser->instructions, parser->instruction);
+    }
     if (parser->order && check_next(parser->order, parser->dockerfile, parser->instruction,
                                     parser->arena, parser->error) < 0) {
         parser_report(parser);
     }
+    check_size(parser);
 }
 
 void build_drop_line(struct parser *parser) {

@@ -56,18 +56,28 @@ static int at_least_one(const struct check *check, size_t count) {
 
 /* ---- instruction by instruction ------------------------------------------------------------------------ */
 
+/* "ADD, ARG, CMD" and so on. */
+static void list_instructions(struct buf *out) {
+    for (int kind = INSTRUCTION_UNKNOWN + 1; kind < INSTRUCTION_COUNT; kind++) {
+        buf_printf(out, "%s%s", out->len == 0 ? "" : ", ",
+                   instruction_name((enum instruction_kind)kind));
+    }
+}
+
 static int check_unknown(const struct check *check) {
     const struct ast_word *keyword = &check->instruction->keyword;
     const char *names[INSTRUCTION_COUNT];
-    _cleanup_buf_ struct buf list = BUF_INIT;
     size_t count = 0;
     for (int kind = INSTRUCTION_UNKNOWN + 1; kind < INSTRUCTION_COUNT; kind++) {
-        buf_printf(&list, "%s%s", count == 0 ? "" : ", ",
-                   instruction_name((enum instruction_kind)kind));
         names[count++] = instruction_name((enum instruction_kind)kind);
+    }
+    if (!check->error) {
+        return -1; /* a file of a hundred megabytes may have nothing else */
     }
     const char *nearest = str_nearest(keyword->text, names, count);
     if (!nearest) {
+        _cleanup_buf_ struct buf list = BUF_INIT;
+        list_instructions(&list);
         check_fail(check, keyword->span, "unknown instruction: %.*s", STR_ARG(keyword->text));
         return error_hint(
             check->error,

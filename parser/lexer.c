@@ -256,6 +256,10 @@ static int lex_arguments(struct parser *parser, struct span *location) {
 /* ---- the machine --------------------------------------------------------------------------------------- */
 
 static bool start_line(struct parser *parser) {
+    enum { SCRATCH_KEPT = 1 << 20 };
+    if (parser->scratch.allocated > SCRATCH_KEPT) {
+        arena_free(&parser->scratch);
+    }
     if (!lines_next(parser)) {
         return false;
     }

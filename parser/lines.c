@@ -109,6 +109,16 @@ static void add_segment(struct parser *parser, const char *start, const char *en
     }
 }
 
+static void check_length(struct parser *parser, const struct physical_line *line) {
+    if (parser->joined.len + line->raw.len > LOGICAL_LINE_LIMIT && !parser->line.is_dropped) {
+        parser_fail(parser, source_span(parser, str_make(line->first, 0)),
+                    "the instruction is longer than %d bytes", LOGICAL_LINE_LIMIT);
+        error_hint(parser->error, "COPY a script, or write it as a heredoc");
+        parser_report(parser);
+        parser->line.is_dropped = true;
+    }
+}
+
 /* Joins what follows FIRST, which is continued, until a line that is not. */
 static void join_lines(struct parser *parser, const struct physical_line *first) {
     struct physical_line line = *first;
@@ -120,6 +130,10 @@ static void join_lines(struct parser *parser, const struct physical_line *first)
             break;
         }
         parser->line.last = parser->line_number;
+        check_length(parser, &line);
+        if (parser->line.is_dropped) {
+            continue;
+        }
         if (line.kind == LINE_BLANK) {
             parser->line.has_empty_continuation = true;
         } else if (line.kind != LINE_COMMENT) {
@@ -205,7 +219,7 @@ struct span lines_span(const struct parser *parser, struct str text) {
 /* ---- heredocs ------------------------------------------------------------------------------------------ */
 
 /* So many times the rest of a file is looked through for what may be meant; then it is all body. */
-enum { UNTERMINATED_LIMIT = 16 };
+enum { UNTERMINATED_LIMIT = 8 };
 
 /* The line that was meant to end HEREDOC, as far as one can tell: the delimiter with white space around it, or without
  * what was glued to it. */

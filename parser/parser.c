@@ -26,9 +26,16 @@ void parser_report(struct parser *parser) {
     if (parser->error) {
         error_append(parser->errors, parser->error);
     }
+    parser->arena = &parser->scratch;
     if (parser->error_count == ERROR_LIMIT) {
         parser->error = NULL;
+    } else if (parser->error_count == ERROR_COUNT_LIMIT) {
+        parser_stop(parser);
     }
+}
+
+void parser_stop(struct parser *parser) {
+    parser->source.cursor = parser->source.limit;
 }
 
 /* After the last line: what is wrong with the file as a whole, and how many errors were not kept. */
@@ -37,9 +44,10 @@ static int finish_errors(struct parser *parser) {
     if (parser->error_count > ERROR_LIMIT) {
         size_t rest = parser->error_count - ERROR_LIMIT;
         struct error more = ERROR_INIT;
-        error_set(&more, ERROR_INPUT, "%zu more error%s not shown", rest,
+        error_set(&more, ERROR_INPUT, "%s%zu more error%s not shown",
+                  parser->error_count < ERROR_COUNT_LIMIT ? "" : "at least ", rest,
                   rest == 1 ? " is" : "s are");
-        error_hint(&more, "the first of them may be the cause of the others");
+        error_hint(&more, "the first error may be the cause of others");
         error_append(parser->errors, &more);
     } else if (parser->error_count == 0 && parser->instructions.count == 0) {
         parser_fail(parser, nowhere, "file with no instructions");
@@ -64,6 +72,7 @@ static void parser_free(struct parser *parser) {
     vec_free(&parser->pairs);
     vec_free(&parser->instructions);
     error_clear(&parser->found);
+    arena_free(&parser->scratch);
 }
 
 static int parse(struct parser *parser, bool has_directives) {
@@ -99,6 +108,7 @@ static int parse_text(struct str source, const char *name, bool has_directives,
     _cleanup_(parser_free) struct parser parser = { .arena = arena, .order = order };
     parser.errors = error ? error : &ignored;
     parser.error = &parser.found;
+    parser.allocated_before = arena->allocated;
     parser.dockerfile = arena_new(arena, struct dockerfile);
     parser.dockerfile->name = name;
     parser.dockerfile->source = source;

@@ -41,10 +41,14 @@ enum lexer_mode {
 };
 
 /* ONBUILD takes an instruction, which may be ONBUILD as far as the grammar is concerned. */
-enum { NESTING_LIMIT = 64 };
+enum { NESTING_LIMIT = 16 };
 
-/* Of more errors only the number is told. */
-enum { ERROR_LIMIT = 100 };
+/* Of more errors only the number is told; after the second limit the rest of the file is not read. */
+enum { ERROR_LIMIT = 100, ERROR_COUNT_LIMIT = 1000000 };
+
+/* Bytes. Real files are far below; what is above would only cost memory: an argument list of Linux is not longer than
+ * that logical line either. */
+enum { LOGICAL_LINE_LIMIT = 4 << 20, TREE_LIMIT = 1 << 30 };
 
 /* A keyword, and where the stacks stood when it was read: what lies above is the instruction's. */
 struct keyword {
@@ -53,7 +57,10 @@ struct keyword {
 };
 
 struct parser {
-    struct arena *arena;
+    struct arena
+        *arena; /* of the AST; `scratch` when there is an error, since nobody will get it */
+    struct arena scratch;    /* of the present line only */
+    size_t allocated_before; /* by others from the AST's arena */
     struct dockerfile *dockerfile;
 
     /* errors */
@@ -120,6 +127,8 @@ int parser_fail(struct parser *parser, struct span span, const char *format, ...
     __attribute__((format(printf, 3, 4)));
 /* What failed is one of the errors of the file; parsing goes on. */
 void parser_report(struct parser *parser);
+/* The rest of the file is not read. */
+void parser_stop(struct parser *parser);
 
 /* ---- check.c ---- */
 /* What matters of the instructions before. */

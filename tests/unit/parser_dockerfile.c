@@ -627,105 +627,6 @@ static void test_trigger(void **state) {
     }
 }
 
-/* The message and line of every error, one a line. */
-static void list_errors(struct buf *out, const struct error *error) {
-    for (const struct error *each = error; each && each->message; each = each->next) {
-        buf_printf(out, "%u: %s\n", each->place.line_number, each->message);
-    }
-}
-
-static void test_all_errors(void **state) {
-    (void)state;
-    static const struct {
-        const char *text;
-        const char *errors;
-    } rows[] = {
-        { F "RUNN a\nENV a\nUSER\nCMD [1]\nRUN ok\nCOPY --frm=x a b",
-          "2: unknown instruction: RUNN (did you mean RUN?)\n"
-          "3: ENV must have two arguments\n"
-          "4: USER requires exactly one argument\n"
-          "5: when using JSON array syntax, arrays must be comprised of strings only\n"
-          "7: unknown flag: --frm (did you mean from?)\n" },
-        /* one error for an instruction */
-        { F "HEALTHCHECK --timeout=x --retries=x FOO", "2: time: invalid duration \"x\"\n" },
-        { "ENV a=b c\n" F,
-          "1: Syntax error - can't find = in \"c\". Must be of the form: name=value\n" },
-        /* no stage is said once, and not where a FROM may be misspelt */
-        { "RUN a\nRUN b\n" F "USER", "1: no build stage in current context\n"
-                                     "4: USER requires exactly one argument\n" },
-        { "FRM a\nRUN b", "1: unknown instruction: FRM (did you mean FROM?)\n" },
-        { "FROM\nRUN b\nUSER", "1: FROM requires either one or three arguments\n"
-                               "3: USER requires exactly one argument\n" },
-        { "ARG =a\nARG", "1: ARG names can not be blank\n"
-                         "2: ARG requires at least one argument\n" },
-        /* directives: the next line is looked at */
-        { "# escape=x\n# escape=`\n# syntax=a\n# syntax=b\nFROM",
-          "1: invalid escape token 'x' does not match ` or \\\n"
-          "2: only one escape parser directive can be used\n"
-          "4: only one syntax parser directive can be used\n"
-          "5: FROM requires either one or three arguments\n" },
-        /* after an error in a continued line, its rest is passed over */
-        { F "ENV a=b \\\n c \\\n d\nUSER",
-          "3: Syntax error - can't find = in \"c\". Must be of the form: name=value\n"
-          "5: USER requires exactly one argument\n" },
-        { F "ONBUILD ENV a\nONBUILD ONBUILD USER x\nUSER",
-          "2: ENV must have two arguments\n"
-          "3: Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed\n"
-          "4: USER requires exactly one argument\n" },
-        /* heredocs: behind what was meant to end them, or at the next instruction */
-        { F "RUN <<E\nfoo\nE \nUSER", "2: unterminated heredoc\n"
-                                      "5: USER requires exactly one argument\n" },
-        { F "RUN (cat <<E)\nfoo\nE\nUSER", "2: unterminated heredoc\n"
-                                           "5: USER requires exactly one argument\n" },
-        { F "RUN <<E\nrun a\nfoo\nRUN a\nUSER", "2: unterminated heredoc\n"
-                                                "6: USER requires exactly one argument\n" },
-        { F "RUN <<E <<F\nfoo\nE\nfoo", "2: unterminated heredoc\n" },
-        { F "COPY <<E>/x /y\na\nUSER\n", "2: unterminated heredoc\n" },
-    };
-    int failures = 0;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        _cleanup_arena_ struct arena arena = ARENA_INIT;
-        _cleanup_error_ struct error error = ERROR_INIT;
-        _cleanup_buf_ struct buf found = BUF_INIT;
-        struct dockerfile *file;
-        assert_int_equal(parser_parse(str_of(rows[i].text), "Dockerfile", &arena, &file, &error),
-                         -1);
-        list_errors(&found, &error);
-        if (!str_equal_c(buf_str(&found), rows[i].errors)) {
-            print_error("%s\n---- found\n%s---- wanted\n%s", rows[i].text, found.data,
-                        rows[i].errors);
-            failures++;
-        }
-    }
-    assert_int_equal(failures, 0);
-}
-
-/* A hundred are told, and how many there are more. */
-static void test_too_many_errors(void **state) {
-    (void)state;
-    for (size_t count = 99; count <= 102; count++) {
-        _cleanup_buf_ struct buf text = BUF_INIT;
-        _cleanup_arena_ struct arena arena = ARENA_INIT;
-        _cleanup_error_ struct error error = ERROR_INIT;
-        struct dockerfile *file;
-        buf_append_c(&text, F);
-        for (size_t i = 0; i < count; i++) {
-            buf_append_c(&text, i % 2 ? "USER\n" : "ENV a\n");
-        }
-        assert_int_equal(parser_parse(buf_str(&text), "Dockerfile", &arena, &file, &error), -1);
-        size_t found = 1;
-        const struct error *last = &error;
-        for (; last->next; last = last->next) {
-            found++;
-        }
-        assert_int_equal(found, count <= 100 ? count : 101);
-        assert_string_equal(last->message, count == 101   ? "1 more error is not shown"
-                                           : count == 102 ? "2 more errors are not shown"
-                                           : count == 100 ? "USER requires exactly one argument"
-                                                          : "ENV must have two arguments");
-    }
-}
-
 static void test_quote(void **state) { /* 7 */
     (void)state;
     _cleanup_buf_ struct buf out = BUF_INIT;
@@ -761,7 +662,6 @@ int main(void) {
         cmocka_unit_test(test_line_limit),    cmocka_unit_test(test_heredoc_line_limit),
         cmocka_unit_test(test_deep_onbuild),  cmocka_unit_test(test_quote),
         cmocka_unit_test(test_trigger),       cmocka_unit_test(test_nul),
-        cmocka_unit_test(test_all_errors),    cmocka_unit_test(test_too_many_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
