@@ -55,6 +55,17 @@ static void rename_at_end(struct lint *lint, struct lint_finding *finding, struc
     }
 }
 
+/* `from=NAME` somewhere in the flag at SPAN. */
+static void rename_mount(struct lint *lint, struct lint_finding *finding, struct span span,
+                         struct str name, struct str lower) {
+    struct str wanted = str_printf(lint->arena, "from=%.*s", STR_ARG(name));
+    size_t at = str_find(source_of(lint, span), wanted);
+    if (at != SIZE_MAX) {
+        span.end = span.start + (uint32_t)(at + wanted.len);
+        rename_at_end(lint, finding, span, lower);
+    }
+}
+
 static void rename_in(struct lint *lint, struct lint_finding *finding,
                       const struct instruction *instruction, struct str lower) {
     for (size_t i = 0; i < instruction->flag_count; i++) {
@@ -71,7 +82,7 @@ static void rename_in(struct lint *lint, struct lint_finding *finding,
             const struct ast_mount_option *option = &mount->options[j];
             if (str_equal_c(option->key.text, "from") &&
                 str_equal_nocase(option->value.text, lower)) {
-                rename_at_end(lint, finding, option->value.span, lower);
+                rename_mount(lint, finding, mount->span, option->value.text, lower);
             }
         }
     }

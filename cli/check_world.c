@@ -1,0 +1,111 @@
+/* What lint asks of the world: images of the store, references, platforms. */
+#include "cli/check.h"
+#include "planner/image_config.h"
+#include "planner/platform.h"
+#include "registry/reference.h"
+
+bool check_is_reference(void *context, struct str text) {
+    struct reference reference;
+    return reference_parse(text, context, &reference, NULL) == 0;
+}
+
+static struct lint_platform platform_of(const struct platform *platform) {
+    return (struct lint_platform){ platform->os, platform->architecture, platform->variant };
+}
+
+struct lint_platform check_host_platform(void) {
+    struct platform platform = platform_host();
+    return platform_of(&platform);
+}
+
+bool check_parse_platform(void *context, struct str text, struct lint_platform *out) {
+    struct platform platform;
+    if (platform_parse(text, context, &platform, NULL) < 0) {
+        return false;
+    }
+    *out = platform_of(&platform);
+    return true;
+}
+
+void check_base_of(const struct image_config *config, struct arena *arena, struct lint_base *out) {
+    struct lint_variable *env = arena_array(arena, config->env.count, sizeof(*env));
+    for (size_t i = 0; i < config->env.count; i++) {
+        env[i] = (struct lint_variable){ config->env.items[i].name, config->env.items[i].value };
+    }
+    struct platform platform =
+        platform_normalise((struct platform){ config->os, config->architecture, config->variant });
+    *out = (struct lint_base){
+        .env = env,
+        .env_count = config->env.count,
+        .triggers = config->on_build.items,
+        .trigger_count = config->on_build.count,
+        .platform = platform_of(&platform),
+        .has_shell = config->shell.count > 0,
+        .has_entrypoint = config->entrypoint.count > 0,
+    };
+}
+
+/* ---- the store ----------------------------------------------------------------------------------------- */
+
+/* A store that cannot be read is none: what depends on an image is not looked at. */
+static void open_store(struct check_world *world) {
+    world->is_open = true;
+    if (invocation_open_store(world->invocation, STORE_READ, NAMESPACE_FOR_TABLES, &world->store,
+                              NULL) < 0) {
+        world->store = NULL;
+    } else if (image_list_read(world->store, &world->arena, &world->images, NULL) < 0) {
+        world->images.count = 0;
+    }
+}
+
+static const struct lint_base *read_base(struct check_world *world, struct str name) {
+    const struct image *image = NULL;
+    _cleanup_buf_ struct buf blob = BUF_INIT;
+    struct image_config config;
+    const char **names = reference_candidates(name, &world->arena);
+    if (image_find(&world->images, names, &image, NULL) < 0 || !image ||
+        image_read_config(image, &blob, NULL) < 0 ||
+        image_config_parse(buf_str(&blob), &world->arena, &config, NULL) < 0) {
+        return NULL;
+    }
+    struct lint_base *base = arena_new(&world->arena, struct lint_base);
+    check_base_of(&config, &world->arena, base);
+    return base;
+}
+
+static const struct lint_base *find_base(void *context, struct str name) {
+    struct check_world *world = context;
+    if (!world->is_open) {
+        open_store(world);
+    }
+    if (!world->store || world->images.count == 0) {
+        return NULL;
+    }
+    if (!map_has(&world->bases, name)) {
+        struct str kept = str_copy(&world->arena, name);
+        map_set(&world->bases, kept, (void *)(uintptr_t)read_base(world, kept));
+    }
+    return map_get(&world->bases, name);
+}
+
+static bool is_reference(void *context, struct str text) {
+    const struct check_world *world = context;
+    return check_is_reference(world->scratch, text);
+}
+
+static bool parse_platform(void *context, struct str text, struct lint_platform *out) {
+    const struct check_world *world = context;
+    return check_parse_platform(world->scratch, text, out);
+}
+
+struct lint_world check_world_of(struct check_world *world) {
+    return (struct lint_world){ world, find_base, is_reference, parse_platform };
+}
+
+void check_world_free(struct check_world *world) {
+    if (world->store) {
+        store_close(world->store);
+    }
+    map_free(&world->bases);
+    arena_free(&world->arena);
+}
