@@ -61,14 +61,15 @@ static struct str line_part(const struct layout *layout, size_t index, const cha
     return line->is_comment || from >= upto ? STR_EMPTY : str_make(from, (size_t)(upto - from));
 }
 
-/* Lays down what is not blank between START and END; nothing when there is none. */
-static bool push_token(struct layout *layout, enum token_role role, const char *start,
-                       const char *end) {
+/* Lays down what lies between START and END, IS_TRIMMED without white space at both ends; nothing when that is empty. */
+static void push_token(struct layout *layout, enum token_role role, const char *start,
+                       const char *end, bool is_trimmed) {
     size_t count = layout->tokens.count;
     struct token token = { .role = role };
     for (size_t i = count > 0 ? layout->tokens.items[count - 1].last : 0;
          i < layout->lines->items.count && line_at(layout, i)->start < end; i++) {
-        struct str part = scan_trim(line_part(layout, i, start, end));
+        struct str part = line_part(layout, i, start, end);
+        part = is_trimmed ? scan_trim(part) : part;
         if (part.len == 0) {
             continue;
         }
@@ -79,11 +80,14 @@ static bool push_token(struct layout *layout, enum token_role role, const char *
         token.end = part.data + part.len;
         token.last = i;
     }
-    if (token.start == NULL) {
-        return false;
+    if (token.start != NULL) {
+        vec_push(&layout->tokens, token);
     }
-    vec_push(&layout->tokens, token);
-    return true;
+}
+
+/* What the AST does not know of: `--`, an escape that was dropped, arguments of unknown instructions. */
+static void push_rest(struct layout *layout, enum token_role role, const char *end) {
+    push_token(layout, role, last_end(layout), end, true);
 }
 
 /* Where BYTE first stands in what follows the last token, before END; NULL: nowhere. */
@@ -104,18 +108,21 @@ static const char *place(const struct layout *layout, uint32_t offset) {
     return layout->dockerfile->source.data + offset;
 }
 
-/* A token of the AST. What the AST does not know of stands before it: `--`, or an escape that was dropped. */
+/* A token of the AST, after what stands before it. */
 static void push_span(struct layout *layout, enum token_role role, struct span span) {
-    push_token(layout, TOKEN_PLAIN, last_end(layout), place(layout, span.start));
-    push_token(layout, role, place(layout, span.start), place(layout, span.end));
+    push_rest(layout, TOKEN_PLAIN, place(layout, span.start));
+    push_token(layout, role, place(layout, span.start), place(layout, span.end), false);
+}
+
+static const char *end_of_lines(const struct layout *layout) {
+    return layout->lines->raw.data + layout->lines->raw.len;
 }
 
 static void push_bracket(struct layout *layout, char bracket) {
-    const char *end = layout->lines->raw.data + layout->lines->raw.len;
-    const char *at = find_byte(layout, bracket, end);
+    const char *at = find_byte(layout, bracket, end_of_lines(layout));
     if (at != NULL) {
-        push_token(layout, TOKEN_PLAIN, last_end(layout), at);
-        push_token(layout, bracket == '[' ? TOKEN_OPEN : TOKEN_CLOSE, at, at + 1);
+        push_rest(layout, TOKEN_PLAIN, at);
+        push_token(layout, bracket == '[' ? TOKEN_OPEN : TOKEN_CLOSE, at, at + 1, false);
     }
 }
 
@@ -124,7 +131,7 @@ static void push_array(struct layout *layout, const struct instruction *instruct
     push_bracket(layout, '[');
     for (size_t i = first; i < instruction->word_count; i++) {
         struct span span = instruction->words[i].span;
-        push_token(layout, TOKEN_STRING, place(layout, span.start), place(layout, span.end));
+        push_token(layout, TOKEN_STRING, place(layout, span.start), place(layout, span.end), false);
     }
     push_bracket(layout, ']');
 }
@@ -195,9 +202,7 @@ static void push_instruction(struct layout *layout, const struct instruction *in
         instruction = instruction->onbuild.trigger;
     }
     push_arguments(layout, instruction);
-    /* Arguments of unknown instructions. */
-    push_token(layout, TOKEN_TEXT, last_end(layout),
-               layout->lines->raw.data + layout->lines->raw.len);
+    push_rest(layout, TOKEN_TEXT, end_of_lines(layout));
 }
 
 static bool ends_in_redirection(const struct token *token) {

@@ -77,6 +77,8 @@ static void test_words(void **state) {
           "FROM a\nRUN x   y\nUSER a  b\nCMD x   [\"a\"]\n" },
         { "check", "FROM a\nHEALTHCHECK   --interval=1s   cmd   x   y\nhealthcheck  none\n",
           "FROM a\nHEALTHCHECK --interval=1s CMD x   y\nHEALTHCHECK NONE\n" },
+        { "no separator", "FROM a\nE\xC2\xA0  a=b c\nCOPY a \xC2\xA0  b\n",
+          "FROM a\nE\xC2\xA0 a=b c\nCOPY a \xC2\xA0 b\n" },
         { "unknown type of check", "FROM a\nHEALTHCHECK  foo  x\n", "FROM a\nHEALTHCHECK foo x\n" },
         { "nothing after the keyword", "FROM a\nRUN  \nonbuild \nHEALTHCHECK\n",
           "FROM a\nRUN\nONBUILD\nHEALTHCHECK\n" },
