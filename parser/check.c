@@ -213,8 +213,10 @@ static int check_retries(const struct check *check, int64_t *out) {
         digits = str_from(digits, 1);
     }
     if (!str_parse_uint(digits, 10, INT32_MAX, &number)) {
-        check_fail(check, value.span, "strconv.ParseInt: parsing %s: invalid syntax",
-                   check_quote(check, value.text));
+        bool is_number = str_parse_uint(digits, 10, UINT64_MAX, &number);
+        check_fail(check, value.span, "strconv.ParseInt: parsing %s: %s",
+                   check_quote(check, value.text),
+                   is_number ? "value out of range" : "invalid syntax");
         return error_hint(check->error, "--retries takes a number from 0 to %d", INT32_MAX);
     }
     if (is_negative && number > 0) {
@@ -236,9 +238,7 @@ static int check_healthcheck(const struct check *check) {
     health->healthcheck.command_count = health->word_count - 1;
     if (str_equal_nocase(type.text, STR("NONE"))) {
         health->healthcheck.is_none = true;
-        return health->word_count == 1 && !health->is_json
-                   ? 0
-                   : fail_usage(check, "NONE takes no arguments");
+        return health->word_count == 1 ? 0 : fail_usage(check, "NONE takes no arguments");
     }
     if (check_flags(check) < 0 ||
         check_duration(check, "interval", &health->healthcheck.interval) < 0 ||
