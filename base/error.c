@@ -125,18 +125,41 @@ int error_hint(struct error *error, const char *format, ...) {
 /* Bytes behind the start of a span. */
 enum { QUOTE_BEHIND = 4096 };
 
-/* The line of SOURCE that holds the byte AT, without its end. */
-static struct str line_around(struct str source, size_t at) {
+/* Of a span that goes over more lines, that many after the first are quoted. */
+enum { LINES_MORE = 5 };
+
+/* Where the line of SOURCE that holds the byte AT begins and ends. */
+static size_t line_start(struct str source, size_t at) {
     size_t before = str_rfind_byte(str_sub(source, 0, at), '\n');
-    struct str line = str_from(source, before == SIZE_MAX ? 0 : before + 1);
-    size_t len = str_find_byte(line, '\n');
-    if (len != SIZE_MAX) {
-        line.len = len;
+    return before == SIZE_MAX ? 0 : before + 1;
+}
+
+static size_t line_end(struct str source, size_t at) {
+    size_t len = str_find_byte(str_from(source, at), '\n');
+    return len == SIZE_MAX ? source.len : at + len;
+}
+
+/* Copies the lines of SOURCE that SPAN covers, from the first on. */
+static void copy_lines(struct error_place *place, struct str source, struct span span) {
+    size_t at = span.start < source.len ? span.start : source.len;
+    size_t last = span.end > span.start && span.end <= source.len ? span.end - 1 : at;
+    size_t start = line_start(source, at);
+    size_t first_end = line_end(source, at);
+    size_t end = first_end;
+    for (int i = 0; i < LINES_MORE && end < last; i++) {
+        end = line_end(source, end + 1);
     }
-    if (str_has_suffix(line, STR("\r"))) {
-        line.len--;
+    place->has_rest = end < last;
+    char *copy = xmalloc(end - start + 1);
+    memcpy(copy, source.data + start, end - start);
+    copy[end - start] = '\0';
+    place->line = str_make(copy, first_end - start);
+    if (end > first_end) {
+        place->more = str_make(copy + place->line.len + 1, end - first_end - 1);
     }
-    return line;
+    if (str_has_suffix(place->line, STR("\r"))) {
+        place->line.len--;
+    }
 }
 
 struct error_place error_place_of(const char *file, struct str source, struct span span) {
@@ -149,14 +172,7 @@ struct error_place error_place_of(const char *file, struct str source, struct sp
     if (source.len == 0) {
         return place;
     }
-    struct str line = line_around(source, span.start < source.len ? span.start : source.len);
-    /* Nobody quotes more of what comes behind; a line may have a hundred megabytes. */
-    size_t enough = (size_t)(source.data + span.start - line.data) + QUOTE_BEHIND;
-    line.len = line.len < enough ? line.len : enough;
-    char *copy = xmalloc(line.len + 1);
-    memcpy(copy, line.data, line.len);
-    copy[line.len] = '\0';
-    place.line = str_make(copy, line.len);
+    copy_lines(&place, source, span);
     error_line_of(source, span.start, &place.line_number, &place.column);
     struct str rest = str_sub(source, span.start, span.end);
     error_line_of(rest, (uint32_t)rest.len, &place.end_line, &place.end_column);

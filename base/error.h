@@ -38,6 +38,9 @@ struct error_place {
     char *file; /* as the user named it; NULL: no place */
     struct str
         line; /* the line the span starts in, without its end, for quoting; data NULL: unknown */
+    struct str
+        more; /* the lines after it that the span covers, the first few; part of the same copy */
+    bool has_rest;        /* the span goes on after those */
     unsigned line_number; /* of that line */
     unsigned column;      /* of the span's first byte */
     unsigned end_line;    /* of the byte after the span's last */
@@ -92,7 +95,7 @@ void error_print(struct buf *out, const struct error *error, bool is_coloured);
 /* A place by itself, for what is not an error; to be freed with error_place_clear(). Without a FILE it is empty. */
 struct error_place error_place_of(const char *file, struct str source, struct span span);
 void error_place_clear(struct error_place *place);
-/* The lines of a place: ` --> file:line:column`, the line quoted, carets under the span. */
+/* The lines of a place: ` --> file:line:column`, the line quoted, carets under the span, the next lines of the span. */
 void error_print_place(struct buf *out, const struct error_place *place, bool is_coloured);
 /* TEXT with what would steer a terminal or hide what follows shown as `?`; line ends are kept. */
 void error_print_text(struct buf *out, const char *text);

@@ -118,6 +118,24 @@ static void print_quote(struct buf *quoted, struct buf *carets, struct quote quo
     }
 }
 
+/* The lines after the first, each with its number; the numbers take WIDTH columns. */
+static void print_more(struct buf *out, const struct error_place *place, int width,
+                       const struct palette *palette) {
+    struct str rest = place->more, line;
+    for (unsigned number = place->line_number + 1; str_split(&rest, '\n', &line); number++) {
+        _cleanup_buf_ struct buf quoted = BUF_INIT, carets = BUF_INIT;
+        if (str_has_suffix(line, STR("\r"))) {
+            line.len--;
+        }
+        print_quote(&quoted, &carets, (struct quote){ line, 0, 0 });
+        buf_printf(out, "%s%*u |%s %.*s\n", palette->frame, width, number, palette->plain,
+                   STR_ARG(buf_str(&quoted)));
+    }
+    if (place->has_rest) {
+        buf_printf(out, "%s%*s |%s ...\n", palette->frame, width, "", palette->plain);
+    }
+}
+
 static void print_place(struct buf *out, const struct error_place *place,
                         const struct palette *palette) {
     if (!place->line.data) {
@@ -127,7 +145,12 @@ static void print_place(struct buf *out, const struct error_place *place,
         return;
     }
     unsigned line = place->line_number;
-    int width = snprintf(NULL, 0, "%u", line);
+    unsigned last = line;
+    struct str rest = place->more, each;
+    while (str_split(&rest, '\n', &each)) {
+        last++;
+    }
+    int width = snprintf(NULL, 0, "%u", last);
     _cleanup_buf_ struct buf quoted = BUF_INIT;
     _cleanup_buf_ struct buf carets = BUF_INIT;
     print_quote(&quoted, &carets, quote_of(place));
@@ -136,11 +159,12 @@ static void print_place(struct buf *out, const struct error_place *place,
     error_print_text(out, place->file);
     buf_printf(out, ":%u:%u\n", line, place->column);
     buf_printf(out, "%s%*s |%s\n", palette->frame, width, "", palette->plain);
-    buf_printf(out, "%s%u |%s ", palette->frame, line, palette->plain);
+    buf_printf(out, "%s%*u |%s ", palette->frame, width, line, palette->plain);
     buf_append_str(out, buf_str(&quoted));
     buf_printf(out, "\n%s%*s |%s %s", palette->frame, width, "", palette->plain, palette->failure);
     buf_append_str(out, buf_str(&carets));
     buf_printf(out, "%s\n", palette->plain);
+    print_more(out, place, width, palette);
 }
 
 void error_print_place(struct buf *out, const struct error_place *place, bool is_coloured) {

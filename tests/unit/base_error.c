@@ -53,7 +53,8 @@ static void an_error_quotes_its_line(void **state) {
           "1 | a\tb\n"
           "  |  ^\n" },
         { "several lines underline the first",
-          "RUN a \\\n  b\n",
+          "RUN a \\\n  b\n"
+          "2 |   b\n",
           { 4, 11 },
           " --> D:1:5\n"
           "  |\n"
@@ -117,6 +118,28 @@ static void an_error_quotes_its_line(void **state) {
           "23456789012345678901234567890123456789012345678901234567890123456789"
           "0123456789012345678901234567890...\n"
           "  |                                  ^^\n" },
+        { "a span over lines",
+          "1\n2\n3\n4\n5\n6\n7\n8\nRUN a \\\r\n  b\n\nENV",
+          { 16, 29 },
+          "  --> D:9:1\n"
+          "   |\n"
+          " 9 | RUN a \\\n"
+          "   | ^^^^^^^\n"
+          "10 |   b\n"
+          "11 | \n" },
+        { "a span over many lines",
+          "1\n2\n3\n4\n5\n6\n7\n8\n",
+          { 0, 16 },
+          " --> D:1:1\n"
+          "  |\n"
+          "1 | 1\n"
+          "  | ^\n"
+          "2 | 2\n"
+          "3 | 3\n"
+          "4 | 4\n"
+          "5 | 5\n"
+          "6 | 6\n"
+          "  | ...\n" },
         { "no source", "", { 0, 0 }, "  --> D\n" },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -174,10 +197,10 @@ static void errors_of_one_pass_are_told_one_after_the_other(void **state) {
     assert_int_equal(error.next->place.end_line, 2);
     assert_int_equal(error.next->place.end_column, 2);
     error_print(&out, &error, false);
-    assert_string_equal(out.data,
-                        "error: number 0\n --> D:1:3\n  |\n1 | abcd\n  |   ^^\nhint: hint 0\n"
-                        "error: number 1\n --> D:1:2\n  |\n1 | abcd\n  |  ^^^\nhint: hint 1\n"
-                        "error: number 2\n --> D:2:3\n  |\n2 | efg\n  |   ^\nhint: hint 2\n");
+    assert_string_equal(
+        out.data, "error: number 0\n --> D:1:3\n  |\n1 | abcd\n  |   ^^\nhint: hint 0\n"
+                  "error: number 1\n --> D:1:2\n  |\n1 | abcd\n  |  ^^^\n2 | efg\nhint: hint 1\n"
+                  "error: number 2\n --> D:2:3\n  |\n2 | efg\n  |   ^\nhint: hint 2\n");
     error_wrap(&error, "outer");
     assert_string_equal(error.next->message, "number 1");
     assert_null(error.cause->next);
