@@ -86,6 +86,10 @@ const struct option_spec build_options[] = {
       .help = "print nothing but the image ID" },
     { .name = "explain", .kind = OPTION_FLAG, .help = "say of each step why it has to run" },
     { .name = "no-cache", .kind = OPTION_FLAG, .help = "use no result of an earlier build" },
+    { .name = "paranoid",
+      .kind = OPTION_FLAG,
+      .help = "read every file of the context, also those whose size, times and inode say that "
+              "they did not change" },
     { .name = "no-cache-filter",
       .kind = OPTION_SET,
       .value = "STAGE",

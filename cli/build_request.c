@@ -199,6 +199,7 @@ static int read_cache(const struct reader *reader) {
     int64_t age;
     struct str unit;
     plan->is_no_cache = option_flag(reader->options, "no-cache", false);
+    plan->is_paranoid = option_flag(reader->options, "paranoid", false);
     plan->is_layers = option_flag(reader->options, "layers", true);
     for (; *stage != NULL; stage++) {
         push_item(reader->arena, &plan->uncached_stages, str_of(*stage));

@@ -1,16 +1,20 @@
+#include "base/fs.h"
 #include "base/log.h"
+#include "base/subprocess.h"
 #include "cli/build.h"
 #include "cli/userns.h"
 #include "planner/print.h"
 
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static const struct option_spec plan_options[] = {
     { .name = "format",
       .kind = OPTION_TEXT,
       .value = "FORMAT",
-      .only = "tree json",
-      .help = "tree (default) or json" },
+      .only = "tree json dot mermaid svg",
+      .help = "tree (default), json, or a drawing: dot, mermaid, svg (drawn by Graphviz)" },
     { .name = "image-format",
       .kind = OPTION_TEXT,
       .value = "FORMAT",
@@ -20,15 +24,68 @@ static const struct option_spec plan_options[] = {
     { .name = NULL },
 };
 
+/* A drawing of a plan with thousands of steps. */
+#define DRAWING_LIMIT ((size_t)256 << 20)
+
+/* DOT as a file without a name, to be read from its beginning. */
+static int dot_file(const struct buf *dot, struct error *error) {
+    _cleanup_fd_ int fd = memfd_create("plan.dot", MFD_CLOEXEC);
+    if (fd < 0) {
+        return error_system(error, "cannot make a temporary file");
+    }
+    if (fs_write_all(fd, "plan.dot", dot->data, dot->len, error) < 0) {
+        return -1;
+    }
+    lseek(fd, 0, SEEK_SET);
+    int result = fd;
+    fd = -1;
+    return result;
+}
+
+static int draw_svg(struct buf *out, const struct plan *plan, struct error *error) {
+    _cleanup_buf_ struct buf dot = BUF_INIT;
+    _cleanup_buf_ struct buf complaint = BUF_INIT;
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    if (subprocess_find(&arena, "dot") == NULL) {
+        error_set(error, ERROR_NOT_FOUND, "--format svg needs Graphviz, which is not installed");
+        return error_hint(error, "install the package graphviz, or take --format dot or mermaid "
+                                 "to a machine that can draw it");
+    }
+    print_dot(&dot, plan);
+    _cleanup_fd_ int fd = dot_file(&dot, error);
+    if (fd < 0) {
+        return -1;
+    }
+    const char *const words[] = { "dot", "-Tsvg", NULL };
+    const struct subprocess_options options = {
+        .argv = words, .stdin_fd = fd, .stdout_fd = -1, .stderr_fd = -1
+    };
+    int status;
+    if (subprocess_run(&options, out, &complaint, DRAWING_LIMIT, &status, error) < 0) {
+        return error_wrap(error, "cannot draw the plan");
+    }
+    if (status != 0) {
+        return error_set(error, ERROR_FAILED, "cannot draw the plan: dot failed: %.200s",
+                         complaint.len > 0 ? complaint.data : "it said nothing");
+    }
+    return 0;
+}
+
 static int print_plan(const struct options *options, const struct plan *plan, struct error *error) {
     _cleanup_buf_ struct buf out = BUF_INIT;
+    const char *format = option_text(options, "format", "tree");
     for (size_t i = 0; i < plan->warnings.count; i++) {
         log_warn("%.*s", STR_ARG(plan->warnings.items[i]));
     }
-    if (strcmp(option_text(options, "format", "tree"), "json") == 0) {
+    if (strcmp(format, "json") == 0) {
         print_json(&out, plan);
-        if (out.len > 0 && out.data[out.len - 1] != '\n') {
-            buf_append_byte(&out, '\n');
+    } else if (strcmp(format, "dot") == 0) {
+        print_dot(&out, plan);
+    } else if (strcmp(format, "mermaid") == 0) {
+        print_mermaid(&out, plan);
+    } else if (strcmp(format, "svg") == 0) {
+        if (draw_svg(&out, plan, error) < 0) {
+            return -1;
         }
     } else {
         print_tree(&out, plan, output_is_coloured(STDOUT_FILENO));

@@ -8,8 +8,9 @@
 #define MAX_SHOWN 3
 #define MAX_VALUE 40 /* bytes of a value that are shown */
 
-/* How telling a difference is: files before contents, own changes before the parent's. */
-enum rank { RANK_OWN, RANK_CONTENT, RANK_PARENT };
+/* How telling a difference is: files before the directories they are in and before contents, own changes before the
+ * parent's. */
+enum rank { RANK_OWN, RANK_DIRECTORY, RANK_CONTENT, RANK_PARENT };
 
 struct difference {
     struct str text;
@@ -20,7 +21,9 @@ struct comparison {
     const struct step *step;
     struct arena *arena;
     VEC(struct difference) list;
-    bool has_command, has_files;
+    bool has_command;
+    bool has_content; /* files or directories are named */
+    bool has_files;   /* and some are not directories */
 };
 
 static struct str shown(struct str value, struct arena *arena) {
@@ -71,18 +74,56 @@ static void compare_variable(struct comparison *c, struct str name, const struct
     add(c, RANK_OWN, text);
 }
 
+/* "100644 0123456789abcdef", as recipe_files.c writes it. */
+static bool parse_file(struct str value, uint64_t *mode, struct str *digest) {
+    struct str number;
+    *digest = value;
+    return str_split(digest, ' ', &number) && str_parse_uint(number, 8, UINT32_MAX, mode);
+}
+
+static const char *type_name(uint64_t mode) {
+    return S_ISREG(mode)   ? "a file"
+           : S_ISDIR(mode) ? "a directory"
+           : S_ISLNK(mode) ? "a link"
+                           : "a special file";
+}
+
+/* The same path before and now. */
+static struct str describe_file(struct comparison *c, struct str path, struct str before,
+                                struct str now) {
+    uint64_t old_mode, mode;
+    struct str old_digest, digest;
+    if (!parse_file(before, &old_mode, &old_digest) || !parse_file(now, &mode, &digest)) {
+        return str_printf(c->arena, "%.*s changed", STR_ARG(path));
+    }
+    if ((old_mode & S_IFMT) != (mode & S_IFMT)) {
+        return str_printf(c->arena, "%.*s is %s now", STR_ARG(path), type_name(mode));
+    }
+    if (str_equal(old_digest, digest)) {
+        return str_printf(c->arena, "mode of %.*s: %04o → %04o", STR_ARG(path),
+                          (unsigned)old_mode & 07777, (unsigned)mode & 07777);
+    }
+    return str_printf(c->arena, S_ISDIR(mode) ? "attributes of %.*s/ changed" : "%.*s changed",
+                      STR_ARG(path));
+}
+
 static void compare_file(struct comparison *c, struct str path, const struct str *before,
                          const struct str *now) {
-    c->has_files = true;
-    add(c, RANK_OWN,
-        !before ? str_printf(c->arena, "new file %.*s", STR_ARG(path))
+    uint64_t mode = 0;
+    struct str digest;
+    bool is_directory = parse_file(now ? *now : *before, &mode, &digest) && S_ISDIR(mode);
+    c->has_content = true;
+    c->has_files |= !is_directory;
+    add(c, is_directory && !(before && now) ? RANK_DIRECTORY : RANK_OWN,
+        !before ? str_printf(c->arena, "new %s %.*s", is_directory ? "directory" : "file",
+                             STR_ARG(path))
         : !now  ? str_printf(c->arena, "%.*s was removed", STR_ARG(path))
-                : str_printf(c->arena, "%.*s changed", STR_ARG(path)));
+                : describe_file(c, path, *before, *now));
 }
 
 static void compare_directory(struct comparison *c, struct str path, const struct str *before,
                               const struct str *now) {
-    c->has_files = true;
+    c->has_content = true;
     add(c, RANK_OWN,
         !before ? str_printf(c->arena, "new files in %.*s/", STR_ARG(path))
         : !now  ? str_printf(c->arena, "the files of %.*s/ were removed", STR_ARG(path))
@@ -162,7 +203,8 @@ static void compare_all(struct comparison *c, const struct cache_record *old) {
 /* Is DIFFERENCE worth a place, given that others of lower rank are there? */
 static bool is_shown(const struct comparison *c, size_t at) {
     const struct difference *difference = &c->list.items[at];
-    if (difference->rank == RANK_CONTENT && c->has_files) {
+    if ((difference->rank == RANK_CONTENT && c->has_content) ||
+        (difference->rank == RANK_DIRECTORY && c->has_files)) {
         return false;
     }
     for (size_t i = 0; i < c->list.count; i++) {
@@ -198,15 +240,22 @@ static struct str describe(const struct cache_record *old, const struct step *st
     return str_copy(arena, buf_str(&text));
 }
 
-struct str explain_miss(struct cache *cache, const struct step *step, struct arena *arena) {
+struct last explain_last(struct cache *cache, const struct step *step, struct arena *arena) {
+    struct last last = { .kind = LAST_NONE };
     struct digest key;
-    struct cache_record old;
-    if (!cache_last_at(cache, &step->place, &key)) {
+    if (cache_last_at(cache, &step->place, &key)) {
+        last.kind = cache_lookup(cache, &key, arena, &last.record) ? LAST_KNOWN : LAST_PRUNED;
+    }
+    return last;
+}
+
+struct str explain_miss(const struct last *last, const struct step *step, struct arena *arena) {
+    if (last->kind == LAST_NONE) {
         return STR("no record: first build");
     }
-    if (!cache_lookup(cache, &key, arena, &old)) {
-        return STR("its record is gone");
+    if (last->kind == LAST_PRUNED) {
+        return STR("its record was pruned");
     }
-    struct str text = describe(&old, step, arena);
+    struct str text = describe(&last->record, step, arena);
     return text.len > 0 ? text : STR("no record");
 }

@@ -4,8 +4,19 @@
 
 #include "planner/plan.h"
 
-/* STEP has ingredients (files included) and a place, and no record of its key. By comparing with the last record of the
- * place: "src/main.c changed", "ARG VERSION: 1.2 → 1.3", "no record: first build". In ARENA. */
-struct str explain_miss(struct cache *cache, const struct step *step, struct arena *arena);
+/* What was done at a step's place the last time. */
+enum last_kind {
+    LAST_NONE,   /* nothing yet */
+    LAST_PRUNED, /* there was a record */
+    LAST_KNOWN,
+};
+struct last {
+    enum last_kind kind;
+    struct cache_record record; /* when known; in the arena */
+};
+struct last explain_last(struct cache *cache, const struct step *step, struct arena *arena);
+/* STEP has ingredients (files included), and no record of its key. By comparing with LAST, the last record of its place:
+ * "src/main.c changed", "ARG VERSION: 1.2 → 1.3", "no record: first build". In ARENA. */
+struct str explain_miss(const struct last *last, const struct step *step, struct arena *arena);
 
 #endif

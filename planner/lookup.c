@@ -117,9 +117,11 @@ static bool has_result(struct lookup *lookup, struct cache_record *record) {
 
 /* REASON empty: found by comparing. The record to come needs the files too, to explain a later miss. */
 static void miss(struct lookup *lookup, struct step *step, struct str reason) {
+    struct last last = explain_last(lookup->cache, step, lookup->arena);
     recipe_add_files(step, lookup->arena);
     step->state = STEP_MISS;
-    step->reason = reason.len > 0 ? reason : explain_miss(lookup->cache, step, lookup->arena);
+    step->expected = last.kind == LAST_KNOWN ? last.record.duration : 0;
+    step->reason = reason.len > 0 ? reason : explain_miss(&last, step, lookup->arena);
 }
 
 static void judge(struct lookup *lookup, struct step *step) {
@@ -179,6 +181,8 @@ int lookup_step(struct lookup *lookup, struct step *step, const struct digest *c
         }
     }
     if (is_deferred(lookup, step)) {
+        struct last last = explain_last(lookup->cache, step, lookup->arena);
+        step->expected = last.kind == LAST_KNOWN ? last.record.duration : 0;
         return 0;
     }
     recipe_make(lookup->plan, step, lookup->arena);

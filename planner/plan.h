@@ -170,6 +170,7 @@ struct step {
     size_t ingredient_count;
     struct cache_record record; /* when HIT */
     struct str reason;          /* when MISS or DEFERRED: why */
+    uint64_t expected;          /* ns it took the last time at its place; 0: not known */
     bool is_cache_unused;       /* --no-cache-filter: what is recorded is not looked up */
 };
 

@@ -156,6 +156,7 @@ int planning_open_context(struct planning *planning, const char *directory, cons
                      error)) {
         return -1;
     }
+    tree->is_paranoid = planning->request->is_paranoid;
     arena_vec_push(planning->arena, &planning->plan->contexts, tree);
     *out = tree;
     return 0;

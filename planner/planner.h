@@ -27,10 +27,11 @@ struct plan_request {
     struct run_options run;
     bool is_docker; /* --format docker */
     bool is_squashed;
-    bool has_timestamp;              /* --timestamp or SOURCE_DATE_EPOCH */
-    int64_t timestamp;               /* ns */
-    bool is_rewriting_times;         /* --timestamp: the files of new layers get that time too */
-    bool is_no_cache;                /* --no-cache: nothing is looked up */
+    bool has_timestamp;      /* --timestamp or SOURCE_DATE_EPOCH */
+    int64_t timestamp;       /* ns */
+    bool is_rewriting_times; /* --timestamp: the files of new layers get that time too */
+    bool is_paranoid;        /* --paranoid: files of contexts are read whatever the index knows */
+    bool is_no_cache;        /* --no-cache: nothing is looked up */
     struct str_list uncached_stages; /* --no-cache-filter: nor are the steps of these */
     int64_t oldest_record;           /* --cache-ttl, ns since 1970: nor what is older */
     bool is_layers; /* --layers (default true): false behaves as no_cache without records */

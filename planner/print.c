@@ -1,11 +1,15 @@
 #include "planner/print.h"
 
 #include "planner/content.h"
+#include "planner/estimate.h"
 
 #include <stdio.h>
 
 /* Longest instruction text shown in the tree, in bytes. */
 #define MAX_TEXT 72
+
+/* Shorter ones say nothing, ns. */
+#define SHOWN_DURATION 1000000
 
 struct painter {
     struct buf *out;
@@ -21,7 +25,7 @@ static void paint(const struct painter *painter, const char *colour, const char 
 }
 
 /* One line of it, without control characters: nothing a Dockerfile says may move the cursor. */
-static void append_text(struct buf *out, struct str text) {
+void print_text(struct buf *out, struct str text) {
     size_t len = 0;
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.data[i];
@@ -53,8 +57,15 @@ static void append_amount(struct buf *out, uint64_t bytes) {
     buf_printf(out, unit == 0 ? "%.0f %s" : "%.1f %s", amount, units[unit]);
 }
 
-static void append_duration(struct buf *out, uint64_t nanoseconds) {
-    buf_printf(out, "%.1f s", (double)nanoseconds / 1e9);
+void print_duration(struct buf *out, uint64_t nanoseconds) {
+    uint64_t seconds = nanoseconds / 1000000000;
+    if (seconds == 0) {
+        buf_printf(out, "%u ms", (unsigned)(nanoseconds / 1000000));
+    } else if (seconds < 60) {
+        buf_printf(out, "%.1f s", (double)nanoseconds / 1e9);
+    } else {
+        buf_printf(out, "%u min %u s", (unsigned)(seconds / 60), (unsigned)(seconds % 60));
+    }
 }
 
 /* What a step that runs will read of the context. */
@@ -82,22 +93,31 @@ static void print_step(const struct painter *painter, const struct stage *stage,
     snprintf(text, sizeof(text), "%-8s", state_name(step));
     paint(painter, state_colour(step), text);
     buf_append_byte(out, ' ');
-    append_text(out, line->text);
+    print_text(out, line->text);
+    struct str image = print_source_name(step, line->text);
+    if (image.len > 0) {
+        buf_append_c(out, " = ");
+        print_text(out, image);
+    }
     buf_printf(out, "  :%u", line->line);
     append_size(out, step);
     if (step->state != STEP_HIT) {
         buf_append_c(out, "  ");
         struct buf reason = BUF_INIT;
         buf_append_c(&reason, "← ");
-        append_text(&reason, step->reason);
+        print_text(&reason, step->reason);
         paint(painter, "2", reason.data);
         buf_free(&reason);
         if (!step->is_needed) {
             paint(painter, "2", ", not needed");
+        } else if (step->expected >= SHOWN_DURATION) {
+            buf_append_c(out, "  took ");
+            print_duration(out, step->expected);
+            buf_append_c(out, " last time");
         }
-    } else if (step->record.duration > 0) {
+    } else if (step->record.duration >= SHOWN_DURATION) {
         buf_append_c(out, "  took ");
-        append_duration(out, step->record.duration);
+        print_duration(out, step->record.duration);
     }
     buf_append_byte(out, '\n');
 }
@@ -106,7 +126,7 @@ static void print_line(const struct painter *painter, const struct stage_line *l
                        const char *branch) {
     struct buf *out = painter->out;
     struct buf text = BUF_INIT;
-    append_text(&text, line->text);
+    print_text(&text, line->text);
     buf_printf(&text, "  :%u", line->line);
     buf_append_c(out, branch);
     buf_printf(out, "%-7s %-8s ", "", "");
@@ -118,7 +138,7 @@ static void print_line(const struct painter *painter, const struct stage_line *l
 static void print_stage(const struct painter *painter, const struct plan *plan,
                         const struct stage *stage) {
     struct buf label = BUF_INIT;
-    append_text(&label, stage->label);
+    print_text(&label, stage->label);
     paint(painter, "1", label.data ? label.data : "");
     buf_free(&label);
     buf_printf(painter->out, "%s\n", stage == plan->target ? "  (target)" : "");
@@ -139,7 +159,7 @@ static void print_sources(const struct painter *painter, const struct plan *plan
     for (size_t i = 0; i < plan->step_count; i++) {
         const struct step *step = plan->steps[i];
         if (step->kind == STEP_SOURCE && step->number == 0) {
-            append_text(painter->out, step->text);
+            print_text(painter->out, step->text);
             buf_append_c(painter->out, "  ");
             paint(painter, state_colour(step), state_name(step));
             buf_append_byte(painter->out, '\n');
@@ -149,7 +169,7 @@ static void print_sources(const struct painter *painter, const struct plan *plan
 
 static void print_image(const struct painter *painter, const struct step *step) {
     struct buf name = BUF_INIT;
-    append_text(&name, step->text);
+    print_text(&name, step->text);
     paint(painter, "1", name.data ? name.data : "");
     buf_free(&name);
     buf_append_c(painter->out, "  ");
@@ -158,53 +178,93 @@ static void print_image(const struct painter *painter, const struct step *step) 
         buf_printf(painter->out, "  %.12s", step->record.result.data);
     } else {
         buf_append_c(painter->out, "  ← ");
-        append_text(painter->out, step->reason);
+        print_text(painter->out, step->reason);
     }
     buf_append_byte(painter->out, '\n');
 }
 
-struct counts {
-    size_t hits, runs, deferred;
-    uint64_t bytes; /* to copy from the context */
-};
-
-static struct counts count_steps(const struct plan *plan) {
-    struct counts counts = { 0 };
-    for (size_t i = 0; i < plan->step_count; i++) {
-        const struct step *step = plan->steps[i];
-        if (step->kind == STEP_IMAGE || step->kind == STEP_SOURCE) {
+/* The steps that decide how long it takes, by the numbers they have in their stages. */
+static void print_critical(struct buf *out, const struct estimate *estimate) {
+    const struct stage *stage = NULL;
+    buf_append_c(out, "critical path: ");
+    for (size_t i = 0; i < estimate->critical_count; i++) {
+        const struct step *step = estimate->critical[i];
+        buf_append_c(out, i > 0 ? " → " : "");
+        if (step->kind == STEP_IMAGE) {
+            buf_append_c(out, "image");
             continue;
         }
-        if (step->state == STEP_HIT) {
-            counts.hits++;
-        } else if (step->is_needed) {
-            counts.runs += step->state == STEP_MISS;
-            counts.deferred += step->state == STEP_DEFERRED;
-            for (size_t j = 0; j < step->input_count; j++) {
-                counts.bytes += step->inputs[j].details ? step->inputs[j].details->bytes : 0;
-            }
+        if (step->stage != stage) {
+            stage = step->stage;
+            print_text(out, stage->label);
+            buf_append_byte(out, ' ');
         }
+        buf_printf(out, "%u/%u", step->number, step->stage->step_count);
     }
-    return counts;
+    buf_append_byte(out, '\n');
+}
+
+static bool is_all_there(const struct plan *plan, const struct estimate *estimate) {
+    bool is_there = estimate->to_run == 0 && estimate->deferred == 0;
+    for (size_t i = 0; i < plan->images.count; i++) {
+        is_there &= plan->images.items[i]->state == STEP_HIT;
+    }
+    return is_there;
+}
+
+/* Without a time when no step was ever built. */
+static void print_times(struct buf *out, const struct estimate *estimate) {
+    if (estimate->work == 0) {
+        return;
+    }
+    buf_append_c(out, ", about ");
+    print_duration(out, estimate->path);
+    if (estimate->work > estimate->path) {
+        buf_append_c(out, " (");
+        print_duration(out, estimate->work);
+        buf_append_c(out, " of work)");
+    }
+    if (estimate->unknown > 0) {
+        buf_printf(out, " and %zu step%s of unknown length", estimate->unknown,
+                   estimate->unknown == 1 ? "" : "s");
+    }
 }
 
 static void print_summary(const struct painter *painter, const struct plan *plan) {
-    struct counts counts = count_steps(plan);
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct estimate estimate = estimate_plan(plan, &arena);
     struct buf *out = painter->out;
-    if (counts.runs == 0 && counts.deferred == 0 && plan->image->state == STEP_HIT) {
+    if (is_all_there(plan, &estimate)) {
         buf_append_c(out, "nothing to do\n");
         return;
     }
-    buf_printf(out, "%zu to run, %zu cached", counts.runs, counts.hits);
-    if (counts.deferred > 0) {
-        buf_printf(out, ", %zu decided later", counts.deferred);
+    if (estimate.critical_count > 1) {
+        print_critical(out, &estimate);
     }
-    if (counts.bytes > 0) {
+    buf_printf(out, "%zu to run, %zu cached", estimate.to_run, estimate.cached);
+    if (estimate.deferred > 0) {
+        buf_printf(out, ", %zu decided later", estimate.deferred);
+    }
+    if (estimate.bytes > 0) {
         buf_append_c(out, ", ");
-        append_amount(out, counts.bytes);
+        append_amount(out, estimate.bytes);
         buf_append_c(out, " to copy");
     }
+    print_times(out, &estimate);
     buf_append_byte(out, '\n');
+}
+
+struct str print_skip_reason(const struct plan *plan, const struct stage_skip *skip) {
+    return skip->line > plan->target->line ? STR("it comes after the target")
+                                           : STR("the target does not need it");
+}
+
+/* The image a FROM names, where variables or defaults hide it. */
+struct str print_source_name(const struct step *step, struct str text) {
+    return step->kind == STEP_SOURCE && step->source.name.len > 0 &&
+                   str_find(text, step->source.name) == SIZE_MAX
+               ? step->source.name
+               : STR_EMPTY;
 }
 
 void print_tree(struct buf *out, const struct plan *plan, bool is_coloured) {
@@ -218,8 +278,9 @@ void print_tree(struct buf *out, const struct plan *plan, bool is_coloured) {
     }
     for (size_t i = 0; i < plan->skipped_count; i++) {
         buf_append_c(out, "not built: ");
-        append_text(out, plan->skipped[i].label);
-        buf_printf(out, "  :%u (the target does not need it)\n", plan->skipped[i].line);
+        print_text(out, plan->skipped[i].label);
+        struct str reason = print_skip_reason(plan, &plan->skipped[i]);
+        buf_printf(out, "  :%u (%.*s)\n", plan->skipped[i].line, STR_ARG(reason));
     }
     print_summary(&painter, plan);
 }

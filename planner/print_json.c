@@ -1,6 +1,7 @@
 /* The schema is written down in docs/plan.md; members are only ever added. */
 #include "base/json.h"
 #include "planner/content.h"
+#include "planner/estimate.h"
 #include "planner/print.h"
 
 static void set_str(json_t *object, const char *key, struct str value) {
@@ -58,8 +59,14 @@ static json_t *step_to_json(const struct step *step) {
     if (step->has_key) {
         set_str(object, "key", str_of(digest_hex(&step->key).text));
     }
+    if (step->kind == STEP_SOURCE) {
+        set_str(object, "image", step->source.name);
+    }
     if (step->state != STEP_HIT) {
         set_str(object, "reason", step->reason);
+        if (step->expected > 0) {
+            set_integer(object, "expected", step->expected);
+        }
     } else {
         set_str(object, "result", step->record.result);
         if (step->record.duration > 0) {
@@ -89,6 +96,25 @@ static json_t *stage_to_json(const struct stage *stage) {
     return object;
 }
 
+static json_t *estimate_to_json(const struct plan *plan) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct estimate estimate = estimate_plan(plan, &arena);
+    json_t *object = json_object();
+    set_integer(object, "cached", estimate.cached);
+    set_integer(object, "run", estimate.to_run);
+    set_integer(object, "deferred", estimate.deferred);
+    set_integer(object, "unknown", estimate.unknown);
+    set_integer(object, "bytes", estimate.bytes);
+    set_integer(object, "work", estimate.work);
+    set_integer(object, "duration", estimate.path);
+    json_t *critical = json_array();
+    for (size_t i = 0; i < estimate.critical_count; i++) {
+        json_array_append_new(critical, json_integer(estimate.critical[i]->id));
+    }
+    json_object_set_new(object, "critical", critical);
+    return object;
+}
+
 void print_json(struct buf *out, const struct plan *plan) {
     _cleanup_json_ json_t *root = json_object();
     set_integer(root, "version", 1);
@@ -109,9 +135,11 @@ void print_json(struct buf *out, const struct plan *plan) {
         json_t *object = json_object();
         set_str(object, "label", plan->skipped[i].label);
         set_integer(object, "line", plan->skipped[i].line);
+        set_str(object, "reason", print_skip_reason(plan, &plan->skipped[i]));
         json_array_append_new(skipped, object);
     }
     json_object_set_new(root, "skipped", skipped);
+    json_object_set_new(root, "estimate", estimate_to_json(plan));
     json_t *warnings = json_array();
     for (size_t i = 0; i < plan->warnings.count; i++) {
         json_array_append_new(warnings, json_from_str(plan->warnings.items[i]));
