@@ -69,6 +69,37 @@ static void add_draft(struct commit *commit, const char *snapshot,
     };
 }
 
+/* A layer is what it is only on those below it: one that stands on others already is made once more, unless it is there. */
+static int add_independent(struct commit *commit, const struct outcome *outcome,
+                           struct error *error) {
+    if (outcome->layer == NULL) {
+        add_draft(commit, outcome->snapshot, hashing_result(commit->hashing, outcome->snapshot));
+        return 0;
+    }
+    const struct layer *layer = layer_find(&commit->existing, str_of(outcome->layer));
+    struct digest diff_id;
+    if (layer == NULL) {
+        return error_set(error, ERROR_CHANGED, "layer %.12s was removed while it was being used",
+                         outcome->layer);
+    }
+    if (commit->draft_count == 0 && digest_parse(layer->diff_id, &diff_id)) {
+        struct digest_hex id = layer_id(str_of(commit->base_layer), &diff_id);
+        if (layer_find(&commit->existing, str_of(id.text)) != NULL) {
+            commit->base_layer = arena_strdup(commit->arena, id.text);
+            add_layer(commit, &diff_id, (uint64_t)layer->diff_size);
+            return 0;
+        }
+    }
+    const char *snapshot = NULL;
+    struct cache_layer *facts = arena_new(commit->arena, struct cache_layer);
+    if (squash_directories(commit->work, &outcome->path, 1, commit->arena, &snapshot, facts,
+                           error) < 0) {
+        return -1;
+    }
+    add_draft(commit, snapshot, facts);
+    return 0;
+}
+
 /* Bottom up: the base image's layers, published steps, then the snapshots of the others. */
 static int collect_layers(struct commit *commit, const struct step *step, struct error *error) {
     if (step == NULL) {
@@ -79,6 +110,11 @@ static int collect_layers(struct commit *commit, const struct step *step, struct
         commit->base_layer = step->source.layer;
         return step->source.layer == NULL ? 0
                                           : add_existing(commit, str_of(step->source.layer), error);
+    }
+    if (step_is_independent(step)) {
+        return collect_layers(commit, step->parent, error) < 0
+                   ? -1
+                   : add_independent(commit, outcome, error);
     }
     if (outcome->layer != NULL) {
         commit->base_layer = outcome->layer;

@@ -22,6 +22,14 @@ static int locate_source(struct outcomes *outcomes, const struct step *step, str
     return 0;
 }
 
+const char *outcomes_merged(struct outcomes *outcomes, const struct step *step, const char *own) {
+    if (!step_is_independent(step)) {
+        return own;
+    }
+    struct str below = outcomes_result(outcomes, step->parent);
+    return plan_merged_result(outcomes->arena, str_of(own), below).data;
+}
+
 int outcomes_locate(struct outcomes *outcomes, struct cache *cache, struct error *error) {
     const struct plan *plan = outcomes->plan;
     for (size_t i = 0; i < plan->step_count; i++) {
@@ -33,10 +41,11 @@ int outcomes_locate(struct outcomes *outcomes, struct cache *cache, struct error
             if (locate_source(outcomes, step, error) < 0) {
                 return -1;
             }
-        } else if (step->kind != STEP_IMAGE && step->state == STEP_HIT) {
+        } else if (step->kind != STEP_IMAGE && step->state == STEP_HIT &&
+                   (step->parent == NULL || outcomes->items[step->parent->id].is_ready)) {
             struct outcome *outcome = &outcomes->items[i];
             outcome->snapshot = str_dup(outcomes->arena, step->record.result);
-            outcome->result = outcome->snapshot;
+            outcome->result = outcomes_merged(outcomes, step, outcome->snapshot);
             outcome->created = step->record.created;
             if (snapshot_locate(outcomes->store, cache, outcome->snapshot, outcomes->arena,
                                 &outcome->path, &outcome->layer, error) < 0) {
@@ -100,7 +109,8 @@ size_t outcomes_tops(const struct outcomes *outcomes, struct arena *arena, const
     bool *is_below = arena_array(arena, plan->step_count, sizeof(bool));
     for (size_t i = 0; i < plan->step_count; i++) {
         const struct step *step = plan->steps[i];
-        if (outcomes->items[i].layer != NULL && step->parent != NULL) {
+        if (outcomes->items[i].layer != NULL && step->parent != NULL &&
+            !step_is_independent(step)) {
             is_below[step->parent->id] = true;
         }
     }

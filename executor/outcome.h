@@ -14,7 +14,7 @@ struct outcome {
     const char *path;     /* directory the step wrote, or NULL (source: see the layers) */
     const char *layer;    /* its layer ID once published, else NULL */
     const char *snapshot; /* its snapshot ID, or NULL (source) */
-    const char *result;   /* identity others record: snapshot ID, image ID */
+    const char *result;   /* identity others record: snapshot ID, image ID, outcomes_merged() */
     int64_t created;      /* ns */
 };
 
@@ -28,7 +28,11 @@ struct outcomes {
 
 int outcomes_new(const struct store *store, const struct plan *plan, struct arena *arena,
                  struct outcomes *out, struct error *error);
-/* Finds the directories of every needed step that is a hit. ERROR_CHANGED when one is gone. */
+/* The identity of STEP's file system when OWN is its snapshot: of an independent step together with what is below it, which
+ * must be ready. */
+const char *outcomes_merged(struct outcomes *outcomes, const struct step *step, const char *own);
+/* Finds the directories of every needed step that is a hit, and of an independent one whose parent has to run only then.
+ * ERROR_CHANGED when one is gone. */
 int outcomes_locate(struct outcomes *outcomes, struct cache *cache, struct error *error);
 /* Directories to mount for STEP's file system, top first, in ARENA; STEP NULL is empty. Everything below must be
  * ready. ERROR_CHANGED when a base layer is gone. */

@@ -100,6 +100,7 @@ static int mount_root(struct scheduler *scheduler, const struct step *step, stru
     const struct work *work = scheduler->work;
     const char **lowers = NULL;
     size_t count = 0;
+    /* Of what an independent step is laid over it sees nothing, but its root directory will be that of all. */
     if (stack_of(scheduler, step->parent, &attempt->arena, &lowers, &count, error) < 0 ||
         snapshot_new(work->store, work->build, count > 0 ? lowers[0] : NULL, &attempt->snapshot,
                      error) < 0) {
@@ -107,7 +108,8 @@ static int mount_root(struct scheduler *scheduler, const struct step *step, stru
     }
     attempt->has_snapshot = true;
     const char *upper = arena_printf(&attempt->arena, "%s/diff", attempt->snapshot.directory);
-    return rootfs_mount(work->store, work->build, lowers, count, upper, &attempt->root, error);
+    return rootfs_mount(work->store, work->build, lowers, step_is_independent(step) ? 0 : count,
+                        upper, &attempt->root, error);
 }
 
 /* ---- keys known late ---- */
@@ -164,7 +166,7 @@ static void keep_outcome(struct scheduler *scheduler, struct task *task, const c
     struct arena *arena = scheduler->outcomes->arena;
     struct outcome *outcome = &scheduler->outcomes->items[task->step->id];
     outcome->snapshot = arena_strdup(arena, snapshot);
-    outcome->result = outcome->snapshot;
+    outcome->result = outcomes_merged(scheduler->outcomes, task->step, outcome->snapshot);
     outcome->path = arena_strdup(arena, path);
     outcome->layer = layer == NULL ? NULL : arena_strdup(arena, layer);
     outcome->created = created;
@@ -205,6 +207,12 @@ static int keep_hit(struct scheduler *scheduler, struct task *task, struct attem
     return 0;
 }
 
+/* What a record of STEP was built upon. */
+static struct str recorded_parent(const struct scheduler *scheduler, const struct step *step) {
+    return step_is_independent(step) ? STR_EMPTY
+                                     : outcomes_result(scheduler->outcomes, step->parent);
+}
+
 /* Somebody else, another build or another step of this one, may have recorded the same step meanwhile: the first result
  * stays, so that what others built upon it goes on holding. Ours is dropped then. */
 static bool adopt_earlier(struct scheduler *scheduler, struct task *task, struct attempt *attempt) {
@@ -216,7 +224,7 @@ static bool adopt_earlier(struct scheduler *scheduler, struct task *task, struct
     if (scheduler->plan->is_cache_unused || step->is_cache_unused ||
         !cache_lookup(work->cache, &step->key, &attempt->arena, &record) ||
         record.created < scheduler->plan->oldest_record ||
-        !str_equal(record.parent, outcomes_result(scheduler->outcomes, step->parent))) {
+        !str_equal(record.parent, recorded_parent(scheduler, step))) {
         return false;
     }
     const char *id = str_dup(&attempt->arena, record.result);
@@ -245,7 +253,7 @@ static int keep_result(struct scheduler *scheduler, struct task *task, struct at
             .key = step->key,
             .kind = CACHE_SNAPSHOT,
             .result = str_of(attempt->snapshot.id),
-            .parent = outcomes_result(scheduler->outcomes, step->parent),
+            .parent = recorded_parent(scheduler, step),
             .created = created,
             .duration = duration,
             .text = step->text,
@@ -277,6 +285,9 @@ static int run_step(struct scheduler *scheduler, struct task *task, struct attem
                     struct error *error) {
     struct step *step = task->step;
     const struct work *work = scheduler->work;
+    if (step->state == STEP_HIT) {
+        return keep_hit(scheduler, task, attempt, error); /* what is below it had to run */
+    }
     if (mount_inputs(scheduler, step, attempt, error) < 0) {
         return -1;
     }
@@ -379,7 +390,7 @@ static bool can_start(const struct scheduler *scheduler, const struct step *step
     if (!is_ready(scheduler, step->parent)) {
         return false;
     }
-    for (size_t i = 0; i < step->input_count; i++) {
+    for (size_t i = 0; step->state != STEP_HIT && i < step->input_count; i++) {
         if (!is_ready(scheduler, step->inputs[i].step)) {
             return false;
         }

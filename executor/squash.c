@@ -39,24 +39,15 @@ static int digest(const struct work *work, const struct snapshot *snapshot, stru
                     : layer_stream_digest(diff, &options, arena, work->is_cancelled, facts, error);
 }
 
-int squash_steps(const struct work *work, const struct outcomes *outcomes, struct arena *arena,
-                 const char **id, struct cache_layer *facts, struct error *error) {
-    const struct step *top = work->plan->image->parent;
-    const char **lowers = NULL;
-    size_t count = 0;
+int squash_directories(const struct work *work, const char *const *directories, size_t count,
+                       struct arena *arena, const char **id, struct cache_layer *facts,
+                       struct error *error) {
     struct snapshot snapshot = { 0 };
     struct rootfs from = ROOTFS_INIT;
-    if (outcomes_stack(outcomes, top, arena, &lowers, &count, error) < 0) {
-        return -1;
-    }
-    if (count == 0) {
-        *id = NULL;
-        return 0;
-    }
     if (snapshot_new(work->store, work->build, NULL, &snapshot, error) < 0) {
         return -1;
     }
-    int status = rootfs_mount(work->store, work->build, lowers, count, NULL, &from, error);
+    int status = rootfs_mount(work->store, work->build, directories, count, NULL, &from, error);
     if (status == 0) {
         status = copy_whole(work, &from, arena_printf(arena, "%s/diff", snapshot.directory), error);
     }
@@ -71,4 +62,16 @@ int squash_steps(const struct work *work, const struct outcomes *outcomes, struc
     *id = arena_strdup(arena, snapshot.id);
     snapshot_free(&snapshot);
     return status;
+}
+
+int squash_steps(const struct work *work, const struct outcomes *outcomes, struct arena *arena,
+                 const char **id, struct cache_layer *facts, struct error *error) {
+    const struct step *top = work->plan->image->parent;
+    const char **lowers = NULL;
+    size_t count = 0;
+    *id = NULL;
+    if (outcomes_stack(outcomes, top, arena, &lowers, &count, error) < 0) {
+        return -1;
+    }
+    return count == 0 ? 0 : squash_directories(work, lowers, count, arena, id, facts, error);
 }

@@ -10,5 +10,9 @@
  * the image is empty; nothing refers to it, so it is swept if it is not published. */
 int squash_steps(const struct work *work, const struct outcomes *outcomes, struct arena *arena,
                  const char **snapshot, struct cache_layer *facts, struct error *error);
+/* The same of a stack of DIRECTORIES, top first. */
+int squash_directories(const struct work *work, const char *const *directories, size_t count,
+                       struct arena *arena, const char **snapshot, struct cache_layer *facts,
+                       struct error *error);
 
 #endif

@@ -38,6 +38,25 @@ int lookup_read_context(struct lookup *lookup, struct step_input *input, struct 
     return 0;
 }
 
+/* Is all of the file system after STEP there (NULL: the empty one)? A result is there only if those below are, but for the
+ * independent ones. */
+static bool is_there(const struct step *step) {
+    while (step && step->state == STEP_HIT && step_is_independent(step)) {
+        step = step->parent;
+    }
+    return !step || step->state == STEP_HIT;
+}
+
+/* What records call the file system after STEP, which is there. */
+static struct str result_of(struct lookup *lookup, const struct step *step) {
+    if (!step) {
+        return STR_EMPTY;
+    }
+    return step_is_independent(step) ? plan_merged_result(lookup->arena, step->record.result,
+                                                          result_of(lookup, step->parent))
+                                     : step->record.result;
+}
+
 static int find_content(struct lookup *lookup, struct step_input *input, const struct digest *given,
                         struct error *error) {
     if (input->has_content || !input->selection) {
@@ -52,11 +71,19 @@ static int find_content(struct lookup *lookup, struct step_input *input, const s
     } else if (given) {
         input->content = *given;
         input->has_content = true;
-    } else if (input->step->state == STEP_HIT) {
-        struct digest id = lookup_input_id(input, input->step->record.result);
+    } else if (is_there(input->step)) {
+        struct digest id = lookup_input_id(input, result_of(lookup, input->step));
         input->has_content = cache_content_get(lookup->cache, &id, &input->content);
     }
     return 0;
+}
+
+/* Those below an independent step tell whether it is a repetition of one of them. */
+static bool has_keys_of_independent(const struct step *step) {
+    while (step && (step->has_key || !step_is_independent(step))) {
+        step = step->parent;
+    }
+    return !step;
 }
 
 /* True when the key cannot be made yet; the reason is set then. */
@@ -65,15 +92,16 @@ static bool is_deferred(struct lookup *lookup, struct step *step) {
     for (size_t i = 0; i < step->input_count; i++) {
         const struct step_input *input = &step->inputs[i];
         if (input->selection && !input->has_content) {
-            bool is_there = input->step->state == STEP_HIT;
-            step->reason = str_printf(lookup->arena,
-                                      is_there ? "the files of %.*s have not been read yet"
-                                               : "decided when %.*s is built",
-                                      STR_ARG(input->label));
+            step->reason =
+                str_printf(lookup->arena,
+                           is_there(input->step) ? "the files of %.*s have not been read yet"
+                                                 : "decided when %.*s is built",
+                           STR_ARG(input->label));
             return true;
         }
     }
-    if (step->parent && !step->parent->has_key) {
+    if (step_is_independent(step) ? !has_keys_of_independent(step->parent)
+                                  : !recipe_has_root(step->parent)) {
         step->reason = STR("follows a step that is decided later");
         return true;
     }
@@ -133,7 +161,7 @@ static void judge(struct lookup *lookup, struct step *step) {
                                    : STR("the cache is not used"));
         return;
     }
-    if (parent && parent->state != STEP_HIT) {
+    if (!step_is_independent(step) && !is_there(parent)) {
         miss(lookup, step, STR("follows a step that runs"));
         return;
     }
@@ -142,7 +170,7 @@ static void judge(struct lookup *lookup, struct step *step) {
         return;
     }
     enum cache_result kind = step->kind == STEP_IMAGE ? CACHE_IMAGE : CACHE_SNAPSHOT;
-    struct str below = parent ? parent->record.result : STR_EMPTY;
+    struct str below = step_is_independent(step) ? STR_EMPTY : result_of(lookup, parent);
     if (record.created < lookup->plan->oldest_record) {
         miss(lookup, step, STR("its record is older than --cache-ttl"));
     } else if (record.kind != kind || !str_equal(record.parent, below)) {

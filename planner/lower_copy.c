@@ -138,6 +138,16 @@ static int check_chmod(const struct lowering *lowering, struct str chmod, struct
     return lower_error_at(lowering, lowering->instruction->copy.chmod.span, error);
 }
 
+/* "" or "1000:1000": nothing has to be looked up in the image. */
+static bool is_numeric(struct str chown) {
+    for (size_t i = 0; i < chown.len; i++) {
+        if ((chown.data[i] < '0' || chown.data[i] > '9') && chown.data[i] != ':') {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int lower_flags(struct lowering *lowering, struct step_file *file, struct error *error) {
     const struct instruction *instruction = lowering->instruction;
     if (instruction->copy.checksum.text.len > 0) {
@@ -150,6 +160,8 @@ static int lower_flags(struct lowering *lowering, struct step_file *file, struct
         return -1;
     }
     file->is_link = instruction->copy.is_link;
+    file->is_independent = file->is_link && is_numeric(file->chown) &&
+                           lowering->planning->store->driver == STORE_OVERLAY;
     file->is_unpack =
         file->kind == FILE_ADD && (!instruction->copy.has_unpack || instruction->copy.is_unpack);
     return lower_excludes(lowering, file, error);

@@ -38,22 +38,26 @@ static int read_contexts(struct lookup *lookup, struct plan *plan, struct arena 
     return 0;
 }
 
+static struct str root_hex(struct arena *arena, const struct step *step) {
+    struct digest root = recipe_root(step);
+    return str_of(arena_strdup(arena, digest_hex(&root).text));
+}
+
 /* What STEP is apart from results: its key, with other steps standing for what they will hold. */
 static struct digest definition(const struct plan *plan, struct step *step) {
     _cleanup_arena_ struct arena scratch = ARENA_INIT;
     for (size_t i = 0; i < step->input_count; i++) {
         struct step_input *input = &step->inputs[i];
         if (!input->context && input->selection) {
-            struct str origin =
-                input->step ? str_of(digest_hex(&input->step->key).text) : STR("scratch");
-            input->content = lookup_input_id(input, str_copy(&scratch, origin));
+            struct str origin = input->step ? root_hex(&scratch, input->step) : STR("scratch");
+            input->content = lookup_input_id(input, origin);
         }
     }
     recipe_make(plan, step, &scratch);
     step->has_key = false;
     step->ingredients = NULL;
     step->ingredient_count = 0;
-    return step->key;
+    return step->root; /* the same on something else is not the same step */
 }
 
 static const struct step *moved(struct step *const *to, const struct step *step) {
@@ -104,6 +108,7 @@ static void merge(struct plan *plan, struct step **to, struct arena *scratch, st
     plan->step_count = count; /* ids index `to` until here */
     for (size_t i = 0; i < count; i++) {
         plan->steps[i]->id = (unsigned)i;
+        plan->steps[i]->has_root = false; /* it was that of stand-ins */
     }
 }
 

@@ -13,3 +13,13 @@ void plan_free(struct plan *plan) {
     arena_free(&plan->arena);
     free(plan);
 }
+
+struct str plan_merged_result(struct arena *arena, struct str own, struct str below) {
+    struct hasher hasher;
+    hasher_init(&hasher);
+    hasher_update_str(&hasher, STR("bud-merge-v1"));
+    hasher_update_str(&hasher, own);
+    hasher_update_str(&hasher, below);
+    struct digest digest = hasher_finish(&hasher);
+    return str_of(arena_strdup(arena, digest_hex(&digest).text));
+}

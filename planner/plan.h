@@ -127,6 +127,9 @@ struct step_file {
     struct str chown;       /* expanded, "" none; for FILE_DIRECTORY the USER */
     struct str chmod;       /* expanded, "" none */
     bool is_link;
+    /* With --link: made on nothing and laid over the parent, so that the result serves any parent. Not when --chown needs the
+     * parent's users, or the driver keeps whole trees. */
+    bool is_independent;
     bool is_unpack; /* ADD: archives are unpacked */
 };
 
@@ -165,6 +168,8 @@ struct step {
     bool is_needed; /* must run, or its result must be mounted, for the target */
     bool has_key;
     struct digest key;
+    bool has_root; /* ROOT is what recipe_root() says */
+    struct digest root;
     struct digest place; /* where its last record is looked for, to explain a miss */
     struct ingredient *ingredients;
     size_t ingredient_count;
@@ -209,5 +214,12 @@ struct plan {
 };
 
 void plan_free(struct plan *plan);
+
+/* Is STEP's own result the same whatever is below it? */
+static inline bool step_is_independent(const struct step *step) {
+    return step->kind == STEP_FILE && step->file.is_independent;
+}
+/* What records call the file system that the result OWN of such a step makes together with BELOW's; in ARENA. */
+struct str plan_merged_result(struct arena *arena, struct str own, struct str below);
 
 #endif

@@ -28,7 +28,14 @@ static struct str hex(struct arena *arena, const struct digest *digest) {
 }
 
 static void add_parent(struct list *list, struct arena *arena, const struct step *step) {
-    add(list, arena, STR("parent"), step->parent ? hex(arena, &step->parent->key) : STR("scratch"));
+    if (step_is_independent(step)) {
+        return;
+    }
+    struct digest root = { 0 };
+    if (step->parent) {
+        root = recipe_root(step->parent);
+    }
+    add(list, arena, STR("parent"), step->parent ? hex(arena, &root) : STR("scratch"));
 }
 
 static void add_numbered(struct list *list, struct arena *arena, const char *name,
@@ -211,6 +218,50 @@ static void make_image(struct list *list, struct arena *arena, const struct plan
     add_timestamp(list, arena, plan);
 }
 
+static struct digest hash(const struct list *list) {
+    struct hasher hasher;
+    hasher_init(&hasher);
+    hasher_update_str(&hasher, STR("bud-step-v1"));
+    for (size_t i = 0; i < list->count; i++) {
+        hasher_update_str(&hasher, list->items[i].name);
+        hasher_update_str(&hasher, list->items[i].value);
+    }
+    return hasher_finish(&hasher);
+}
+
+/* Is there an independent step with STEP's key below it already? One result cannot be mounted twice in a stack. */
+static bool is_below(const struct step *step) {
+    for (const struct step *below = step->parent; below; below = below->parent) {
+        if (step_is_independent(below) && digest_equal(&below->key, &step->key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool recipe_has_root(const struct step *step) {
+    while (step && step_is_independent(step) && step->has_key) {
+        step = step->parent;
+    }
+    return !step || step->has_key;
+}
+
+struct digest recipe_root(const struct step *step) {
+    if (step->has_root || !step_is_independent(step)) {
+        return step->has_root ? step->root : step->key;
+    }
+    struct digest below = { 0 };
+    if (step->parent) {
+        below = recipe_root(step->parent);
+    }
+    struct hasher hasher;
+    hasher_init(&hasher);
+    hasher_update_str(&hasher, STR("bud-merge-v1"));
+    hasher_update(&hasher, below.bytes, sizeof(below.bytes));
+    hasher_update(&hasher, step->key.bytes, sizeof(step->key.bytes));
+    return hasher_finish(&hasher);
+}
+
 void recipe_make(const struct plan *plan, struct step *step, struct arena *arena) {
     struct list list = { 0 };
     switch (step->kind) {
@@ -227,15 +278,18 @@ void recipe_make(const struct plan *plan, struct step *step, struct arena *arena
         make_image(&list, arena, plan, step);
         break;
     }
-    struct hasher hasher;
-    hasher_init(&hasher);
-    hasher_update_str(&hasher, STR("bud-step-v1"));
-    for (size_t i = 0; i < list.count; i++) {
-        hasher_update_str(&hasher, list.items[i].name);
-        hasher_update_str(&hasher, list.items[i].value);
+    step->key = hash(&list);
+    for (unsigned n = 1; step_is_independent(step) && is_below(step); n++) {
+        if (n > 1) {
+            list.count--;
+        }
+        add(&list, arena, STR("repetition"), str_printf(arena, "%u", n));
+        step->key = hash(&list);
     }
-    step->key = hasher_finish(&hasher);
     step->has_key = true;
+    step->has_root = false;
+    step->root = recipe_root(step);
+    step->has_root = !step_is_independent(step) || !step->parent || step->parent->has_root;
     step->ingredients = list.items;
     step->ingredient_count = list.count;
 }

@@ -8,6 +8,11 @@
 
 /* Fills step->ingredients and step->key. Parent and inputs must be known: their keys, the content of the latter. */
 void recipe_make(const struct plan *plan, struct step *step, struct arena *arena);
+/* The identity of the file system after STEP, whose key is known, as those of independent steps below are and of the first
+ * other one: its key, for an independent step together with what is below. */
+struct digest recipe_root(const struct step *step);
+/* Are all keys known that recipe_root() wants? STEP NULL: yes. */
+bool recipe_has_root(const struct step *step);
 /* Adds what explains a later miss: the files the step reads, one by one, or by directory when they are very many. They are
  * covered by the content and do not change the key. */
 void recipe_add_files(struct step *step, struct arena *arena);

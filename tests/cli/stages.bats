@@ -233,3 +233,100 @@ EOF
     printf 'FROM busybox\nRUN echo 4\n' > Dockerfile
     is "$(step RUN)" "miss: the command changed"
 }
+
+# ---- COPY --link ----
+
+@test "COPY --link is used again on another base, and the image is right" {
+    printf 'FROM busybox\nRUN echo 1 > /base; mkdir /d; ln -s d /l; echo old > /d/f\n' | build -t base -f -
+    mkdir d
+    echo new > d/f
+    echo more > d/g
+    dockerfile <<'EOF'
+FROM base
+COPY --link d /d/
+COPY --link --chown=5:6 d /l/
+RUN cat /d/f /l/g /base
+EOF
+    build
+    is "$(printed)" $'new\nmore\n1'
+    local layers
+    layers=$(config '.rootfs.diff_ids[-3:-1]')
+    printf 'FROM busybox\nRUN echo 2 > /base; mkdir /d; ln -s d /l\n' | build -t base -f -
+    is "$(step 'COPY --link d')" hit
+    is "$(step 'COPY --link --chown')" hit
+    is "$(step RUN)" "miss: the steps before it are others"
+    build
+    is "$(printed)" $'new\nmore\n2'
+    is "$(config '.rootfs.diff_ids[-3:-1]')" "$layers"
+    holds /d /l /base <<'EOF'
+base f 644 0:0
+d d 755 0:0
+d/f f 644 0:0
+d/g f 644 0:0
+l d 755 5:6
+l/f f 644 5:6
+l/g f 644 5:6
+EOF
+    run_bud 0 info --check
+    # Nothing to do; and with another step on top the layer that was made for this base is found.
+    build
+    is "$(grep -E '^\[' <<< "$stderr" | grep -vc '(cached)')" 1
+    sed -i 's/RUN .*/RUN cat \/base/' Dockerfile
+    build
+    is "$(printed)" 2
+    # The base goes; the other image keeps the layer.
+    bud rmi -f base image
+    printf 'FROM scratch\nCOPY --link d /d/\n' > Dockerfile
+    build
+    holds /d <<'EOF'
+d d 755 0:0
+d/f f 644 0:0
+d/g f 644 0:0
+EOF
+    run_bud 0 info --check
+}
+
+@test "COPY --link twice of the same, in one stage and in two" {
+    echo a > f
+    dockerfile <<'EOF'
+FROM scratch AS one
+COPY --link f /a/
+FROM busybox AS two
+COPY --link f /a/
+RUN echo changed > /a/f
+COPY --link f /a/
+COPY --link f /a/
+RUN cat /a/f > /out
+FROM two
+COPY --from=one /a/f /b
+COPY --link --from=one /a/f /c
+EOF
+    build
+    is "$(contents out)" a
+    is "$(contents b)" a
+    is "$(contents c)" a
+    run_bud 0 info --check
+    build
+    is "$(bud plan . | tail -n 1)" "nothing to do"
+}
+
+@test "COPY --link of a stage's files on a base that has to be built" {
+    dockerfile <<'EOF'
+FROM busybox AS files
+RUN echo 1 > /f
+FROM busybox AS base
+RUN echo x > /x
+FROM base
+COPY --link --from=files /f /f
+RUN cat /f /x > /out
+EOF
+    build
+    is "$(contents out)" $'1\nx'
+    sed -i 's/echo x/echo y/' Dockerfile
+    is "$(step COPY)" hit
+    build
+    is "$(contents out)" $'1\ny'
+    build --no-cache-filter files
+    is "$(grep -c 'RUN cat.*(cached)' <<< "$stderr")" 1
+    run_bud 0 info --check
+}

@@ -24,6 +24,14 @@ static const struct row rows[] = {
     { true, "RUN --mount=type=cache,target=/c a\n",
       "RUN --mount=sharing=shared,target=/c,type=cache,uid=0,mode=755,id=/c a\n", NULL, NULL },
 
+    /* --link: whatever is below; but not what stands on it, or is looked up in the image */
+    { true, "COPY --link f /d\n", "RUN a\nCOPY --link f /d\n", NULL, NULL },
+    { true, "COPY --link --chown=1:2 f /d\n", "RUN a\nCOPY --link --chown=1:2 f /d\n", NULL, NULL },
+    { false, "COPY --link --chown=u f /d\n", "RUN a\nCOPY --link --chown=u f /d\n", NULL, NULL },
+    { false, "COPY f /d\n", "RUN a\nCOPY f /d\n", NULL, NULL },
+    { false, "COPY --link f /d\nRUN b\n", "RUN a\nCOPY --link f /d\nRUN b\n", NULL, NULL },
+    { false, "COPY --link f /d\n", "COPY --link f /d\nCOPY --link f /d\n", NULL, NULL },
+
     /* what the command is given */
     { false, "RUN a b\n", "RUN a  b\n", NULL, NULL },
     { false, "RUN [\"a\", \"b c\"]\n", "RUN [\"a b\", \"c\"]\n", NULL, NULL },
