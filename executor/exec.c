@@ -12,6 +12,7 @@
 #include "executor/run_options.h"
 #include "executor/runtime.h"
 #include "executor/seccomp.h"
+#include "planner/platform.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -296,6 +297,15 @@ static int cannot_execute(struct run *run, const struct runtime_result *result,
         return error_hint(
             error, "is it installed in the image, and the interpreter or dynamic loader it names, "
                    "too?");
+    }
+    const struct image_config *config = &run->step->stage->config;
+    struct platform host = platform_host();
+    if (config->architecture.len > 0 && !str_equal(config->architecture, host.architecture)) {
+        return error_hint(
+            error,
+            "the image is for %.*s and this machine is %.*s: install qemu-user-static, "
+            "which registers an emulator with binfmt_misc, or build it there",
+            STR_ARG(config->architecture), STR_ARG(host.architecture));
     }
     return error_hint(error, "it must be executable, and made for this machine (%s)",
                       seccomp_target_here(0).architecture ? seccomp_target_here(0).architecture

@@ -116,10 +116,16 @@ static int copy_context(struct run_mounts *run, const struct mount_plan *mount, 
         return -1;
     }
     bool is_directory = fstat(fd, &stat_buffer) == 0 && S_ISDIR(stat_buffer.st_mode);
-    *path = is_directory
-                ? directory
-                : arena_printf(run->arena, "%s/%.*s", directory, STR_ARG(path_base(source)));
-    return 0;
+    if (!is_directory) {
+        *path = arena_printf(run->arena, "%s/%.*s", directory, STR_ARG(path_base(source)));
+        return 0;
+    }
+    /* What mode the context itself has is not told by what is in it (planner/content.c). */
+    bool is_whole = str_equal(source, STR("/")) || str_equal(source, STR("."));
+    *path = directory;
+    return chmod(directory, is_whole ? 0755 : stat_buffer.st_mode & 07777) < 0
+               ? error_system(error, "cannot set the mode of %s", directory)
+               : 0;
 }
 
 static int add_bind(struct run_mounts *run, const struct mount_plan *mount, struct error *error) {

@@ -55,10 +55,12 @@ enum part_kind { PART_FILE_RESULT, PART_DIRECTORY_RESULT, PART_GROUP };
 struct part {
     enum part_kind kind;
     struct group *group;
+    uint32_t mode, uid, gid; /* of a directory that is mounted itself, else 0 */
 };
 
 struct reading {
     const struct tree *tree;
+    bool is_literal; /* for a bind mount */
     struct arena *arena;
     struct arena scratch;
     VEC(struct part) parts;
@@ -219,7 +221,7 @@ static struct group *open_group(struct reading *reading, const struct selection_
                           str_equal_c(last_of(entry->path), entry->name);
     }
     vec_push(&reading->open, group);
-    vec_push(&reading->parts, (struct part){ PART_GROUP, group });
+    vec_push(&reading->parts, (struct part){ .kind = PART_GROUP, .group = group });
     return group;
 }
 
@@ -244,7 +246,14 @@ static int visit_result(void *context, const struct selection_result *result, st
     (void)error;
     struct reading *reading = context;
     close_groups(reading, 0);
-    struct part part = { result->is_directory ? PART_DIRECTORY_RESULT : PART_FILE_RESULT, NULL };
+    struct part part = { .kind = result->is_directory ? PART_DIRECTORY_RESULT : PART_FILE_RESULT };
+    /* A bind mount shows the directory itself, too; that the context's own is made by the build, not the user's. */
+    bool is_own = reading->tree->is_context && result->path.len == 0;
+    if (reading->is_literal && result->is_directory && !is_own) {
+        part.mode = result->stat.st_mode;
+        part.uid = reading->tree->is_context ? 0 : result->stat.st_uid;
+        part.gid = reading->tree->is_context ? 0 : result->stat.st_gid;
+    }
     vec_push(&reading->parts, part);
     return 0;
 }
@@ -364,7 +373,7 @@ static void finish_group(struct reading *reading, struct group *group,
 static void summarise(struct reading *reading, struct content *out) {
     struct hasher hasher;
     hasher_init(&hasher);
-    hasher_update(&hasher, "bud-content-v2", 14);
+    hasher_update(&hasher, "bud-content-v3", 14);
     out->tree = reading->tree;
     out->files = reading->files;
     out->bytes = reading->bytes;
@@ -373,6 +382,11 @@ static void summarise(struct reading *reading, struct content *out) {
         const struct part *part = &reading->parts.items[i];
         if (part->kind != PART_GROUP) {
             hasher_update(&hasher, part->kind == PART_DIRECTORY_RESULT ? "RD" : "RF", 2);
+            if (reading->is_literal) {
+                hasher_update_u64(&hasher, part->mode);
+                hasher_update_u64(&hasher, part->uid);
+                hasher_update_u64(&hasher, part->gid);
+            }
             out->result_count++;
             continue;
         }
@@ -403,6 +417,7 @@ static int read_content(const struct tree *tree, const struct selection *selecti
     *out = (struct content){ 0 };
     struct reading reading = {
         .tree = tree,
+        .is_literal = selection->is_literal,
         .arena = arena,
         .mutex = PTHREAD_MUTEX_INITIALIZER,
     };

@@ -13,7 +13,7 @@ struct digest lookup_input_id(const struct step_input *input, struct str result)
     const struct selection *selection = input->selection;
     struct hasher hasher;
     hasher_init(&hasher);
-    hasher_update_str(&hasher, STR("bud-selection-v2"));
+    hasher_update_str(&hasher, STR("bud-selection-v3"));
     hasher_update_str(&hasher, result);
     hasher_update_u64(&hasher, selection->source_count);
     for (size_t i = 0; i < selection->source_count; i++) {

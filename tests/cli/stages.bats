@@ -330,3 +330,40 @@ EOF
     is "$(grep -c 'RUN cat.*(cached)' <<< "$stderr")" 1
     run_bud 0 info --check
 }
+
+@test "a bind mount's files decide: built again with the same, the RUN is used again; also the mode of the directory" {
+    dockerfile <<'EOF'
+FROM busybox AS files
+RUN mkdir /d; echo 1 > /d/f; cat /proc/sys/kernel/random/uuid > /other
+FROM busybox
+RUN --mount=from=files,source=/d,target=/m stat -c %a /m > /out; cat /m/f >> /out
+RUN echo after
+EOF
+    build
+    is "$(contents out)" $'755\n1'
+    build --no-cache-filter files
+    contains "$stderr" "target=/m stat -c %a /m > /out; cat /m/f >> /out  (cached)"
+    contains "$stderr" "RUN echo after  (cached)"
+    sed -i 's/mkdir \/d;/mkdir -m 750 \/d;/' Dockerfile
+    build
+    is "$(contents out)" $'750\n1'
+
+    mkdir -m 710 c
+    printf 'FROM busybox\nRUN --mount=source=c,target=/m --mount=target=/w stat -c %%a /m /w > /out\n' > Dockerfile
+    build
+    is "$(contents out)" $'710\n755'
+    chmod 711 c
+    build
+    is "$(contents out)" $'711\n755'
+}
+
+@test "a RUN of another architecture says what is missing" {
+    [ ! -e /proc/sys/fs/binfmt_misc/qemu-s390x ] || skip "this machine runs it"
+    # The header of an ELF file for s390x.
+    printf '\x7fELF\x02\x02\x01\0\0\0\0\0\0\0\0\0\0\x02\0\x16\0\0\0\x01%040d' 0 > sh
+    chmod 755 sh
+    printf 'FROM scratch\nCOPY sh /bin/sh\nRUN true\n' > Dockerfile
+    build_fails 126 --platform linux/s390x
+    contains "$stderr" "hint: the image is for s390x and this machine is "
+    contains "$stderr" "qemu-user-static"
+}
