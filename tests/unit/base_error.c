@@ -53,13 +53,13 @@ static void an_error_quotes_its_line(void **state) {
           "1 | a\tb\n"
           "  |  ^\n" },
         { "several lines underline the first",
-          "RUN a \\\n  b\n"
-          "2 |   b\n",
+          "RUN a \\\n  b\n",
           { 4, 11 },
           " --> D:1:5\n"
           "  |\n"
           "1 | RUN a \\\n"
-          "  |     ^^^\n" },
+          "  |     ^^^\n"
+          "2 |   b\n" },
         { "the end of the line",
           "RUN\nX",
           { 3, 3 },
