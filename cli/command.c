@@ -12,6 +12,7 @@
 const struct command *const commands[] = {
     &command_build,
     &command_plan,
+    &command_context,
     &command_check,
     &command_images,
     &command_tag,

@@ -35,9 +35,9 @@ struct command {
     int (*run)(struct invocation *invocation, struct error *error);
 };
 
-extern const struct command command_build, command_plan, command_check, command_images, command_tag,
-    command_rmi, command_inspect, command_history, command_import, command_info, command_version,
-    command_help;
+extern const struct command command_build, command_plan, command_context, command_check,
+    command_images, command_tag, command_rmi, command_inspect, command_history, command_import,
+    command_info, command_version, command_help;
 
 /* NULL-terminated, in the order of the overview. */
 extern const struct command *const commands[];

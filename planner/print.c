@@ -46,7 +46,7 @@ static const char *state_colour(const struct step *step) {
     return step->state == STEP_HIT ? "32" : step->state == STEP_MISS ? "33" : "36";
 }
 
-static void append_amount(struct buf *out, uint64_t bytes) {
+void print_amount(struct buf *out, uint64_t bytes) {
     static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
     double amount = (double)bytes;
     size_t unit = 0;
@@ -75,7 +75,7 @@ static void append_size(struct buf *out, const struct step *step) {
         if (content) {
             buf_printf(out, " (%llu file%s, ", (unsigned long long)content->files,
                        content->files == 1 ? "" : "s");
-            append_amount(out, content->bytes);
+            print_amount(out, content->bytes);
             buf_append_byte(out, ')');
         }
     }
@@ -247,7 +247,7 @@ static void print_summary(const struct painter *painter, const struct plan *plan
     }
     if (estimate.bytes > 0) {
         buf_append_c(out, ", ");
-        append_amount(out, estimate.bytes);
+        print_amount(out, estimate.bytes);
         buf_append_c(out, " to copy");
     }
     print_times(out, &estimate);

@@ -1,0 +1,358 @@
+/* `bud context`: what a build would see of its context, and why. */
+#include "planner/context.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "cli/build.h"
+#include "planner/inventory.h"
+#include "planner/print.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+
+static const struct option_spec context_options[] = {
+    { .name = "context",
+      .letter = 'C',
+      .kind = OPTION_TEXT,
+      .value = "DIRECTORY",
+      .help = "the build context; default: the current directory" },
+    { .name = "file",
+      .letter = 'f',
+      .kind = OPTION_TEXT,
+      .value = "FILE",
+      .help = "the Dockerfile, for FILE.dockerignore beside it; default: as `bud build`" },
+    { .name = "ignorefile",
+      .kind = OPTION_TEXT,
+      .value = "FILE",
+      .help = "use FILE instead of .containerignore or .dockerignore" },
+    { .name = "sort",
+      .kind = OPTION_TEXT,
+      .value = "ORDER",
+      .only = "name size",
+      .help = "name (default), or size: the largest first" },
+    { .name = "depth",
+      .kind = OPTION_UINT,
+      .value = "NUMBER",
+      .help = "show so many levels of directories; what is below is added up" },
+    { .name = "format",
+      .kind = OPTION_TEXT,
+      .value = "FORMAT",
+      .only = "tree json",
+      .help = "tree (default) or json" },
+    { .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .help = "print paths only" },
+    { .name = NULL },
+};
+
+struct showing {
+    const struct options *options;
+    struct arena *arena;
+    struct tree tree;
+    struct inventory inventory;
+    size_t depth; /* SIZE_MAX: all */
+    struct buf out;
+};
+
+/* ---- the files ---- */
+
+static void set_str(json_t *object, const char *key, struct str value) {
+    json_object_set_new(object, key, json_from_str(value));
+}
+
+static void set_integer(json_t *object, const char *key, uint64_t value) {
+    json_object_set_new(object, key, json_integer((json_int_t)value));
+}
+
+static const char *type_name(uint32_t mode) {
+    return S_ISREG(mode)    ? "file"
+           : S_ISDIR(mode)  ? "directory"
+           : S_ISLNK(mode)  ? "link"
+           : S_ISFIFO(mode) ? "fifo"
+                            : "special";
+}
+
+static void print_paths(struct showing *showing, const struct inventory_entry *entry) {
+    for (size_t i = 0; i < entry->child_count; i++) {
+        const struct inventory_entry *child = &showing->inventory.entries[entry->children[i]];
+        if (child->depth <= showing->depth) {
+            buf_append_str(&showing->out, child->path);
+            buf_append_byte(&showing->out, '\n');
+            print_paths(showing, child);
+        }
+    }
+}
+
+static void print_line(struct showing *showing, const struct inventory_entry *entry,
+                       struct str branches, const char *branch) {
+    struct buf amount = BUF_INIT;
+    print_amount(&amount, entry->bytes);
+    buf_printf(&showing->out, "%10s  %.*s%s", S_ISLNK(entry->mode) ? "link" : amount.data,
+               STR_ARG(branches), branch);
+    buf_free(&amount);
+    print_text(&showing->out, entry->depth > 0 ? entry->name : str_of(showing->tree.name));
+    if (S_ISDIR(entry->mode)) {
+        buf_printf(&showing->out, "/  (%llu file%s)", (unsigned long long)entry->files,
+                   entry->files == 1 ? "" : "s");
+    }
+    buf_append_byte(&showing->out, '\n');
+}
+
+/* BRANCHES is what stands before the lines of ENTRY's children. */
+static void print_children(struct showing *showing, const struct inventory_entry *entry,
+                           struct buf *branches) {
+    size_t len = branches->len;
+    for (size_t i = 0; entry->depth < showing->depth && i < entry->child_count; i++) {
+        const struct inventory_entry *child = &showing->inventory.entries[entry->children[i]];
+        bool is_last = i + 1 == entry->child_count;
+        print_line(showing, child, buf_str(branches), is_last ? "└─ " : "├─ ");
+        buf_append_c(branches, is_last ? "   " : "│  ");
+        print_children(showing, child, branches);
+        branches->len = len;
+    }
+}
+
+static void print_totals(struct showing *showing) {
+    const struct inventory_entry *root = &showing->inventory.entries[0];
+    buf_printf(&showing->out, "%llu file%s in %llu director%s, ", (unsigned long long)root->files,
+               root->files == 1 ? "" : "s", (unsigned long long)root->directories,
+               root->directories == 1 ? "y" : "ies");
+    print_amount(&showing->out, root->bytes);
+    if (showing->tree.ignore_name != NULL) {
+        buf_printf(&showing->out, ", after %s", showing->tree.ignore_name);
+    } else {
+        buf_append_c(&showing->out, "; there is no .dockerignore");
+    }
+    buf_append_byte(&showing->out, '\n');
+}
+
+static void print_files_json(struct showing *showing) {
+    _cleanup_json_ json_t *root = json_object();
+    const struct inventory_entry *all = &showing->inventory.entries[0];
+    set_integer(root, "version", 1);
+    set_str(root, "context", str_of(showing->tree.name));
+    json_object_set_new(root, "ignore_file",
+                        showing->tree.ignore_name != NULL
+                            ? json_from_str(str_of(showing->tree.ignore_name))
+                            : json_null());
+    set_integer(root, "files", all->files);
+    set_integer(root, "directories", all->directories);
+    set_integer(root, "bytes", all->bytes);
+    json_t *entries = json_array();
+    for (size_t i = 1; i < showing->inventory.count; i++) {
+        const struct inventory_entry *entry = &showing->inventory.entries[i];
+        if (entry->depth > showing->depth) {
+            continue;
+        }
+        json_t *object = json_object();
+        set_str(object, "path", entry->path);
+        json_object_set_new(object, "type", json_string(type_name(entry->mode)));
+        set_integer(object, "mode", entry->mode & 07777);
+        set_integer(object, "bytes", entry->bytes);
+        if (S_ISDIR(entry->mode)) {
+            set_integer(object, "files", entry->files);
+        }
+        json_array_append_new(entries, object);
+    }
+    json_object_set_new(root, "entries", entries);
+    json_write_indented(&showing->out, root, 2);
+    buf_append_byte(&showing->out, '\n');
+}
+
+static void show_files(struct showing *showing) {
+    const struct inventory_entry *root = &showing->inventory.entries[0];
+    if (option_flag(showing->options, "quiet", false)) {
+        print_paths(showing, root);
+    } else if (strcmp(option_text(showing->options, "format", "tree"), "json") == 0) {
+        print_files_json(showing);
+    } else {
+        _cleanup_buf_ struct buf branches = BUF_INIT;
+        print_line(showing, root, STR_EMPTY, "");
+        print_children(showing, root, &branches);
+        print_totals(showing);
+    }
+}
+
+/* ---- why? ---- */
+
+struct answer {
+    struct str path; /* cleaned, relative to the context */
+    bool exists;
+    const struct inventory_entry *entry; /* NULL: left out */
+    bool has_rule;
+    struct ignore_rule rule;
+};
+
+static struct answer answer_for(const struct showing *showing, const char *argument) {
+    struct arena *arena = showing->arena;
+    struct str path = path_clean(arena, str_printf(arena, "/%s", argument));
+    struct answer answer = { .path = str_from(path, 1) };
+    struct stat stat;
+    const char *name = answer.path.len > 0 ? str_dup(arena, answer.path) : ".";
+    answer.exists = fstatat(showing->tree.fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0;
+    answer.entry = inventory_find(&showing->inventory, answer.path);
+    if (showing->tree.ignore != NULL && answer.path.len > 0) {
+        ignore_deciding(showing->tree.ignore, answer.path, &answer.rule);
+        answer.has_rule = answer.rule.text.len > 0;
+    }
+    return answer;
+}
+
+static void print_rule(struct showing *showing, const struct answer *answer) {
+    buf_printf(&showing->out, "%s:%u ", showing->tree.ignore_name, answer->rule.line);
+    buf_append_byte(&showing->out, '`');
+    print_text(&showing->out, answer->rule.text);
+    buf_append_byte(&showing->out, '`');
+}
+
+static void print_included(struct showing *showing, const struct answer *answer) {
+    const struct inventory_entry *entry = answer->entry;
+    bool is_left_out = answer->has_rule && !answer->rule.is_exclusion;
+    buf_append_c(&showing->out, "in, ");
+    print_amount(&showing->out, entry->bytes);
+    if (S_ISDIR(entry->mode)) {
+        buf_printf(&showing->out, " in %llu file%s", (unsigned long long)entry->files,
+                   entry->files == 1 ? "" : "s");
+    }
+    if (!answer->has_rule) {
+        buf_append_c(&showing->out, ": no rule leaves it out");
+        return;
+    }
+    buf_append_c(&showing->out,
+                 is_left_out ? ": what a later rule keeps is below it, though " : ": ");
+    print_rule(showing, answer);
+    buf_append_c(&showing->out, is_left_out ? " leaves it out" : " keeps it");
+}
+
+static void print_answer(struct showing *showing, const struct answer *answer) {
+    print_text(&showing->out, answer->path.len > 0 ? answer->path : STR("."));
+    buf_append_c(&showing->out, ": ");
+    if (answer->entry != NULL) {
+        print_included(showing, answer);
+    } else if (answer->has_rule && !answer->rule.is_exclusion) {
+        buf_append_c(&showing->out, answer->exists ? "left out: "
+                                                   : "not there; it would be left "
+                                                     "out: ");
+        print_rule(showing, answer);
+    } else {
+        buf_append_c(&showing->out, answer->exists ? "left out" : "not there");
+    }
+    buf_append_byte(&showing->out, '\n');
+}
+
+static json_t *answer_to_json(const struct showing *showing, const struct answer *answer) {
+    json_t *object = json_object();
+    set_str(object, "path", answer->path);
+    json_object_set_new(object, "exists", json_boolean(answer->exists));
+    json_object_set_new(object, "included", json_boolean(answer->entry != NULL));
+    if (answer->entry != NULL) {
+        set_integer(object, "bytes", answer->entry->bytes);
+        set_integer(object, "files", answer->entry->files);
+    }
+    if (answer->has_rule) {
+        json_t *rule = json_object();
+        set_str(rule, "file", str_of(showing->tree.ignore_name));
+        set_integer(rule, "line", answer->rule.line);
+        set_str(rule, "text", answer->rule.text);
+        json_object_set_new(rule, "keeps", json_boolean(answer->rule.is_exclusion));
+        json_object_set_new(object, "rule", rule);
+    } else {
+        json_object_set_new(object, "rule", json_null());
+    }
+    return object;
+}
+
+/* ERROR_NOT_FOUND, after all answers, when one of the paths does not exist. */
+static int show_answers(struct showing *showing, struct error *error) {
+    const char *const *argument = showing->options->arguments;
+    bool is_json = strcmp(option_text(showing->options, "format", "tree"), "json") == 0;
+    bool is_quiet = option_flag(showing->options, "quiet", false);
+    _cleanup_json_ json_t *array = json_array();
+    const char *missing = NULL;
+    for (; *argument != NULL; argument++) {
+        struct answer answer = answer_for(showing, *argument);
+        missing = !answer.exists && missing == NULL ? *argument : missing;
+        if (is_json) {
+            json_array_append_new(array, answer_to_json(showing, &answer));
+        } else if (!is_quiet) {
+            print_answer(showing, &answer);
+        } else if (answer.entry != NULL) {
+            buf_append_str(&showing->out, answer.path);
+            buf_append_byte(&showing->out, '\n');
+        }
+    }
+    if (is_json) {
+        json_write_indented(&showing->out, array, 2);
+        buf_append_byte(&showing->out, '\n');
+    }
+    if (output_write(&showing->out, error) < 0) {
+        return -1;
+    }
+    if (missing != NULL) {
+        error_set(error, ERROR_NOT_FOUND, "there is no %s in the context %s", missing,
+                  showing->tree.name);
+        return error_hint(error, "paths are relative to the context, as in COPY");
+    }
+    return 0;
+}
+
+/* ---- the command ---- */
+
+/* Without --file the Dockerfile matters only for its own ignore file: it need not exist. */
+static int find_dockerfile(const struct showing *showing, const char *context, const char **path,
+                           struct error *error) {
+    _cleanup_error_ struct error ignored = ERROR_INIT;
+    const char *file = option_text(showing->options, "file", NULL), *name;
+    struct str text;
+    *path = NULL;
+    int result =
+        build_file_read(file, context, showing->arena, path, &name, &text, file ? error : &ignored);
+    return file != NULL ? result : 0;
+}
+
+static int show(struct showing *showing, struct error *error) {
+    const struct options *options = showing->options;
+    bool is_by_size = strcmp(option_text(options, "sort", "name"), "size") == 0;
+    if (inventory_read(&showing->tree, is_by_size, showing->arena, &showing->inventory, error) <
+        0) {
+        return -1;
+    }
+    if (options->argument_count > 0) {
+        return show_answers(showing, error);
+    }
+    show_files(showing);
+    return output_write(&showing->out, error);
+}
+
+static int context_run(struct invocation *invocation, struct error *error) {
+    const struct options *options = &invocation->options;
+    const char *directory = option_text(options, "context", ".");
+    struct showing showing = { .options = options, .arena = invocation->arena };
+    showing.depth = option_is_given(options, "depth") ? option_uint(options, "depth", 0) : SIZE_MAX;
+    const char *dockerfile;
+    if (find_dockerfile(&showing, directory, &dockerfile, error) < 0 ||
+        context_open(directory, dockerfile, option_text(options, "ignorefile", NULL), NULL,
+                     showing.arena, &showing.tree, error) < 0) {
+        return -1;
+    }
+    int result = show(&showing, error);
+    buf_free(&showing.out);
+    cleanup_fd(&showing.tree.fd);
+    return result;
+}
+
+const struct command command_context = {
+    .name = "context",
+    .arguments = "[OPTION...] [PATH...]",
+    .summary = "show what a build sees of its context, and why",
+    .description =
+        "Lists the files COPY and ADD can take from the build context, as a tree with their sizes: "
+        "what the ignore file leaves.\n"
+        "\n"
+        "With a PATH, relative to the context, it says whether that is in, and which rule of the "
+        "ignore file decides.",
+    .examples = "bud context --sort size --depth 2\n"
+                "bud context -C app node_modules/x\n"
+                "bud context -q > files",
+    .groups = (const struct option_group[]){ { "Options", context_options }, { NULL, NULL } },
+    .maximum = UINT_MAX,
+    .run = context_run,
+};

@@ -1,0 +1,98 @@
+#!/usr/bin/env bats
+# `bud context`: what a build sees of its context, and why.
+load helper
+
+app() {
+    mkdir -p app/src app/node_modules/kept
+    printf 12345 > app/src/main.c
+    printf 123 > app/src/a.h
+    printf 1234567 > app/node_modules/big
+    printf 12 > app/node_modules/kept/x
+    printf 1 > app/README.md
+    printf '# built\nnode_modules\n!node_modules/kept\n*.md\n.dockerignore\n' > app/.dockerignore
+}
+
+@test "a tree with sizes and totals" {
+    app
+    run_bud 0 context -C app
+    is "$output" "      10 B  app/  (3 files)
+       2 B  ├─ node_modules/  (1 file)
+       2 B  │  └─ kept/  (1 file)
+       2 B  │     └─ x
+       8 B  └─ src/  (2 files)
+       3 B     ├─ a.h
+       5 B     └─ main.c
+3 files in 3 directories, 10 B, after app/.dockerignore"
+}
+
+@test "the largest first, and not too deep" {
+    app
+    run_bud 0 context -C app --sort size --depth 1
+    is "${lines[1]}" "       8 B  ├─ src/  (2 files)"
+    is "${lines[2]}" "       2 B  └─ node_modules/  (1 file)"
+    is "${#lines[@]}" 4
+    run_bud 0 context -C app --sort size -q
+    is "$(head -n 2 <<< "$output" | xargs)" "src src/main.c"
+}
+
+@test "why a path is in or out: the rule and its line" {
+    app
+    run_bud 0 context -C app node_modules/big node_modules/kept/x src/main.c README.md src
+    is "$output" 'node_modules/big: left out: app/.dockerignore:2 `node_modules`
+node_modules/kept/x: in, 2 B: app/.dockerignore:3 `!node_modules/kept` keeps it
+src/main.c: in, 5 B: no rule leaves it out
+README.md: left out: app/.dockerignore:4 `*.md`
+src: in, 8 B in 2 files: no rule leaves it out'
+}
+
+@test "a path that does not exist is an error, after what its rule would be" {
+    app
+    run_bud 125 context -C app gone.md gone
+    is "$output" $'gone.md: not there; it would be left out: app/.dockerignore:4 `*.md`\ngone: not there'
+    contains "$stderr" "there is no gone.md in the context app"
+}
+
+@test "JSON for programs" {
+    app
+    run_bud 0 context -C app --format json
+    is "$(jq -c '[.version, .files, .directories, .bytes, .ignore_file]' <<< "$output")" '[1,3,3,10,"app/.dockerignore"]'
+    is "$(jq -r '.entries[] | select(.path == "src") | "\(.type) \(.bytes) \(.files)"' <<< "$output")" "directory 8 2"
+    run_bud 0 context -C app --format json README.md
+    is "$(jq -c '.[0] | [.path, .exists, .included, .rule.line, .rule.text]' <<< "$output")" '["README.md",true,false,4,"*.md"]'
+}
+
+@test "it is what a build copies" {
+    app
+    printf 'FROM scratch\nCOPY . /\n' > Dockerfile
+    run_bud 0 plan --format json -f Dockerfile app
+    is "$(jq '.steps[0].inputs[0] | [.files, .bytes]' <<< "$output" | xargs)" "[ 3, 10 ]"
+}
+
+@test "the ignore file of the Dockerfile, and one that is named" {
+    app
+    echo src > other
+    run_bud 0 context -C app --ignorefile other -q src README.md
+    is "$output" README.md
+    echo 'FROM scratch' > app/Dockerfile
+    echo '**' > app/Dockerfile.dockerignore
+    run_bud 0 context -C app -q
+    is "$output" ""
+}
+
+@test "without an ignore file everything is in" {
+    mkdir empty
+    run_bud 0 context -C empty
+    is "$output" $'       0 B  empty/  (0 files)\n0 files in 0 directories, 0 B; there is no .dockerignore'
+    run_bud 125 context -C missing
+    contains "$stderr" "cannot open the build context missing"
+}
+
+@test "what cannot be copied is named" {
+    mkdir sockets
+    python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("sockets/s")'
+    run_bud 125 context -C sockets
+    contains "$stderr" "s is a socket and cannot be copied"
+    echo s > sockets/.dockerignore
+    run_bud 0 context -C sockets -q s
+    is "$output" ""
+}
