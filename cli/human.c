@@ -45,6 +45,73 @@ const char *human_age(struct arena *arena, int64_t time, int64_t now) {
     return arena_printf(arena, "%" PRId64 " years ago", seconds / 3600 / 24 / 365);
 }
 
+const char *human_duration(struct arena *arena, uint64_t nanoseconds) {
+    uint64_t milliseconds = nanoseconds / 1000000, seconds = milliseconds / 1000;
+    if (milliseconds < 1000) {
+        return arena_printf(arena, "%" PRIu64 " ms", milliseconds);
+    } else if (seconds < 60) {
+        return arena_printf(arena, "%.3g s", (double)milliseconds / 1000);
+    } else if (seconds < 3600) {
+        return arena_printf(arena, "%" PRIu64 " m %" PRIu64 " s", seconds / 60, seconds % 60);
+    }
+    return arena_printf(arena, "%" PRIu64 " h %" PRIu64 " m", seconds / 3600, seconds / 60 % 60);
+}
+
+/* The number TEXT begins with and what follows it; false when it does not. */
+static bool split_number(struct str text, uint64_t *number, struct str *unit) {
+    size_t digits = 0;
+    while (digits < text.len && text.data[digits] >= '0' && text.data[digits] <= '9') {
+        digits++;
+    }
+    *unit = str_from(text, digits);
+    return str_parse_uint(str_sub(text, 0, digits), 10, INT64_MAX, number);
+}
+
+bool human_parse_duration(const char *text, int64_t *nanoseconds) {
+    static const char letters[] = "smhdw";
+    static const int64_t seconds[] = { 1, 60, 3600, 86400, 604800 };
+    struct str rest = str_of(text);
+    *nanoseconds = 0;
+    do {
+        uint64_t number;
+        if (!split_number(rest, &number, &rest) || rest.len == 0) {
+            return false;
+        }
+        const char *letter = memchr(letters, rest.data[0], sizeof(letters) - 1);
+        int64_t part;
+        if (!letter ||
+            __builtin_mul_overflow((int64_t)number, seconds[letter - letters] * 1000000000,
+                                   &part) ||
+            __builtin_add_overflow(*nanoseconds, part, nanoseconds)) {
+            return false;
+        }
+        rest = str_from(rest, 1);
+    } while (rest.len > 0);
+    return true;
+}
+
+bool human_parse_size(const char *text, uint64_t *bytes) {
+    static const char *const letters = "kmgtpe";
+    struct str unit;
+    if (!split_number(str_trim(str_of(text)), bytes, &unit)) {
+        return false;
+    }
+    unit = str_trim(unit);
+    uint64_t factor = 1;
+    for (size_t i = 0; unit.len > 0 && letters[i] != '\0'; i++) {
+        if ((unit.data[0] | 0x20) == letters[i]) {
+            bool is_binary = unit.len > 1 && (unit.data[1] | 0x20) == 'i';
+            for (size_t j = 0; j <= i; j++) {
+                factor *= is_binary ? 1024 : 1000;
+            }
+            unit = str_from(unit, is_binary ? 2 : 1);
+            break;
+        }
+    }
+    return (unit.len == 0 || str_equal_nocase(unit, STR("b"))) &&
+           !__builtin_mul_overflow(*bytes, factor, bytes);
+}
+
 const char *human_line(struct arena *arena, struct str text, size_t width) {
     char *line = str_dup(arena, text);
     for (size_t i = 0; i < text.len; i++) {

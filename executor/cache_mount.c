@@ -2,12 +2,12 @@
 
 #include "base/digest.h"
 #include "base/fs.h"
+#include "store/mount_cache.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#define CACHE_MOUNTS "bud/cache-mounts"
 #define WAIT 50000 /* microseconds between looks at a lock somebody else holds */
 
 int cache_mount_copy(const struct work *work, const struct step *step, const struct tree *tree,
@@ -90,12 +90,13 @@ int cache_mount_open(const struct work *work, const struct step *step,
     struct digest digest = digest_of(mount->id.data, mount->id.len);
     struct digest_hex name = digest_hex(&digest);
     *out = (struct cache_mount){ .id = mount->id, .lock = LOCK_INIT };
-    if (fs_make_directories(store->root_fd, CACHE_MOUNTS, 0700, error) < 0) {
+    if (fs_make_directories(store->root_fd, MOUNT_CACHE_DIRECTORY, 0700, error) < 0) {
         return -1;
     }
     for (unsigned i = 0; out->lock.fd < 0; i++) {
-        out->path = i ? arena_printf(arena, "%s/" CACHE_MOUNTS "/%s-%u", store->root, name.text, i)
-                      : arena_printf(arena, "%s/" CACHE_MOUNTS "/%s", store->root, name.text);
+        out->path =
+            i ? arena_printf(arena, "%s/" MOUNT_CACHE_DIRECTORY "/%s-%u", store->root, name.text, i)
+              : arena_printf(arena, "%s/" MOUNT_CACHE_DIRECTORY "/%s", store->root, name.text);
         if (take_lock(work, out->path, mount->sharing, &out->lock, error) < 0) {
             return -1;
         }
@@ -104,6 +105,7 @@ int cache_mount_open(const struct work *work, const struct step *step,
         cache_mount_close(out);
         return -1;
     }
+    mount_cache_note(out->path, mount->id);
     return 0;
 }
 

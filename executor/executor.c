@@ -1,5 +1,7 @@
 #include "executor/executor.h"
 
+#include "base/log.h"
+#include "base/time.h"
 #include "executor/commit.h"
 #include "executor/runtime.h"
 #include "executor/scheduler.h"
@@ -89,6 +91,39 @@ static int protect(struct execution *execution, struct error *error) {
     return container_protect(execution->store, execution->build, layers, images, count, error);
 }
 
+/* Nobody may prune the snapshots of earlier builds that this one uses: told before looking whether they are there. */
+static int hold_results(struct execution *execution, struct error *error) {
+    const struct plan *plan = execution->plan;
+    const char **results = arena_array(&execution->arena, plan->step_count, sizeof(*results));
+    size_t count = 0;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct step *step = plan->steps[i];
+        if (step->is_needed && step->state == STEP_HIT && step->kind != STEP_SOURCE &&
+            step->kind != STEP_IMAGE) {
+            results[count++] = str_dup(&execution->arena, step->record.result);
+        }
+    }
+    return build_hold(execution->store, execution->build, results, count, error);
+}
+
+/* A build that wrote to the cache says which records it found there; others have nothing to say it with. */
+static void count_hits(struct execution *execution) {
+    const struct plan *plan = execution->plan;
+    struct error error = ERROR_INIT;
+    struct digest *keys = arena_array(&execution->arena, plan->step_count, sizeof(*keys));
+    size_t count = 0;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct step *step = plan->steps[i];
+        if (step->state == STEP_HIT && step->kind != STEP_SOURCE) {
+            keys[count++] = step->key;
+        }
+    }
+    if (cache_count_hits(execution->cache, keys, count, time_now(), &error) < 0) {
+        log_debug("%s", error.message); /* only statistics */
+    }
+    error_clear(&error);
+}
+
 static int begin(struct execution *execution, struct error *error) {
     const struct store *store = execution->store;
     if (rootfs_enter_namespace(store, error) < 0 ||
@@ -97,8 +132,9 @@ static int begin(struct execution *execution, struct error *error) {
     }
     runtime_sweep(store); /* finds the cgroups of dead builds by what build_begin() sweeps away */
     if (build_begin(store, &execution->build, error) < 0 ||
-        snapshot_sweep(store, execution->cache, error) < 0 ||
+        snapshot_sweep(store, execution->cache, 1, error) < 0 ||
         outcomes_new(store, execution->plan, &execution->arena, &execution->outcomes, error) < 0 ||
+        hold_results(execution, error) < 0 ||
         outcomes_locate(&execution->outcomes, execution->cache, error) < 0) {
         return -1;
     }
@@ -194,6 +230,9 @@ static int run(struct execution *execution, struct executor_result *result, stru
                               &result->image, error);
     }
     drop_unrecorded(execution, &scheduled);
+    if (options->is_recording) {
+        count_hits(execution);
+    }
     result->run = scheduled.run;
     result->cached = scheduled.cached;
     return status;

@@ -192,7 +192,8 @@ static int keep_hit(struct scheduler *scheduler, struct task *task, struct attem
     const char *id = str_dup(&attempt->arena, record->result);
     const char *path = NULL;
     const char *layer = NULL;
-    if (snapshot_locate(scheduler->work->store, scheduler->work->cache, id, &attempt->arena, &path,
+    if (build_hold(scheduler->work->store, scheduler->work->build, &id, 1, error) < 0 ||
+        snapshot_locate(scheduler->work->store, scheduler->work->cache, id, &attempt->arena, &path,
                         &layer, error) < 0) {
         return -1;
     }
@@ -228,7 +229,8 @@ static bool adopt_earlier(struct scheduler *scheduler, struct task *task, struct
         return false;
     }
     const char *id = str_dup(&attempt->arena, record.result);
-    if (snapshot_locate(work->store, work->cache, id, &attempt->arena, &path, &layer, NULL) < 0 ||
+    if (build_hold(work->store, work->build, &id, 1, NULL) < 0 ||
+        snapshot_locate(work->store, work->cache, id, &attempt->arena, &path, &layer, NULL) < 0 ||
         protect_late(scheduler, layer, NULL) < 0) {
         return false;
     }

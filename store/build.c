@@ -66,6 +66,61 @@ int build_census(const struct store *store, struct lock *registry, size_t *count
     return 0;
 }
 
+int build_hold(const struct store *store, const struct build *build, const char *const *results,
+               size_t count, struct error *error) {
+    _cleanup_lock_ struct lock registry = LOCK_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(&text, "%s\n", results[i]);
+    }
+    if (count == 0) {
+        return 0;
+    }
+    if (lock_registry(store, &registry, error) < 0) {
+        return -1;
+    }
+    if (lseek(build->lock.fd, 0, SEEK_END) < 0) {
+        return error_system(error, "cannot write %s/bud/builds/%s", store->root, build->id);
+    }
+    return fs_write_all(build->lock.fd, "the register of builds", text.data, text.len, error);
+}
+
+int build_held(const struct store *store, struct lock *registry, struct arena *arena,
+               struct map *held, struct error *error) {
+    struct str *names;
+    size_t count;
+
+    if ((registry && lock_registry(store, registry, error) < 0) ||
+        list_builds(store, arena, &names, &count, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        _cleanup_buf_ struct buf text = BUF_INIT;
+        struct str rest, line;
+
+        if (!build_is_alive(store, names[i].data)) {
+            continue;
+        }
+        map_set(held, names[i], (void *)(uintptr_t)names[i].data);
+        bool exists;
+        const char *path = arena_printf(arena, "bud/builds/%s", names[i].data);
+        if (fs_read_file_if_exists(store->root_fd, path, (size_t)16 << 20, &text, &exists, error) <
+            0) {
+            return -1;
+        }
+        rest = str_copy(arena, buf_str(&text));
+        while (str_split(&rest, '\n', &line)) {
+            map_set(held, line, (void *)(uintptr_t)names[i].data);
+        }
+    }
+    return 0;
+}
+
+bool build_is_held(const struct map *held, struct str snapshot) {
+    return map_has(held, snapshot) || map_has(held, str_sub(snapshot, 0, BUILD_ID_LEN));
+}
+
 int build_list_dead(const struct store *store, struct arena *arena, struct str **ids, size_t *count,
                     struct error *error) {
     _cleanup_lock_ struct lock registry = LOCK_INIT;

@@ -1,9 +1,11 @@
 /* build: one running bud that may write, known to others by a locked file ROOT/bud/builds/ID.
  *
- * The lock dies with the process: whatever carries the ID of a build whose file nobody locks is debris. */
+ * The lock dies with the process: whatever carries the ID of a build whose file nobody locks is debris. The file lists the
+ * results of earlier builds that this one uses: nobody removes them while it lives. */
 #ifndef BUD_STORE_BUILD_H
 #define BUD_STORE_BUILD_H
 
+#include "base/map.h"
 #include "store/lock.h"
 #include "store/store.h"
 
@@ -22,6 +24,15 @@ void build_end(const struct store *store, struct build *build);
 /* Keeps builds from beginning and ending until REGISTRY is released, and counts those alive. */
 int build_census(const struct store *store, struct lock *registry, size_t *count,
                  struct error *error);
+/* From now on nobody removes snapshot RESULT (which may be gone already: look for it after this, not before). For any
+ * thread. */
+int build_hold(const struct store *store, const struct build *build, const char *const *results,
+               size_t count, struct error *error);
+/* Takes REGISTRY, as build_census() (NULL: it is only to be shown, and may be out of date), and tells what the builds alive hold: *HELD gets the IDs of their snapshots, in ARENA, as
+ * keys, and those of the builds. What a build makes begins with its ID: see build_is_held(). */
+int build_held(const struct store *store, struct lock *registry, struct arena *arena,
+               struct map *held, struct error *error);
+bool build_is_held(const struct map *held, struct str snapshot);
 /* The IDs, in ARENA, of this root's builds that died and whose traces nobody has removed yet. */
 int build_list_dead(const struct store *store, struct arena *arena, struct str **ids, size_t *count,
                     struct error *error);

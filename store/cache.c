@@ -28,6 +28,10 @@ void cache_close(struct cache *cache) {
     }
 }
 
+bool cache_is_writable(const struct cache *cache) {
+    return cache_file_is_writable(cache->file);
+}
+
 bool cache_is_readable(const struct cache *cache) {
     return cache_file_is_readable(cache->file);
 }

@@ -24,6 +24,9 @@ void cache_close(struct cache *cache);
 /* False when there is a cache that could not be read: that it has no record then says nothing. */
 bool cache_is_readable(const struct cache *cache);
 
+/* False when nothing can be stored or removed. */
+bool cache_is_writable(const struct cache *cache);
+
 struct ingredient {
     struct str name;  /* "env PATH", "file src/a.c", "parent" */
     struct str value; /* readable where short, a hex digest where not */

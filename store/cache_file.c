@@ -434,6 +434,10 @@ bool cache_file_is_readable(const struct cache_file *file) {
     return !file->is_unreadable;
 }
 
+bool cache_file_is_writable(const struct cache_file *file) {
+    return file->is_writable;
+}
+
 MDB_dbi cache_file_table(const struct cache_file *file, enum cache_table table) {
     return file->tables[table];
 }

@@ -12,7 +12,7 @@
 /* What is being removed is renamed first: a snapshot is there as a whole or not at all. */
 #define DOOMED_PREFIX ".removed-"
 
-static bool is_id(struct str name) {
+bool snapshot_is_id(struct str name) {
     for (size_t i = 0; i < name.len; i++) {
         char c = name.data[i];
         if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z')) {
@@ -72,16 +72,31 @@ void snapshot_free(struct snapshot *snapshot) {
     snapshot->directory = NULL;
 }
 
-int snapshot_remove(const struct store *store, const char *id, struct error *error) {
-    if (!is_id(str_of(id))) {
+int snapshot_doom(const struct store *store, const char *id, struct error *error) {
+    if (!snapshot_is_id(str_of(id))) {
         return error_set(error, ERROR_FAILED, "'%s' is no snapshot ID", id);
     }
     _cleanup_free_ char *path = xasprintf(DIRECTORY "/%s", id);
     _cleanup_free_ char *doomed = xasprintf(DIRECTORY "/" DOOMED_PREFIX "%s", id);
-    if (renameat(store->root_fd, path, store->root_fd, doomed)) {
-        return errno == ENOENT ? 0 : error_system(error, "cannot remove snapshot %s", id);
+    if (renameat(store->root_fd, path, store->root_fd, doomed) && errno != ENOENT) {
+        return error_system(error, "cannot remove snapshot %s", id);
     }
-    return fs_remove_tree(store->root_fd, doomed, error);
+    return 0;
+}
+
+/* Another sweeper may be at the same. */
+int snapshot_delete_doomed(const struct store *store, const char *id, struct error *error) {
+    _cleanup_error_ struct error reason = ERROR_INIT;
+    _cleanup_free_ char *doomed = xasprintf(DIRECTORY "/" DOOMED_PREFIX "%s", id);
+    if (fs_remove_tree(store->root_fd, doomed, &reason) == 0 || reason.code == ERROR_CHANGED) {
+        return 0;
+    }
+    return error_set(error, ERROR_FAILED, "cannot remove %s/%s: %s", store->root, doomed,
+                     reason.message);
+}
+
+int snapshot_remove(const struct store *store, const char *id, struct error *error) {
+    return snapshot_doom(store, id, error) ? -1 : snapshot_delete_doomed(store, id, error);
 }
 
 static bool is_directory(const char *path) {
@@ -101,7 +116,7 @@ int snapshot_locate(const struct store *store, struct cache *cache, const char *
                     struct error *error) {
     *layer = NULL;
     *path = arena_printf(arena, "%s/" DIRECTORY "/%s/diff", store->root, id);
-    if (is_id(str_of(id)) && is_directory(*path)) {
+    if (snapshot_is_id(str_of(id)) && is_directory(*path)) {
         return 0;
     }
     /* Publishing writes this before it renames, so whoever comes too late for the one finds the other. */
@@ -123,7 +138,8 @@ int snapshot_locate(const struct store *store, struct cache *cache, const char *
  * about to write the record; when it is dead, the record is there or will never be. */
 static bool is_debris(const struct store *store, struct cache *cache, struct str name,
                       struct arena *arena) {
-    if (!is_id(name) || build_is_alive(store, str_dup(arena, str_sub(name, 0, BUILD_ID_LEN)))) {
+    if (!snapshot_is_id(name) ||
+        build_is_alive(store, str_dup(arena, str_sub(name, 0, BUILD_ID_LEN)))) {
         return false;
     }
     /* Of a published snapshot only the shell is left here. */
@@ -139,26 +155,21 @@ static void doom_debris(const struct store *store, struct cache *cache, const st
         if (!is_debris(store, cache, names[i], arena)) {
             continue;
         }
-        const char *path = arena_printf(arena, DIRECTORY "/%.*s", STR_ARG(names[i]));
-        const char *doomed =
-            arena_printf(arena, DIRECTORY "/" DOOMED_PREFIX "%.*s", STR_ARG(names[i]));
-        if (renameat(store->root_fd, path, store->root_fd, doomed)) {
-            log_warn("cannot remove the left-over snapshot %.*s: %s", STR_ARG(names[i]),
-                     strerror(errno));
+        _cleanup_error_ struct error error = ERROR_INIT;
+        if (snapshot_doom(store, str_dup(arena, names[i]), &error)) {
+            log_warn("%s", error.message);
         }
     }
 }
 
-/* Another sweeper may be at the same. */
 static void remove_doomed(const struct store *store, const struct str *names, size_t count,
                           struct arena *arena) {
     for (size_t i = 0; i < count; i++) {
         _cleanup_error_ struct error error = ERROR_INIT;
-        const char *path = arena_printf(arena, DIRECTORY "/%.*s", STR_ARG(names[i]));
+        struct str id = str_from(names[i], strlen(DOOMED_PREFIX));
         if (str_has_prefix(names[i], STR(DOOMED_PREFIX)) &&
-            fs_remove_tree(store->root_fd, path, &error) && error.code != ERROR_CHANGED) {
-            log_warn("cannot remove the left-over snapshot %s/%s: %s", store->root, path,
-                     error.message);
+            snapshot_delete_doomed(store, str_dup(arena, id), &error)) {
+            log_warn("%s", error.message);
         }
     }
 }
@@ -176,7 +187,8 @@ static int list_snapshots(const struct store *store, struct arena *arena, struct
 
 /* A live build may have mounted a snapshot whose record was replaced since; so as long as others are at work, nothing is
  * taken away, and while it is, none may begin. The slow part comes after that. */
-int snapshot_sweep(const struct store *store, struct cache *cache, struct error *error) {
+int snapshot_sweep(const struct store *store, struct cache *cache, size_t own_builds,
+                   struct error *error) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
     _cleanup_lock_ struct lock registry = LOCK_INIT;
     struct str *names;
@@ -191,7 +203,7 @@ int snapshot_sweep(const struct store *store, struct cache *cache, struct error 
         if (build_census(store, &registry, &alive, error)) {
             return -1;
         }
-        if (alive <= 1) {
+        if (alive <= own_builds) {
             doom_debris(store, cache, names, count, &arena);
         }
         lock_release(&registry);

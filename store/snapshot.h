@@ -27,8 +27,14 @@ int snapshot_remove(const struct store *store, const char *id, struct error *err
 int snapshot_locate(const struct store *store, struct cache *cache, const char *id,
                     struct arena *arena, const char **path, const char **layer,
                     struct error *error);
-/* Removes snapshots that belong to no record and no live build. Does nothing while builds other than the caller's are at
- * work (they may use them), or when the cache cannot be read. */
-int snapshot_sweep(const struct store *store, struct cache *cache, struct error *error);
+/* Removes snapshots that belong to no record and no live build. Does nothing while builds other than the caller's
+ * OWN_BUILDS (0 or 1) are at work (they may use them), or when the cache cannot be read. */
+int snapshot_sweep(const struct store *store, struct cache *cache, size_t own_builds,
+                   struct error *error);
+/* Puts snapshot ID out of sight in one step: it is there as a whole or not at all. What is out of sight
+ * is deleted by the second, or by the next sweep. */
+int snapshot_doom(const struct store *store, const char *id, struct error *error);
+int snapshot_delete_doomed(const struct store *store, const char *id, struct error *error);
+bool snapshot_is_id(struct str name);
 
 #endif

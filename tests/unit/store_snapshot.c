@@ -135,7 +135,7 @@ static void only_debris_is_swept(void **state) {
               &error);
     assert_ok(fs_make_directories(store->root_fd, "bud/snapshots/Not-ours", 0700, &error), &error);
 
-    assert_ok(snapshot_sweep(store, world.cache, &error), &error); /* their build lives */
+    assert_ok(snapshot_sweep(store, world.cache, 1, &error), &error); /* their build lives */
     assert_true(is_there(&world, orphan.id));
     assert_true(is_there(&world, published.id));
     assert_false(is_there(&world, ".removed-x"));
@@ -147,10 +147,10 @@ static void only_debris_is_swept(void **state) {
     assert_ok(snapshot_new(store, world.build, NULL, &alive, &error), &error);
     struct build *other;
     assert_ok(build_begin(store, &other, &error), &error);
-    assert_ok(snapshot_sweep(store, world.cache, &error), &error); /* the other might use it */
+    assert_ok(snapshot_sweep(store, world.cache, 1, &error), &error); /* the other might use it */
     assert_true(is_there(&world, orphan.id));
     build_end(store, other);
-    assert_ok(snapshot_sweep(store, world.cache, &error), &error);
+    assert_ok(snapshot_sweep(store, world.cache, 1, &error), &error);
     assert_false(is_there(&world, orphan.id));
     assert_true(is_there(&world, recorded.id));
     assert_false(is_there(&world, published.id));
@@ -175,7 +175,7 @@ static void a_cache_that_cannot_be_read_spares_all(void **state) {
     cache_close(world.cache);
     assert_int_equal(truncate(fixture_path(world.fixture, "bud/cache.mdb"), 5000), 0);
     assert_ok(cache_open(store, CACHE_READ, &world.cache, &error), &error);
-    assert_ok(snapshot_sweep(store, world.cache, &error), &error);
+    assert_ok(snapshot_sweep(store, world.cache, 1, &error), &error);
     assert_true(is_there(&world, recorded.id));
     snapshot_free(&recorded);
     end(&world);

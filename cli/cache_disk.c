@@ -1,0 +1,222 @@
+/* `bud cache du` */
+#include "cli/cache.h"
+
+#include "base/fs.h"
+#include "cli/human.h"
+#include "store/disk_usage.h"
+#include "store/mount_cache.h"
+#include "store/prune.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum part { PART_SNAPSHOTS, PART_MOUNTS, PART_INDEX, PART_OTHER, PART_LAYERS, PARTS };
+
+static const char *const part_names[PARTS] = { "snapshots", "cache mounts", "records and index",
+                                               "other", "shared layers" };
+
+struct amount {
+    size_t count;
+    uint64_t bytes, reclaimable;
+};
+
+struct disk {
+    struct cache_view *view;
+    struct disk_usage
+        usage; /* a file with several names counts once, whichever part it is met in first */
+    struct amount parts[PARTS];
+    struct mount_cache_list mounts;
+    uint64_t own, total;
+};
+
+static enum part part_of(struct str name) {
+    return str_equal_c(name, "snapshots")           ? PART_SNAPSHOTS
+           : str_equal_c(name, "cache-mounts")      ? PART_MOUNTS
+           : str_has_prefix(name, STR("cache.mdb")) ? PART_INDEX
+                                                    : PART_OTHER;
+}
+
+/* ROOT/bud, entry by entry; the directory itself is of the other things. */
+static int measure_own(struct disk *disk, struct error *error) {
+    const struct store *store = disk->view->store;
+    struct str *names;
+    size_t count;
+    struct stat status;
+    _cleanup_fd_ int fd =
+        store->root_fd < 0 ? -1 : openat(store->root_fd, "bud", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return store->root_fd < 0 || errno == ENOENT
+                   ? 0
+                   : error_system(error, "cannot read %s/bud", store->root);
+    }
+    if (fs_list(fd, disk->view->arena, &names, &count, error)) {
+        return -1;
+    }
+    if (fstat(fd, &status) == 0) {
+        disk->parts[PART_OTHER].bytes += (uint64_t)status.st_blocks * 512;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (disk_usage_add(&disk->usage, fd, names[i].data, &disk->parts[part_of(names[i])].bytes,
+                           error)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int measure_layers(struct disk *disk, struct error *error) {
+    const struct usage *usage = &disk->view->usage;
+    _cleanup_map_ struct map seen = MAP_INIT;
+    for (size_t i = 0; i < usage->count; i++) {
+        const struct usage_item *item = &usage->items[i];
+        if (item->where != USAGE_LAYER ||
+            !map_set(&seen, item->layer, (void *)(uintptr_t)item->directory)) {
+            continue;
+        }
+        disk->parts[PART_LAYERS].count++;
+        if (disk_usage_add(&disk->usage, AT_FDCWD, item->directory, &disk->parts[PART_LAYERS].bytes,
+                           error)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* What `bud cache prune --all` would free. */
+static int measure_reclaimable(struct disk *disk, struct error *error) {
+    struct usage *usage = &disk->view->usage;
+    struct prune_result leftovers = { 0 };
+    if (usage_measure(usage, error)) {
+        return -1;
+    }
+    for (size_t i = 0; i < usage->count; i++) {
+        usage->items[i].is_victim = true;
+    }
+    usage_spare_used(usage);
+    for (size_t i = 0; i < usage->count; i++) {
+        const struct usage_item *item = &usage->items[i];
+        if (item->where == USAGE_SNAPSHOT) {
+            disk->parts[PART_SNAPSHOTS].count++;
+            disk->parts[PART_SNAPSHOTS].reclaimable += item->is_victim ? item->size : 0;
+        }
+    }
+    disk->parts[PART_INDEX].count = usage->count;
+    if (disk->view->store->root_fd >= 0 &&
+        prune_leftovers(disk->view->store, disk->view->cache, true, &leftovers, error)) {
+        return -1;
+    }
+    disk->parts[PART_SNAPSHOTS].reclaimable += leftovers.bytes;
+    return 0;
+}
+
+static int measure_mounts(struct disk *disk, struct error *error) {
+    if (mount_cache_list(disk->view->store, disk->view->arena, &disk->mounts, error)) {
+        return -1;
+    }
+    for (size_t i = 0; i < disk->mounts.count; i++) {
+        struct mount_cache *mount = &disk->mounts.items[i];
+        _cleanup_disk_usage_ struct disk_usage own = DISK_USAGE_INIT;
+        if (mount_cache_measure(disk->view->store, &own, mount, error)) {
+            return -1;
+        }
+        disk->parts[PART_MOUNTS].count++;
+        disk->parts[PART_MOUNTS].reclaimable += mount->is_busy ? 0 : mount->size;
+    }
+    return 0;
+}
+
+static const char *mount_name(const struct cache_view *view, const struct mount_cache *mount) {
+    return mount->id.len > 0 ? human_line(view->arena, mount->id, 60)
+                             : str_dup(view->arena, mount->name);
+}
+
+static void add_row(const struct disk *disk, struct columns *table, const char *name,
+                    const char *count, uint64_t bytes, const char *reclaimable) {
+    columns_add(table, name);
+    columns_add(table, count);
+    columns_add(table, human_size(disk->view->arena, bytes));
+    columns_add(table, reclaimable);
+}
+
+static int print_tables(const struct disk *disk, struct error *error) {
+    struct arena *arena = disk->view->arena;
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    struct columns table = { .arena = arena, .width = 4, .gap = 3 };
+    columns_add(&table, "TYPE");
+    columns_add(&table, "COUNT");
+    columns_add(&table, "SIZE");
+    columns_add(&table, "RECLAIMABLE");
+    for (int i = 0; i < PARTS; i++) {
+        const struct amount *part = &disk->parts[i];
+        if (i == PART_LAYERS) {
+            add_row(disk, &table, "in bud/", "", disk->own, "");
+        }
+        add_row(disk, &table, part_names[i],
+                i == PART_OTHER ? "" : arena_printf(arena, "%zu", part->count), part->bytes,
+                human_size(arena, part->reclaimable));
+    }
+    add_row(disk, &table, "total", "", disk->total, "");
+    columns_print(&table, &out);
+    if (disk->mounts.count > 0) {
+        struct columns mounts = { .arena = arena, .width = 3, .gap = 3 };
+        buf_append_byte(&out, '\n');
+        columns_add(&mounts, "CACHE MOUNT");
+        columns_add(&mounts, "SIZE");
+        columns_add(&mounts, "USED");
+        for (size_t i = 0; i < disk->mounts.count; i++) {
+            const struct mount_cache *mount = &disk->mounts.items[i];
+            columns_add(&mounts, mount_name(disk->view, mount));
+            columns_add(&mounts, human_size(arena, mount->size));
+            columns_add(&mounts, mount->is_busy
+                                     ? "now"
+                                     : human_age(arena, mount->last_used, disk->view->now));
+        }
+        columns_print(&mounts, &out);
+    }
+    return output_write(&out, error);
+}
+
+static json_t *disk_json(const struct disk *disk) {
+    static const char *const members[PARTS] = { "snapshots", "mounts", "index", "other", "layers" };
+    json_t *object = json_object(), *mounts = json_array();
+    for (int i = 0; i < PARTS; i++) {
+        const struct amount *part = &disk->parts[i];
+        json_object_set_new(object, members[i],
+                            json_pack("{s:I, s:I, s:I}", "count", (json_int_t)part->count, "bytes",
+                                      (json_int_t)part->bytes, "reclaimable",
+                                      (json_int_t)part->reclaimable));
+    }
+    json_object_set_new(object, "own", json_integer((json_int_t)disk->own));
+    json_object_set_new(object, "total", json_integer((json_int_t)disk->total));
+    for (size_t i = 0; i < disk->mounts.count; i++) {
+        const struct mount_cache *mount = &disk->mounts.items[i];
+        json_array_append_new(mounts,
+                              json_pack("{s:o, s:o, s:I, s:o, s:b}", "id", json_from_str(mount->id),
+                                        "directory", json_from_str(mount->name), "bytes",
+                                        (json_int_t)mount->size, "last_used",
+                                        cache_json_time(mount->last_used), "busy", mount->is_busy));
+    }
+    json_object_set_new(object, "cache_mounts", mounts);
+    return object;
+}
+
+int cache_command_disk(struct cache_view *view, struct error *error) {
+    struct disk disk = { .view = view, .usage = DISK_USAGE_INIT };
+    int result = measure_own(&disk, error);
+    for (int i = 0; i < PARTS; i++) {
+        disk.own += disk.parts[i].bytes;
+    }
+    if (result == 0) {
+        result = measure_layers(&disk, error) || measure_reclaimable(&disk, error) ||
+                         measure_mounts(&disk, error)
+                     ? -1
+                     : 0;
+    }
+    disk.total = disk.own + disk.parts[PART_LAYERS].bytes;
+    disk_usage_free(&disk.usage);
+    if (result < 0) {
+        return error_wrap(error, "cannot tell what the cache takes on the disk");
+    }
+    return cache_is_json(view) ? cache_print_json(disk_json(&disk), error)
+                               : print_tables(&disk, error);
+}

@@ -1,0 +1,125 @@
+/* `bud cache ls` */
+#include "cli/cache.h"
+#include "cli/human.h"
+
+#include <stdlib.h>
+
+#define TEXT_WIDTH 60
+
+static int by_size(const void *left, const void *right) {
+    const struct usage_item *a = *(const struct usage_item *const *)left;
+    const struct usage_item *b = *(const struct usage_item *const *)right;
+    return a->size == b->size ? 0 : a->size > b->size ? -1 : 1;
+}
+static int by_use(const void *left, const void *right) {
+    const struct usage_item *a = *(const struct usage_item *const *)left;
+    const struct usage_item *b = *(const struct usage_item *const *)right;
+    return a->last_used == b->last_used ? 0 : a->last_used > b->last_used ? -1 : 1;
+}
+static int by_hits(const void *left, const void *right) {
+    const struct usage_item *a = *(const struct usage_item *const *)left;
+    const struct usage_item *b = *(const struct usage_item *const *)right;
+    return a->use.hits == b->use.hits ? 0 : a->use.hits > b->use.hits ? -1 : 1;
+}
+static int by_duration(const void *left, const void *right) {
+    const struct usage_item *a = *(const struct usage_item *const *)left;
+    const struct usage_item *b = *(const struct usage_item *const *)right;
+    return a->record.duration == b->record.duration  ? 0
+           : a->record.duration > b->record.duration ? -1
+                                                     : 1;
+}
+static int by_stage(const void *left, const void *right) {
+    const struct usage_item *a = *(const struct usage_item *const *)left;
+    const struct usage_item *b = *(const struct usage_item *const *)right;
+    return str_compare(a->record.stage, b->record.stage);
+}
+
+/* Those that pass the filters. The usage is sorted newest first, and qsort keeps that among equals (glibc merges). */
+static struct usage_item **choose(struct cache_view *view, size_t *count) {
+    static const struct {
+        const char *name;
+        int (*compare)(const void *, const void *);
+    } orders[] = { { "size", by_size },
+                   { "used", by_use },
+                   { "hits", by_hits },
+                   { "took", by_duration },
+                   { "stage", by_stage } };
+    struct usage_item **chosen = arena_array(view->arena, view->usage.count, sizeof(*chosen));
+    *count = 0;
+    for (size_t i = 0; i < view->usage.count; i++) {
+        if (cache_matches(view, &view->usage.items[i])) {
+            chosen[(*count)++] = &view->usage.items[i];
+        }
+    }
+    const char *order = option_text(view->options, "sort", "created");
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        if (strcmp(order, orders[i].name) == 0) {
+            qsort(chosen, *count, sizeof(*chosen), orders[i].compare);
+        }
+    }
+    return chosen;
+}
+
+static void add_row(const struct cache_view *view, struct columns *table,
+                    const struct usage_item *item) {
+    const struct cache_record *record = &item->record;
+    struct arena *arena = view->arena;
+    bool is_whole = option_flag(view->options, "no-trunc", false);
+    columns_add(table, is_whole ? arena_strdup(arena, digest_hex(&record->key).text)
+                                : cache_short_key(view, &record->key));
+    columns_add(table, record->stage.len > 0 ? human_line(arena, record->stage, 20) : "-");
+    columns_add(table, str_dup(arena, usage_kind(item)));
+    columns_add(table, cache_state(item));
+    columns_add(table, human_size(arena, item->size));
+    columns_add(table, item->is_readable ? human_age(arena, record->created, view->now) : "-");
+    columns_add(table, item->is_readable ? human_age(arena, item->last_used, view->now) : "-");
+    columns_add(table, arena_printf(arena, "%llu", (unsigned long long)item->use.hits));
+    columns_add(table, human_duration(arena, record->duration));
+    columns_add(table, human_line(arena, record->text, is_whole ? SIZE_MAX : TEXT_WIDTH));
+}
+
+static int print_table(const struct cache_view *view, struct usage_item *const *items, size_t count,
+                       struct error *error) {
+    static const char *const headings[] = { "KEY",     "STAGE", "KIND", "RESULT", "SIZE",
+                                            "CREATED", "USED",  "HITS", "TOOK",   "STEP" };
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    struct columns table = { .arena = view->arena, .gap = 2 };
+    table.width = sizeof(headings) / sizeof(headings[0]);
+    for (size_t i = 0; i < table.width; i++) {
+        columns_add(&table, headings[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        add_row(view, &table, items[i]);
+    }
+    columns_print(&table, &out);
+    return output_write(&out, error);
+}
+
+static int print_keys(struct usage_item *const *items, size_t count, struct error *error) {
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(&out, "%s\n", digest_hex(&items[i]->record.key).text);
+    }
+    return output_write(&out, error);
+}
+
+int cache_command_list(struct cache_view *view, struct error *error) {
+    bool is_quiet = option_flag(view->options, "quiet", false);
+    bool is_by_size = strcmp(option_text(view->options, "sort", ""), "size") == 0;
+    size_t count;
+    if ((!is_quiet || is_by_size) && usage_measure(&view->usage, error)) {
+        return -1;
+    }
+    struct usage_item **items = choose(view, &count);
+    if (is_quiet) {
+        return print_keys(items, count, error);
+    }
+    if (!cache_is_json(view)) {
+        return print_table(view, items, count, error);
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(list, cache_json(view, items[i]));
+    }
+    return cache_print_json(list, error);
+}

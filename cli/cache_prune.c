@@ -1,0 +1,262 @@
+/* `bud cache prune` and `bud cache rm` */
+#include "cli/cache.h"
+
+#include "base/log.h"
+#include "cli/human.h"
+#include "store/mount_cache.h"
+#include "store/prune.h"
+
+#include <stdlib.h>
+
+#define TEXT_WIDTH 70
+
+struct pruning {
+    struct cache_view *view;
+    bool is_dry, is_all;
+    struct prune_result result;
+    size_t mounts;
+    uint64_t mount_bytes;
+    struct buf out;
+};
+
+static void tell(struct pruning *pruning, const struct usage_item *item) {
+    const struct cache_view *view = pruning->view;
+    buf_printf(&pruning->out, "%s  %s  %s\n", cache_short_key(view, &item->record.key),
+               human_size(view->arena, item->where == USAGE_SNAPSHOT ? item->size : 0),
+               item->is_readable ? human_line(view->arena, item->record.text, TEXT_WIDTH)
+                                 : "(cannot be read)");
+}
+
+static void pretend(struct pruning *pruning) {
+    const struct usage *usage = &pruning->view->usage;
+    for (size_t i = 0; i < usage->count; i++) {
+        if (usage->items[i].is_victim) {
+            tell(pruning, &usage->items[i]);
+            pruning->result.records++;
+            pruning->result.bytes +=
+                usage->items[i].where == USAGE_SNAPSHOT ? usage->items[i].size : 0;
+        }
+    }
+}
+
+static int remove_victims(struct pruning *pruning, struct error *error) {
+    struct cache_view *view = pruning->view;
+    if (pruning->is_dry) {
+        pretend(pruning);
+        return 0;
+    }
+    int result = prune_records(view->store, view->cache, &view->usage, &pruning->result, error);
+    for (size_t i = 0; i < view->usage.count; i++) {
+        if (view->usage.items[i].is_removed) {
+            tell(pruning, &view->usage.items[i]);
+        }
+    }
+    return result;
+}
+
+/* What was removed is told even when something else failed. */
+static int finish(struct pruning *pruning, int result, struct error *error) {
+    struct arena *arena = pruning->view->arena;
+    const struct prune_result *done = &pruning->result;
+    buf_printf(&pruning->out, "%s %zu record%s", pruning->is_dry ? "would remove" : "removed",
+               done->records, done->records == 1 ? "" : "s");
+    if (pruning->mounts > 0) {
+        buf_printf(&pruning->out, " and %zu cache mount%s", pruning->mounts,
+                   pruning->mounts == 1 ? "" : "s");
+    }
+    buf_printf(&pruning->out, ", %s\n", human_size(arena, done->bytes + pruning->mount_bytes));
+    if (done->spared > 0) {
+        buf_printf(&pruning->out, "%zu left alone: in use since a moment ago\n", done->spared);
+    }
+    if (output_write(&pruning->out, result == 0 ? error : NULL) < 0) {
+        result = -1;
+    }
+    buf_free(&pruning->out);
+    return result;
+}
+
+/* ---- choosing ---- */
+
+static int by_use(const void *left, const void *right) {
+    const struct usage_item *a = *(const struct usage_item *const *)left;
+    const struct usage_item *b = *(const struct usage_item *const *)right;
+    if (a->last_used != b->last_used) {
+        return a->last_used < b->last_used ? -1 : 1;
+    }
+    /* Of a chain used at once, what is built upon the others first: then the others stay usable. */
+    return a->record.created == b->record.created  ? 0
+           : a->record.created > b->record.created ? -1
+                                                   : 1;
+}
+
+/* Of those marked only so many, the least recently used first, that the others take at most LIMIT bytes. */
+static void keep_size(struct cache_view *view, uint64_t limit) {
+    struct usage *usage = &view->usage;
+    const struct usage_item **order = arena_array(view->arena, usage->count, sizeof(*order));
+    size_t count = 0;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < usage->count; i++) {
+        struct usage_item *item = &usage->items[i];
+        bytes += item->where == USAGE_SNAPSHOT ? item->size : 0;
+        if (item->is_victim) {
+            order[count++] = item;
+            item->is_victim = false;
+        }
+    }
+    qsort(order, count, sizeof(*order), by_use);
+    for (size_t i = 0; i < count && bytes > limit; i++) {
+        struct usage_item *item = &usage->items[order[i] - usage->items];
+        item->is_victim = true;
+        bytes -= item->where == USAGE_SNAPSHOT ? item->size : 0;
+    }
+}
+
+static int choose(struct pruning *pruning, struct error *error) {
+    struct cache_view *view = pruning->view;
+    const char *size = option_text(view->options, "keep-size", NULL);
+    bool is_choosing = view->filter_count > 0 || size || pruning->is_all;
+    uint64_t limit;
+    if (size && !human_parse_size(size, &limit)) {
+        error_set(error, ERROR_USAGE, "--keep-size: `%s` is no size", size);
+        return error_hint(error, "a number and kB, MB, GB, KiB, MiB or GiB: 500MB, 2GiB");
+    }
+    if (option_is_given(view->options, "mount") && !is_choosing) {
+        return 0; /* only mounts are asked for */
+    }
+    if (usage_measure(&view->usage, error)) {
+        return -1;
+    }
+    for (size_t i = 0; i < view->usage.count; i++) {
+        struct usage_item *item = &view->usage.items[i];
+        item->is_victim =
+            is_choosing ? cache_matches(view, item) : item->is_dead || !item->is_current;
+    }
+    usage_spare_used(&view->usage);
+    if (size) {
+        keep_size(view, limit);
+    }
+    usage_add_descendants(&view->usage);
+    return 0;
+}
+
+/* ---- cache mounts ---- */
+
+static bool is_mount_chosen(const struct pruning *pruning, const struct mount_cache *mount) {
+    const struct cache_view *view = pruning->view;
+    const char *const *ids = option_items(view->options, "mount");
+    for (; *ids; ids++) {
+        if (mount_cache_has_id(mount, str_of(*ids)) || str_equal_c(mount->name, *ids)) {
+            return true;
+        }
+    }
+    int64_t age;
+    const char *older = option_text(view->options, "older-than", NULL);
+    return pruning->is_all && !option_is_given(view->options, "mount") &&
+           !option_is_given(view->options, "filter") &&
+           !option_is_given(view->options, "keep-size") &&
+           (!older || (human_parse_duration(older, &age) && view->now - mount->last_used > age));
+}
+
+static int prune_mount(struct pruning *pruning, struct mount_cache *mount, struct error *error) {
+    struct cache_view *view = pruning->view;
+    _cleanup_disk_usage_ struct disk_usage disk = DISK_USAGE_INIT;
+    bool is_busy = mount->is_busy;
+    if (mount_cache_measure(view->store, &disk, mount, error) ||
+        (!pruning->is_dry && mount_cache_remove(view->store, mount, &is_busy, error))) {
+        return -1;
+    }
+    const char *name =
+        human_line(view->arena, mount->id.len > 0 ? mount->id : mount->name, TEXT_WIDTH);
+    if (is_busy) {
+        log_warn("the cache mount %s is in use, and stays", name);
+        return 0;
+    }
+    buf_printf(&pruning->out, "%-*s  %s  %s\n", SHORT_KEY, "cache mount",
+               human_size(view->arena, mount->size), name);
+    pruning->mounts++;
+    pruning->mount_bytes += mount->size;
+    return 0;
+}
+
+static int refuse_unknown_mounts(const struct cache_view *view, const struct mount_cache_list *list,
+                                 struct error *error) {
+    const char *const *ids = option_items(view->options, "mount");
+    for (; *ids; ids++) {
+        bool is_found = false;
+        for (size_t i = 0; i < list->count; i++) {
+            is_found |= mount_cache_has_id(&list->items[i], str_of(*ids)) ||
+                        str_equal_c(list->items[i].name, *ids);
+        }
+        if (!is_found) {
+            error_set(error, ERROR_NOT_FOUND, "there is no cache mount %s", *ids);
+            return error_hint(error, "`bud cache du` lists them; without id=, a mount's id is its "
+                                     "target as written");
+        }
+    }
+    return 0;
+}
+
+static int prune_mounts(struct pruning *pruning, struct error *error) {
+    struct cache_view *view = pruning->view;
+    struct mount_cache_list list;
+    if (mount_cache_list(view->store, view->arena, &list, error) ||
+        refuse_unknown_mounts(view, &list, error)) {
+        return -1;
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        if (is_mount_chosen(pruning, &list.items[i]) &&
+            prune_mount(pruning, &list.items[i], error)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- the commands ---- */
+
+static int prune_all_parts(struct pruning *pruning, struct error *error) {
+    struct cache_view *view = pruning->view;
+    bool is_plain_all =
+        pruning->is_all && view->filter_count == 0 && !option_is_given(view->options, "keep-size");
+    if (choose(pruning, error) || prune_mounts(pruning, error) || remove_victims(pruning, error) ||
+        prune_leftovers(view->store, view->cache, pruning->is_dry, &pruning->result, error)) {
+        return -1;
+    }
+    return is_plain_all && !pruning->is_dry ? cache_forget_index(view->cache, error) : 0;
+}
+
+int cache_command_prune(struct cache_view *view, struct error *error) {
+    struct pruning pruning = { .view = view,
+                               .is_dry = option_flag(view->options, "dry-run", false),
+                               .is_all = option_flag(view->options, "all", false) };
+    return finish(&pruning, prune_all_parts(&pruning, error), error);
+}
+
+static int refuse_held(const struct cache_view *view, struct error *error) {
+    for (size_t i = 0; i < view->usage.count; i++) {
+        const struct usage_item *item = &view->usage.items[i];
+        if (item->is_victim && item->is_held) {
+            error_set(error, ERROR_FAILED, "a running build uses %s",
+                      cache_short_key(view, &item->record.key));
+            return error_hint(error, "try again when it has ended");
+        }
+    }
+    return 0;
+}
+
+int cache_command_remove(struct cache_view *view, struct error *error) {
+    struct pruning pruning = { .view = view,
+                               .is_dry = option_flag(view->options, "dry-run", false) };
+    for (size_t i = 0; i < view->word_count; i++) {
+        struct usage_item *item;
+        if (cache_find_key(view, view->words[i], &item, error)) {
+            return -1;
+        }
+        item->is_victim = true;
+    }
+    usage_add_descendants(&view->usage);
+    if (refuse_held(view, error) || usage_measure(&view->usage, error)) {
+        return -1;
+    }
+    return finish(&pruning, remove_victims(&pruning, error), error);
+}

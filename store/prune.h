@@ -1,0 +1,27 @@
+/* prune: removing what is in the cache, while builds and other prunes run.
+ *
+ * The record goes first, then the snapshot is put out of sight by a rename, then it is deleted: killed at any point, what is
+ * left is a directory without a record, which the next prune or build takes out. Choosing and renaming happen while no build
+ * can begin or end; what a running build holds (build_hold) stays, and so does what is a layer by now. */
+#ifndef BUD_STORE_PRUNE_H
+#define BUD_STORE_PRUNE_H
+
+#include "store/usage.h"
+
+struct prune_result {
+    size_t records, spared; /* removed; chosen, but used by a build that began meanwhile */
+    size_t snapshots;       /* directories removed, leftovers included */
+    uint64_t bytes;
+};
+
+/* Removes the items marked as victims: their records, and snapshots that no other record has. Layers and images stay. The
+ * items have been measured. Marks those gone as removed. */
+int prune_records(const struct store *store, struct cache *cache, struct usage *usage,
+                  struct prune_result *result, struct error *error);
+/* Removes what crashes and replaced records left: snapshots nobody knows, half-made mount caches, what the cache still knows of
+ * snapshots that are gone, and a cache file that was set aside. As long as builds are alive, what might be theirs is left.
+ * IS_DRY: only counts. */
+int prune_leftovers(const struct store *store, struct cache *cache, bool is_dry,
+                    struct prune_result *result, struct error *error);
+
+#endif
