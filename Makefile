@@ -1,7 +1,7 @@
 # bud: build, test, install. `make help` lists the targets.
 #
 #   make            build/bud
-#   make SAN=1      the same with AddressSanitizer and UBSan, in build/san
+#   make SAN=1      the same with AddressSanitizer and UBSan, in build/san; with CC=clang also for the fuzzers
 #   make BUILD=dir  another output directory
 
 BUILD ?= build
@@ -31,6 +31,10 @@ ifneq ($(SAN),)
 OPTIMIZE = -O1 -g -fno-omit-frame-pointer
 ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all
 ALL_LDFLAGS += -fsanitize=address,undefined
+ifneq ($(findstring clang,$(CC)),)
+ALL_CFLAGS += -fsanitize=fuzzer-no-link
+IS_FUZZABLE = yes
+endif
 endif
 
 # Everything start-up would have to map is linked statically (docs/architecture.md, "Libraries").
@@ -124,6 +128,20 @@ endef
 $(foreach test,$(UNIT_SOURCES:tests/unit/%.c=%),$(eval $(call unit_rule,$(test))))
 
 unit: $(UNIT_TESTS)
+
+# tests/fuzz/NAME.c -> $(BUILD)/fuzz/NAME, run by tests/fuzz/run. Their build is the one of SAN=1 CC=clang: without
+# these, another make makes it, in build/clang/san.
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
+ifdef IS_FUZZABLE
+fuzz: $(FUZZERS)
+else
+fuzz:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang SAN=1 fuzz
+endif
+$(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(link_parser)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+-include $(FUZZERS:$(BUILD)/fuzz/%=$(BUILD)/obj/tests/fuzz/%.d)
 
 # ---- what has to be installed (Debian 12 package names) ----
 
