@@ -142,17 +142,22 @@ static int parse_platform(const struct reader *reader, const char *option, struc
     return 0;
 }
 
+/* An option that is given empty, as in `--platform "$PLATFORM"`, is not given: so the other tools read it. */
+static const char *given_text(const struct reader *reader, const char *option) {
+    const char *text = option_text(reader->options, option, NULL);
+    return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
 /* --os, --arch and --variant say of one platform what differs from this machine's. */
 static int read_platform_parts(const struct reader *reader, struct platform *out) {
     struct platform host = platform_host();
-    const char *os = option_text(reader->options, "os", str_dup(reader->arena, host.os));
-    const char *architecture = option_text(reader->options, "arch", "");
-    const char *variant = option_text(reader->options, "variant", "");
-    if (architecture[0] == '\0') {
-        architecture = str_dup(reader->arena, host.architecture);
-    }
-    struct str text = str_printf(reader->arena, "%s/%s%s%s", os, architecture,
-                                 variant[0] != '\0' ? "/" : "", variant);
+    const char *os = given_text(reader, "os");
+    const char *architecture = given_text(reader, "arch");
+    const char *variant = given_text(reader, "variant");
+    struct str text =
+        str_printf(reader->arena, "%s/%s%s%s", os != NULL ? os : str_dup(reader->arena, host.os),
+                   architecture != NULL ? architecture : str_dup(reader->arena, host.architecture),
+                   variant != NULL ? "/" : "", variant != NULL ? variant : "");
     return parse_platform(reader, "arch", text, out);
 }
 
@@ -165,9 +170,11 @@ static int read_platforms(const struct reader *reader) {
     }
     struct platform *platforms = arena_array(reader->arena, count + 1, sizeof(*platforms));
     plan->platforms = platforms;
-    bool has_parts = option_is_given(reader->options, "os") ||
-                     option_is_given(reader->options, "arch") ||
-                     option_is_given(reader->options, "variant");
+    if (count == 1 && item[0][0] == '\0') {
+        count = 0;
+    }
+    bool has_parts = given_text(reader, "os") != NULL || given_text(reader, "arch") != NULL ||
+                     given_text(reader, "variant") != NULL;
     if (has_parts && count > 0) {
         error_set(reader->error, ERROR_USAGE,
                   "--platform says what --os, --arch and --variant say");
@@ -362,7 +369,7 @@ int build_request_read(const struct invocation *invocation, const char *image_fo
         plan->target = NULL; /* as the other tools read `--target "$STAGE"` */
     }
     const struct reader reader = { options, invocation->arena, out, error };
-    plan->from = option_text(options, "from", NULL);
+    plan->from = given_text(&reader, "from");
     if (read_platforms(&reader) < 0 || read_cache(&reader) < 0 || read_names(&reader) < 0 ||
         read_content(&reader) < 0 || read_running(&reader) < 0 || read_time(&reader) < 0) {
         return -1;

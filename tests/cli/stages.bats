@@ -107,6 +107,7 @@ EOF
     contains "$stderr" "podman pull --platform linux/s390x busybox"
     run_bud 0 plan --platform "linux/$(uname -m)" .
     run_bud 0 plan --platform local .
+    run_bud 0 plan --platform "" --arch "" --os "" --variant "" --from "" .
     run_bud 2 plan --platform linux/arm64 --arch arm64 .
     run_bud 2 plan --platform 'linux/a b/c/d' .
 }
