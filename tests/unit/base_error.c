@@ -120,7 +120,7 @@ static void an_error_quotes_its_line(void **state) {
           "  |                                  ^^\n" },
         { "a span over lines",
           "1\n2\n3\n4\n5\n6\n7\n8\nRUN a \\\r\n  b\n\nENV",
-          { 16, 29 },
+          { 16, 30 },
           "  --> D:9:1\n"
           "   |\n"
           " 9 | RUN a \\\n"
