@@ -221,14 +221,20 @@ struct span lines_span(const struct parser *parser, struct str text) {
 /* So many times the rest of a file is looked through for what may be meant; then it is all body. */
 enum { UNTERMINATED_LIMIT = 8 };
 
-/* The line that was meant to end HEREDOC, as far as one can tell: the delimiter with white space around it, or without
- * what was glued to it. */
-static bool is_nearly_terminator(const struct ast_heredoc *heredoc, struct str line) {
+/* A guess at what was meant to end a heredoc. */
+struct meant {
+    unsigned line; /* 0: nothing looks like it */
+    bool is_glued; /* the delimiter has more to it; else the line has white space around it */
+};
+
+/* Whether LINE was meant to end HEREDOC. */
+static bool is_meant(const struct ast_heredoc *heredoc, struct str line, bool *is_glued) {
     struct str word = scan_trim(line);
     if (word.len == 0 || !str_has_prefix(heredoc->name, word)) {
         return false;
     }
     struct scan rest = scan_of(str_from(heredoc->name, word.len));
+    *is_glued = rest.cursor < rest.limit;
     return words_name(&rest).len == 0;
 }
 
@@ -241,12 +247,13 @@ static bool is_instruction(struct str line) {
            scan_rest(&scan).len > 0;
 }
 
-/* Where to go on: behind the line that was meant to end the heredoc, which *MEANT gets the number of, or at the first
- * that looks like an instruction. BODY is what is left of the file. */
-static void recover(struct parser *parser, const struct ast_heredoc *heredoc, struct scan body,
-                    unsigned line_number, unsigned *meant) {
+/* Where to go on: behind the line that was meant to end the heredoc, or at the first that looks like an instruction.
+ * BODY is what is left of the file. */
+static struct meant recover(struct parser *parser, const struct ast_heredoc *heredoc,
+                            struct scan body, unsigned line_number) {
     struct scan instruction = { NULL, NULL };
     unsigned instruction_line = 0;
+    struct meant meant = { 0, false };
     struct str raw;
     const char *first, *last;
     for (struct scan before = body; scan_body_line(&body, &raw, &first, &last); before = body) {
@@ -256,37 +263,43 @@ static void recover(struct parser *parser, const struct ast_heredoc *heredoc, st
             instruction_line = line_number;
         }
         line_number++;
-        if (is_nearly_terminator(heredoc, line)) {
+        if (is_meant(heredoc, line, &meant.is_glued)) {
             parser->source = body;
-            parser->line_number = *meant = line_number;
-            return;
+            parser->line_number = meant.line = line_number;
+            return meant;
         }
     }
     if (instruction.cursor) {
         parser->source = instruction;
         parser->line_number = instruction_line;
     }
+    return meant;
 }
 
 static int fail_unterminated(struct parser *parser, const struct ast_heredoc *heredoc,
                              struct scan body, unsigned line_number) {
-    unsigned meant = 0;
+    struct meant meant = { 0, false };
     if (parser->unterminated++ < UNTERMINATED_LIMIT) {
-        recover(parser, heredoc, body, line_number, &meant);
+        meant = recover(parser, heredoc, body, line_number);
     } else {
-        parser->source.cursor = parser->source.limit;
+        parser_stop(parser);
     }
     parser_fail(parser, heredoc->span, "unterminated heredoc");
-    if (meant > 0) {
-        return error_hint(
-            parser->error,
-            "line %u is not exactly `%.*s`: text glued to a delimiter belongs to it, white "
-            "space around the terminator does not",
-            meant, STR_ARG(heredoc->name));
+    if (meant.line == 0) {
+        return error_hint(parser->error,
+                          "no line is exactly `%.*s`; text glued to a delimiter belongs to it",
+                          STR_ARG(heredoc->name));
+    }
+    if (meant.is_glued) {
+        return error_hint(parser->error,
+                          "line %u is not `%.*s`: put a space behind the delimiter, text glued to "
+                          "it belongs to it",
+                          meant.line, STR_ARG(heredoc->name));
     }
     return error_hint(parser->error,
-                      "no line is exactly `%.*s`; text glued to a delimiter belongs to it",
-                      STR_ARG(heredoc->name));
+                      "line %u has white space beside `%.*s`; it ends the heredoc only by itself%s",
+                      meant.line, STR_ARG(heredoc->name),
+                      heredoc->is_chomped ? " or behind tabs" : "");
 }
 
 int lines_read_heredoc(struct parser *parser, struct ast_heredoc *heredoc) {

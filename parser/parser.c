@@ -106,6 +106,7 @@ static int parse_text(struct str source, const char *name, bool has_directives,
                       struct error *error) {
     struct error ignored = ERROR_INIT;
     _cleanup_(parser_free) struct parser parser = { .arena = arena, .order = order };
+    error_clear(error ? error : &ignored);
     parser.errors = error ? error : &ignored;
     parser.error = &parser.found;
     parser.allocated_before = arena->allocated;

@@ -84,6 +84,32 @@ static void test_all_errors(void **state) {
     assert_int_equal(failures, 0);
 }
 
+/* What was meant to end a heredoc is said. */
+static void test_heredoc_hints(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *hint;
+    } rows[] = {
+        { F "RUN <<E\nx\n E",
+          "line 4 has white space beside `E`; it ends the heredoc only by itself" },
+        { F "RUN <<-E\nx\n  E", "line 4 has white space beside `E`; it ends the heredoc only by "
+                                "itself or behind tabs" },
+        { F "RUN (cat <<E)\nx\nE", "line 4 is not `E)`: put a space behind the delimiter, text "
+                                   "glued to it belongs to it" },
+        { F "RUN <<EOF\nx\nE",
+          "no line is exactly `EOF`; text glued to a delimiter belongs to it" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        _cleanup_error_ struct error error = ERROR_INIT;
+        struct dockerfile *file;
+        assert_int_equal(parser_parse(str_of(rows[i].text), "Dockerfile", &arena, &file, &error),
+                         -1);
+        assert_string_equal(error.hint, rows[i].hint);
+    }
+}
+
 /* A hundred are told, and how many there are more. */
 static void test_too_many_errors(void **state) {
     (void)state;
@@ -225,8 +251,7 @@ static void test_long_instructions(void **state) {
         { F "RUN ", "xxxxxxxxxxxxxxxx\\\n", 5 * MB,
           "the instruction is longer than 4194304 bytes" },
         { F "EXPOSE ", "1 1 1 1 1 1 1 1 \\\n", MB, NULL },
-        { F "COPY ", "--exclude=a --exclude=b \\\n", MB,
-          "COPY requires at least two arguments…" },
+        { F "COPY ", "--exclude=a --exclude=b \\\n", MB, "COPY requires at least two arguments…" },
         { F "RUN ", "<< << << << << << \\\n", MB, NULL },
         { F "RUN [", "[[[[[[[[[[[[[[[[[[[[\\\n", MB, NULL },
         { F "CMD [\"\"", ",\"a\", \"\\n\" \\\n", MB, NULL },
@@ -250,9 +275,10 @@ static void test_long_instructions(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_errors),         cmocka_unit_test(test_too_many_errors),
-        cmocka_unit_test(test_hundred_megabytes),  cmocka_unit_test(test_many_stages),
-        cmocka_unit_test(test_nothing_but_errors), cmocka_unit_test(test_long_instructions),
+        cmocka_unit_test(test_all_errors),        cmocka_unit_test(test_heredoc_hints),
+        cmocka_unit_test(test_too_many_errors),   cmocka_unit_test(test_hundred_megabytes),
+        cmocka_unit_test(test_many_stages),       cmocka_unit_test(test_nothing_but_errors),
+        cmocka_unit_test(test_long_instructions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
