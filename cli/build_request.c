@@ -2,6 +2,7 @@
 #include "cli/build.h"
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "base/vec.h"
 #include "executor/run_options.h"
@@ -329,6 +330,27 @@ static int read_time(const struct reader *reader) {
     return 0;
 }
 
+/* `# syntax=IMAGE ARGUMENT…` names the program that BuildKit would run to read the rest. */
+static void warn_of_frontend(const struct dockerfile *dockerfile) {
+    static const char *const known[] = { "docker/dockerfile", "docker.io/docker/dockerfile",
+                                         "dockerfile.v0" };
+    for (size_t i = 0; i < dockerfile->directive_count; i++) {
+        const struct directive *directive = &dockerfile->directives[i];
+        struct str rest = directive->value, image;
+        if (directive->kind != DIRECTIVE_SYNTAX || !str_split(&rest, ' ', &image)) {
+            continue;
+        }
+        bool is_known = false;
+        for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++) {
+            is_known = is_known || str_has_prefix(image, str_of(known[k]));
+        }
+        if (!is_known) {
+            log_warn("%s: `# syntax=%.*s` is ignored, the file is read as a Dockerfile",
+                     dockerfile->name, STR_ARG(image));
+        }
+    }
+}
+
 static int read_file(const struct reader *reader) {
     struct plan_request *plan = &reader->request->plan;
     const struct options *options = reader->options;
@@ -352,6 +374,7 @@ static int read_file(const struct reader *reader) {
         0) {
         return -1;
     }
+    warn_of_frontend(dockerfile);
     plan->dockerfile = dockerfile;
     return 0;
 }

@@ -93,3 +93,14 @@ END
     NO_COLOR=1 script -qec "'$BUD' ${STORAGE[*]} plan ." /dev/null > shown < /dev/null
     run ! grep -q $'\033' shown
 }
+
+@test "a frontend that bud does not have is ignored, with a warning" {
+    dockerfile <<< $'# syntax=example.com/front:1 option\nFROM scratch'
+    run_bud 0 plan .
+    contains "$stderr" 'warning: Dockerfile: `# syntax=example.com/front:1` is ignored, the file is read as a Dockerfile'
+    for syntax in docker/dockerfile:1 docker.io/docker/dockerfile-upstream:master dockerfile.v0; do
+        dockerfile <<< "# syntax=$syntax"$'\nFROM scratch'
+        run_bud 0 plan .
+        is "$stderr" ""
+    done
+}
