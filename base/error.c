@@ -122,7 +122,7 @@ int error_hint(struct error *error, const char *format, ...) {
     return -1;
 }
 
-/* Bytes behind the start of a span. */
+/* Bytes of the first line behind the start of a span, and of all others: a line may have a hundred megabytes. */
 enum { QUOTE_BEHIND = 4096 };
 
 /* Of a span that goes over more lines, that many after the first are quoted. */
@@ -145,9 +145,15 @@ static void copy_lines(struct error_place *place, struct str source, struct span
     size_t last = span.end > span.start && span.end <= source.len ? span.end - 1 : at;
     size_t start = line_start(source, at);
     size_t first_end = line_end(source, at);
+    if (first_end - at > QUOTE_BEHIND) {
+        first_end = last = at + QUOTE_BEHIND;
+    }
     size_t end = first_end;
     for (int i = 0; i < LINES_MORE && end < last; i++) {
         end = line_end(source, end + 1);
+    }
+    if (end - first_end > QUOTE_BEHIND) {
+        end = first_end + QUOTE_BEHIND;
     }
     place->has_rest = end < last;
     char *copy = xmalloc(end - start + 1);
