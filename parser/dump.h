@@ -8,4 +8,8 @@
  * the AST of parser_parse_syntax: the checks of parser_parse trim VOLUME's paths. */
 void dump_sexpr(struct buf *out, const struct dockerfile *dockerfile);
 
+/* All of the AST of parser_parse_syntax with the place of every node, as one line of JSON, appended to OUT. docs/ast.md has
+ * the schema, which only grows while its version stays. */
+void dump_json(struct buf *out, const struct dockerfile *dockerfile);
+
 #endif

@@ -264,6 +264,14 @@ static void print_comments(const struct layout *layout, size_t first, size_t end
     }
 }
 
+static bool has_comments(const struct layout *layout, size_t end) {
+    size_t i = 0;
+    while (i < end && !line_at(layout, i)->is_comment) {
+        i++;
+    }
+    return i < end;
+}
+
 static void print_token(const struct layout *layout, const struct token *token) {
     for (size_t i = token->first; i <= token->last; i++) {
         if (line_at(layout, i)->is_comment) {
@@ -331,7 +339,7 @@ static void print_end(const struct layout *layout, const struct token *last) {
 static void print_tokens(const struct layout *layout) {
     const struct token *tokens = layout->tokens.items;
     size_t count = layout->tokens.count;
-    if (tokens[0].first > 0) { /* comments after a line with nothing but an escape */
+    if (has_comments(layout, tokens[0].first)) { /* after a line with nothing but an escape */
         print_continuation(layout);
         print_comments(layout, 0, tokens[0].first, false);
     }

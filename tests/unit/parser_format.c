@@ -138,6 +138,7 @@ static void test_continuations(void **state) {
           "FROM a\nRUN x \\\n# one\n  # two\n  && y\nENV a=b \\\n    # three\n    c=d\n" },
         { "nothing but an escape", "FROM a\nCOPY a \\\n\\\n  \\\n b\n\\\nRUN x\n",
           "FROM a\nCOPY a \\\n    b\nRUN x\n" },
+        { "nothing but white space before the keyword", "FROM a\n\\\n \\\n b\n", "FROM a\nb\n" },
         { "a comment before the keyword", "\\\n# c\nFROM a\n", NULL },
         { "quoted text", "FROM a\nLABEL a=\"b \\\n   c\" \\\n d=e\n",
           "FROM a\nLABEL a=\"b \\\n   c\" \\\n    d=e\n" },

@@ -1,0 +1,124 @@
+#!/usr/bin/env bats
+# `bud ast`, `bud fmt`, `bud targets`, `bud args`: the Dockerfile as a text.
+load helper
+
+untidy() {
+    printf 'from a as b\n\n\nrun x  \\\n  && y \ncopy   --link\tc   /d \n# last\nfrom b' > Dockerfile
+}
+
+# $1: the file
+tidy() {
+    printf 'FROM a AS b\n\nRUN x  \\\n  && y\nCOPY --link c /d\n\n# last\nFROM b\n' > "$1"
+}
+
+@test "ast: an S-expression an instruction" {
+    untidy
+    run_bud 0 ast
+    is "$output" '(from "a" "as" "b")
+(run "x    && y")
+(copy ["--link"] "c" "/d")
+(from "b")'
+    run_bud 0 ast Dockerfile
+    is "${lines[3]}" '(from "b")'
+    is "$(bud ast - <<< 'foo b')" '(foo "")'
+}
+
+@test "ast: JSON with the place of every part" {
+    untidy
+    run_bud 0 ast --format json
+    is "$(jq -c '.version, .file, .directives' <<< "$output" | xargs)" "1 Dockerfile []"
+    is "$(jq -r '[.instructions[].name] | join(" ")' <<< "$output")" "FROM RUN COPY FROM"
+    is "$(jq -c '.instructions[1].span' <<< "$output")" \
+        '{"start":14,"end":30,"line":4,"column":1,"endLine":5,"endColumn":8}'
+    is "$(jq -c '.instructions[2].flags[0] | .name, .value, .span.start' <<< "$output" | xargs)" "link null 38"
+    is "$(jq -c '.instructions[3].comments' <<< "$output")" '["last"]'
+    printf 'FROM a\nONBUILD COPY <<"E" /\n$x\nE\nENV a=b c=\n' > Dockerfile
+    run_bud 0 ast --format json
+    is "$(jq -c '.instructions[1].trigger | .name, (.heredocs[0] | .name, .expand, .body, .bodySpan.line)' <<< "$output" | xargs)" \
+        'COPY E false $x\n 3'
+    is "$(jq -c '.instructions[2].pairs[] | .key.text, .value.text' <<< "$output" | xargs)" "a b c "
+}
+
+@test "ast: what is no Dockerfile" {
+    run_bud 125 ast - <<< 'FROM a
+ENV b'
+    contains "$stderr" "standard input:2:5"
+    run_bud 125 ast nowhere
+}
+
+@test "fmt: standard input to standard output" {
+    untidy
+    tidy wanted
+    bud fmt < Dockerfile > found
+    diff wanted found
+    bud fmt - < found | diff wanted -
+    bud fmt Dockerfile | diff wanted -
+}
+
+@test "fmt -w: in place, mode and links kept, files without a change left alone" {
+    untidy
+    tidy wanted
+    cp wanted other
+    chmod 640 Dockerfile
+    touch -d 2001-01-01 other
+    ln -s Dockerfile link
+    run_bud 0 fmt -w link other
+    is "$output" ""
+    diff wanted Dockerfile
+    is "$(stat -c %a Dockerfile)" 640
+    [ -L link ]
+    is "$(stat -c %y other | cut -c1-4)" 2001
+    run_bud 2 fmt -w < Dockerfile
+}
+
+@test "fmt --check: names what is not formatted" {
+    untidy
+    tidy other
+    run_bud 1 fmt --check Dockerfile other
+    is "$output" Dockerfile
+    contains "$stderr" "1 file is not formatted"
+    run_bud 0 fmt --check other
+    is "$output" ""
+}
+
+@test "fmt --diff: a patch" {
+    untidy
+    cp Dockerfile before
+    run_bud 0 fmt --diff Dockerfile
+    is "$output" '--- Dockerfile
++++ Dockerfile
+@@ -1,8 +1,8 @@
+-from a as b
++FROM a AS b
+ 
++RUN x  \
++  && y
++COPY --link c /d
+ 
+-run x  \
+-  && y 
+-copy   --link	c   /d 
+ # last
+-from b
+\ No newline at end of file
++FROM b'
+    diff before Dockerfile
+    run_bud 1 fmt --check --diff Dockerfile
+    contains "$output" "+FROM b"
+    bud fmt -w Dockerfile
+    bud fmt --diff before > none || true
+    contains "$(cat none)" "@@ -1,8 +1,8 @@"
+    run_bud 0 fmt --diff Dockerfile
+    is "$output" ""
+}
+
+@test "fmt: files that do not parse are told, the others formatted" {
+    printf 'FROM a\nENV b\n' > bad
+    untidy
+    tidy wanted
+    run_bud 125 fmt -w bad nowhere Dockerfile
+    contains "$stderr" "bad:2:5"
+    contains "$stderr" "cannot open nowhere"
+    is "$(cat bad)" $'FROM a\nENV b'
+    diff wanted Dockerfile
+}
