@@ -3,6 +3,8 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "cli/build_lint.h"
+#include "cli/check.h"
 #include "cli/userns.h"
 #include "executor/executor.h"
 
@@ -23,6 +25,19 @@ static const struct option_spec format_options[] = {
     { .name = NULL },
 };
 
+static const struct option_spec check_options[] = {
+    { .name = "check",
+      .kind = OPTION_FLAG,
+      .help = "only check the Dockerfile, as `bud check` does; build nothing" },
+    { .name = "call",
+      .kind = OPTION_TEXT,
+      .value = "METHOD",
+      .only = "build check",
+      .instead = "`bud targets` and `bud args` tell what --call=targets and --call=outline do",
+      .help = "build (default), or check: the same as --check" },
+    { .name = NULL },
+};
+
 struct building {
     const struct invocation *invocation;
     const struct build_request *request;
@@ -37,6 +52,23 @@ static void tell_warnings(const struct plan *plan) {
     }
 }
 
+/* What the checks say comes last, where it is seen; not when all of it begins anew. */
+static int check_and_run(struct building *build, bool is_cached_only, struct plan *plan,
+                         struct executor_result *result, struct error *error) {
+    struct build_lint lint = { .arena = ARENA_INIT };
+    int status = build_lint_run(&lint, &build->request->plan, plan, error);
+    if (status == 0) {
+        tell_warnings(plan);
+        status = executor_run(plan, build->store, build->cache, &build->executor, result, error);
+    }
+    bool is_last = status == 0 || !(is_cached_only || error->code == ERROR_CHANGED);
+    if (is_last && !build->executor.is_quiet) {
+        build_lint_tell(&lint);
+    }
+    build_lint_free(&lint);
+    return status;
+}
+
 /* Plans and runs once. With IS_CACHED_ONLY nothing is run unless the image is there already: *is_done tells. */
 static int build_once(struct building *build, bool is_cached_only, bool *is_done,
                       struct executor_result *result, struct error *error) {
@@ -47,8 +79,7 @@ static int build_once(struct building *build, bool is_cached_only, bool *is_done
     }
     int status = 0;
     if (!is_cached_only || plan->image->state == STEP_HIT) {
-        tell_warnings(plan);
-        status = executor_run(plan, build->store, build->cache, &build->executor, result, error);
+        status = check_and_run(build, is_cached_only, plan, result, error);
         *is_done = status == 0;
     }
     plan_free(plan);
@@ -145,6 +176,10 @@ static int check_platforms(const struct build_request *request, struct error *er
 
 static int build_run(struct invocation *invocation, struct error *error) {
     const struct options *options = &invocation->options;
+    if (option_flag(options, "check", false) ||
+        strcmp(option_text(options, "call", "build"), "check") == 0) {
+        return check_before_build(invocation, error);
+    }
     struct build_request request;
     struct building build = { .invocation = invocation, .request = &request };
     if (build_request_read(invocation, option_text(options, "format", "oci"), &request, error) <
@@ -185,6 +220,7 @@ const struct command command_build = {
                 "printf 'FROM scratch\\nCOPY . /\\n' | bud -f - -t files .",
     .groups = (const struct option_group[]){ { "Options of the image", build_options },
                                              { "Options of the format", format_options },
+                                             { "Options of the check", check_options },
                                              { "Options of RUN", running_options },
                                              { "Options of Buildah and Docker", undone_options },
                                              { NULL, NULL } },

@@ -58,10 +58,10 @@ void check_look(struct check_run *run, struct str source, struct check_file *fil
     if (dockerfile) {
         lint_run(dockerfile, &options, &run->file_arena, &file->report);
     }
-    if (error.code != ERROR_NONE) {
+    if (file->report.error.code != ERROR_NONE) {
         error_append(&error, &file->report.error);
-        file->report.error = error;
     }
+    file->report.error = error;
 }
 
 /* FILE NULL: the context's own. CONTEXT NULL: there is none, the file stands for itself. */

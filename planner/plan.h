@@ -184,6 +184,12 @@ struct stage_skip {
     unsigned line;
 };
 
+/* An image that stages are built on or read from. */
+struct plan_base {
+    struct str name; /* as the Dockerfile has it, expanded */
+    const struct image_config *config;
+};
+
 struct plan {
     struct arena arena;
     struct step **steps; /* topological order; the image step is last */
@@ -203,6 +209,10 @@ struct plan {
         struct tree **items;
         size_t count, capacity;
     } contexts;
+    struct {
+        struct plan_base *items;
+        size_t count, capacity;
+    } bases;
     struct run_options run;
     bool
         is_cache_unused; /* --no-cache, --layers=false: nothing is looked up, deferred steps neither */

@@ -120,6 +120,8 @@ int planning_find_image(struct planning *planning, struct str name, struct base_
         return -1;
     }
     map_set(&planning->base_images, base->name, base);
+    struct plan_base known = { base->name, &base->config };
+    arena_vec_push(planning->arena, &planning->plan->bases, known);
     *out = base;
     return 0;
 }
