@@ -536,12 +536,163 @@ static void test_own(void **state) {
     CHECK_ROWS(rows);
 }
 
+/* ---- fixes --------------------------------------------------------------------------------------------- */
+
+struct fix_row {
+    const char *rule;
+    const char *input;
+    const char *output; /* NULL: left as it is */
+};
+
+/* All rounds; the result in ARENA. */
+static struct str fix(struct str text, struct arena *arena) {
+    for (int round = 0; round < 10; round++) {
+        static const struct row every_stage = { .source = "fix" };
+        struct lint_options options = options_of(&every_stage, NULL, arena);
+        struct dockerfile *before, *after;
+        struct lint_report report;
+        _cleanup_buf_ struct buf out = BUF_INIT;
+        assert_int_equal(parser_parse(text, "Dockerfile", arena, &before, NULL), 0);
+        lint_run(before, &options, arena, &report);
+        error_clear(&report.error);
+        bool *applied = arena_array(arena, report.count, sizeof(*applied));
+        if (lint_apply(&report, text, &out, applied) == 0) {
+            assert_true(str_equal(buf_str(&out), text));
+            return text;
+        }
+        text = str_copy(arena, buf_str(&out));
+        assert_int_equal(parser_parse(text, "Dockerfile", arena, &after, NULL), 0);
+        assert_true(lint_is_same(before, after));
+    }
+    fail_msg("the fixes never end");
+    return text;
+}
+
+static void test_fixes(void **state) {
+    (void)state;
+    static const struct fix_row rows[] = {
+        { "StageNameCasing",
+          "FROM a AS Foo\nFROM foo\nCOPY --from=FOO a /\nRUN --mount=type=bind,from=Foo,target=/x "
+          "y\n",
+          "FROM a AS foo\nFROM foo\nCOPY --from=foo a /\nRUN "
+          "--mount=type=bind,from=foo,target=/x y\n" },
+        { "FromAsCasing", "FROM a as b\n", "FROM a AS b\n" },
+        { "FromAsCasing, after its FROM", "from a As b\nRUN x\nRUN y\n",
+          "FROM a AS b\nRUN x\nRUN y\n" },
+        { "NoEmptyContinuation", "FROM a\nRUN x \\\n\n  \t\n# c\n\n  y <<E\n\nz\nE\n",
+          "FROM a\nRUN x \\\n# c\n  y <<E\n\nz\nE\n" },
+        { "ConsistentInstructionCasing", "FROM a\nrun x\nCopy y /\n", "FROM a\nRUN x\nCOPY y /\n" },
+        { "JSONArgsRecommended", "FROM a\nCMD a -b c=d\n",
+          "FROM a\nCMD [\"a\", \"-b\", \"c=d\"]\n" },
+        { "a shell is needed", "FROM a\nCMD a && b\n", NULL },
+        { "a variable", "FROM a\nCMD a $b\n", NULL },
+        { "an assignment", "FROM a\nCMD a=b c\n", NULL },
+        { "a word of the shell", "FROM a\nENTRYPOINT exec a\n", NULL },
+        { "the other one depends on it", "FROM a\nENTRYPOINT a\nCMD b\n", NULL },
+        { "the parent's ENTRYPOINT", "FROM a AS b\nENTRYPOINT [\"a\"]\nFROM b\nCMD c\n", NULL },
+        { "MaintainerDeprecated", "from a\nmaintainer a \"b\" $c \\d\n",
+          "from a\nlabel org.opencontainers.image.authors=\"a \\\"b\\\" \\$c \\\\d\"\n" },
+        { "MaintainerDeprecated, other escape", "# escape=`\nFROM a\nMAINTAINER \"a\" `b\n",
+          "# escape=`\nFROM a\nLABEL org.opencontainers.image.authors=\"`\"a`\" ``b\"\n" },
+        { "LegacyKeyValueFormat", "FROM a\nENV a   b c  $PATH\nLABEL d e\n",
+          "FROM a\nENV a=\"b c  $PATH\"\nLABEL d=e\n" },
+        { "quotes say something", "FROM a\nENV a \"b\" c\n", NULL },
+        { "an escape says something", "FROM a\nENV a b\\ c\n", NULL },
+        { "a continued line", "FROM a\nENV a \\\n b c\n", NULL },
+        { "RedundantTargetPlatform", "FROM --platform=$TARGETPLATFORM  a\n", "FROM a\n" },
+        { "ExposeProtoCasing", "FROM a\nENV p=1/TCP\nEXPOSE 53/UDP $p\n",
+          "FROM a\nENV p=1/TCP\nEXPOSE 53/udp $p\n" },
+        { "AddOfPlainFile", "FROM a\nADD --chown=1 a.txt /\n", "FROM a\nCOPY --chown=1 a.txt /\n" },
+        { "two at one place", "FROM a\nadd a.txt /\n", "FROM a\nCOPY a.txt /\n" },
+        { "CRLF", "FROM a as b\r\nENV a b\r\n", "FROM a AS b\r\nENV a=b\r\n" },
+        { "nothing that takes a decision",
+          "FROM a\nWORKDIR x\nCMD [\"a\"]\nCMD [\"b\"]\nARG TOKEN\nEXPOSE 1:2\nCOPY $z /\n", NULL },
+        { "a trigger of the base", "FROM trigger\n", NULL },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        struct str fixed = fix(str_of(rows[i].input), &arena);
+        const char *wanted = rows[i].output ? rows[i].output : rows[i].input;
+        if (!str_equal_c(fixed, wanted)) {
+            fail_msg("%s: %.*s\nwanted: %s", rows[i].rule, STR_ARG(fixed), wanted);
+        }
+    }
+}
+
+static void test_fatal(void **state) {
+    (void)state;
+    static const struct {
+        const char *input;
+        const char *error;
+    } rows[] = {
+        { "FROM a as b\n", NULL },
+        { "# check=error=true\nFROM a\n", NULL },
+        { "# check=error=true\nFROM a as b\nCMD x\nFROM a as c\n",
+          "lint violation found for rules: FromAsCasing, JSONArgsRecommended" },
+        { "# check=error=false\nFROM a as b\n", NULL },
+        { "# check=error=true\nFROM a\nADD a.txt /\n", NULL },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        _cleanup_error_ struct error error = ERROR_INIT;
+        static const struct row every_stage = { .source = "fatal" };
+        struct lint_options options = options_of(&every_stage, NULL, &arena);
+        struct dockerfile *dockerfile;
+        struct lint_report report;
+        assert_int_equal(
+            parser_parse(str_of(rows[i].input), "Dockerfile", &arena, &dockerfile, NULL), 0);
+        lint_run(dockerfile, &options, &arena, &report);
+        assert_int_equal(lint_check_fatal(&report, &error), rows[i].error ? -1 : 0);
+        if (rows[i].error) {
+            assert_string_equal(error.message, rows[i].error);
+        }
+    }
+}
+
+/* Whatever a file says, looking at it takes time and memory in proportion. */
+static void test_hostile(void **state) {
+    (void)state;
+    _cleanup_buf_ struct buf chain = BUF_INIT, doubling = BUF_INIT, names = BUF_INIT;
+    buf_append_c(&chain, "FROM unknown AS s0\n");
+    for (int i = 1; i < 5000; i++) {
+        buf_printf(&chain, "FROM s%d AS s%d\nENV x=$y%d\n", i - 1, i, i);
+    }
+    buf_append_c(&doubling, "FROM scratch\nENV a=0123456789\n");
+    for (int i = 0; i < 60; i++) {
+        buf_append_c(&doubling, "ENV a=$a$a b=$a\n");
+    }
+    buf_append_c(&names, "FROM scratch\n");
+    for (int i = 0; i < 5000; i++) {
+        buf_printf(&names, "ARG name%d=$nome%d\n", i, i);
+    }
+    const struct buf *const inputs[] = { &chain, &doubling, &names };
+    for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        static const struct row every_stage = { .source = "hostile" };
+        struct lint_options options = options_of(&every_stage, NULL, &arena);
+        struct dockerfile *dockerfile;
+        struct lint_report report;
+        assert_int_equal(parser_parse(buf_str(inputs[i]), "Dockerfile", &arena, &dockerfile, NULL),
+                         0);
+        lint_run(dockerfile, &options, &arena, &report);
+        error_clear(&report.error);
+        assert_true(arena.allocated < (size_t)256 << 20);
+    }
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples),         cmocka_unit_test(test_settings),
-        cmocka_unit_test(test_names_and_casing), cmocka_unit_test(test_from),
-        cmocka_unit_test(test_variables),        cmocka_unit_test(test_instructions),
-        cmocka_unit_test(test_ignored),          cmocka_unit_test(test_own),
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_names_and_casing),
+        cmocka_unit_test(test_from),
+        cmocka_unit_test(test_variables),
+        cmocka_unit_test(test_instructions),
+        cmocka_unit_test(test_ignored),
+        cmocka_unit_test(test_own),
+        cmocka_unit_test(test_fixes),
+        cmocka_unit_test(test_fatal),
+        cmocka_unit_test(test_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
