@@ -230,7 +230,9 @@ void lint_run(const struct dockerfile *dockerfile, const struct lint_options *op
     }
     free_scope(&lint.globals);
     map_free(&lint.names);
-    qsort(out->findings, out->count, sizeof(*out->findings), compare);
+    if (out->count > 0) {
+        qsort(out->findings, out->count, sizeof(*out->findings), compare);
+    }
 }
 
 static int compare_names(const void *left, const void *right) {
