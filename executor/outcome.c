@@ -57,8 +57,24 @@ int outcomes_locate(struct outcomes *outcomes, struct cache *cache, struct error
     return 0;
 }
 
+struct stack {
+    const char **items; /* top first */
+    size_t count, capacity;
+};
+
+/* A result of COPY --link may be in the base image already. Overlay takes no directory twice, and what the upper one shows
+ * the lower one cannot change. */
+static void push(struct stack *stack, struct arena *arena, const char *directory) {
+    for (size_t i = 0; i < stack->count; i++) {
+        if (strcmp(stack->items[i], directory) == 0) {
+            return;
+        }
+    }
+    arena_vec_push(arena, stack, directory);
+}
+
 static int push_source(const struct outcomes *outcomes, const char *top, struct arena *arena,
-                       const char ***items, size_t *count, size_t *capacity, struct error *error) {
+                       struct stack *stack, struct error *error) {
     const struct layer **chain = NULL;
     size_t chain_count = 0;
     if (layer_chain(&outcomes->layers, str_of(top), arena, &chain, &chain_count, error) < 0) {
@@ -69,37 +85,30 @@ static int push_source(const struct outcomes *outcomes, const char *top, struct 
         chain_count = 1;
     }
     for (size_t i = 0; i < chain_count; i++) {
-        if (*count == *capacity) {
-            *items = vec_grow(arena, *items, *count, capacity, sizeof(**items));
-        }
-        (*items)[(*count)++] = chain[i]->path;
+        push(stack, arena, chain[i]->path);
     }
     return 0;
 }
 
 int outcomes_stack(const struct outcomes *outcomes, const struct step *step, struct arena *arena,
                    const char ***directories, size_t *count, struct error *error) {
-    const char **items = NULL;
-    size_t capacity = 0;
-    *count = 0;
+    struct stack stack = { 0 };
     for (; step != NULL; step = step->parent) {
         const struct outcome *outcome = &outcomes->items[step->id];
         if (step->kind == STEP_SOURCE) {
-            if (step->source.layer != NULL && push_source(outcomes, step->source.layer, arena,
-                                                          &items, count, &capacity, error) < 0) {
+            if (step->source.layer != NULL &&
+                push_source(outcomes, step->source.layer, arena, &stack, error) < 0) {
                 return -1;
             }
             break;
         }
-        if (*count == capacity) {
-            items = vec_grow(arena, items, *count, &capacity, sizeof(*items));
-        }
-        items[(*count)++] = outcome->path;
+        push(&stack, arena, outcome->path);
         if (outcome->layer != NULL && outcomes->store->driver == STORE_VFS) {
             break;
         }
     }
-    *directories = items;
+    *directories = stack.items;
+    *count = stack.count;
     return 0;
 }
 

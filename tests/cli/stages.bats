@@ -368,3 +368,14 @@ EOF
     contains "$stderr" "hint: the image is for s390x and this machine is "
     contains "$stderr" "qemu-user-static"
 }
+
+@test "COPY --link of what the base image has already" {
+    echo a > f
+    printf 'FROM busybox\nCOPY --link f /a/\nRUN rm /a/f; echo other > /a/g\n' | build -t base -f -
+    printf 'FROM base\nCOPY --link f /a/\nRUN cat /a/f /a/g\n' > Dockerfile
+    is "$(step COPY)" hit
+    build
+    is "$(printed)" $'a\nother'
+    is "$(contents a/f)" a
+    run_bud 0 info --check
+}
