@@ -220,7 +220,7 @@ install: all
 	install -D -m 755 $(BUILD)/bud $(BINDIR)/bud
 	@mkdir -p $(MANDIR)
 	$(BUILD)/bud help --man > $(MANDIR)/bud.1
-	for command in build plan context check fmt ast images tag rmi inspect history import cache info version help; do \
+	for command in build plan context check targets args fmt ast images tag rmi inspect history import cache info version help; do \
 	    $(BUILD)/bud help --man $$command > $(MANDIR)/bud-$$command.1 || exit 1; done
 	@mkdir -p $(COMPLETIONS)
 	$(BUILD)/bud help --completion > $(COMPLETIONS)/bud

@@ -10,10 +10,24 @@
 #include <unistd.h>
 
 const struct command *const commands[] = {
-    &command_build, &command_plan,    &command_context, &command_check,
-    &command_fmt,   &command_ast,     &command_images,  &command_tag,
-    &command_rmi,   &command_inspect, &command_history, &command_import,
-    &command_cache, &command_info,    &command_version, &command_help,
+    &command_build,
+    &command_plan,
+    &command_context,
+    &command_check,
+    &command_targets,
+    &command_args,
+    &command_fmt,
+    &command_ast,
+    &command_images,
+    &command_tag,
+    &command_rmi,
+    &command_inspect,
+    &command_history,
+    &command_import,
+    &command_cache,
+    &command_info,
+    &command_version,
+    &command_help,
     NULL,
 };
 

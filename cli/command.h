@@ -36,8 +36,9 @@ struct command {
 };
 
 extern const struct command command_build, command_plan, command_context, command_check,
-    command_fmt, command_ast, command_images, command_tag, command_rmi, command_inspect,
-    command_history, command_import, command_cache, command_info, command_version, command_help;
+    command_targets, command_args, command_fmt, command_ast, command_images, command_tag,
+    command_rmi, command_inspect, command_history, command_import, command_cache, command_info,
+    command_version, command_help;
 
 /* NULL-terminated, in the order of the overview. */
 extern const struct command *const commands[];

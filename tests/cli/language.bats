@@ -122,3 +122,59 @@ ENV b'
     is "$(cat bad)" $'FROM a\nENV b'
     diff wanted Dockerfile
 }
+
+offer() {
+    cat > Dockerfile <<'END'
+# GO_VERSION of the compiler
+ARG GO_VERSION=1.22
+ARG UNUSED=1
+# base what all are made of
+FROM golang:${GO_VERSION} AS base
+# something else
+# build compiles
+FROM --platform=$BUILDPLATFORM base AS build
+# TAGS for go build
+ARG TAGS="a b" TARGETOS
+ARG GO_VERSION
+RUN --mount=type=secret,id=token,required --mount=type=ssh make
+FROM scratch AS docs
+ARG THEME
+FROM scratch
+COPY --from=build /out /
+END
+}
+
+@test "targets: the stages, their base and what they are for" {
+    offer
+    run_bud 0 targets
+    contains "${lines[1]}" "base "
+    contains "${lines[1]}" "golang:1.22"
+    contains "${lines[1]}" "what all are made of"
+    contains "${lines[2]}" "compiles"
+    is "$(sed 's/  */ /g' <<< "${lines[4]}")" "(stage 3) (default) scratch"
+    run_bud 0 targets --format json --build-arg GO_VERSION=1.23
+    is "$(jq -c '.targets[0]' <<< "$output")" \
+        '{"name":"base","description":"what all are made of","base":"golang:1.23","line":5}'
+    is "$(jq -c '[.targets[].default]' <<< "$output")" "[null,null,null,true]"
+}
+
+@test "args: what the build of a target takes" {
+    offer
+    run_bud 0 args
+    is "$(sed 's/   */|/g' <<< "$output")" 'TARGET: 3
+
+BUILD ARG|VALUE|STAGE|DESCRIPTION
+GO_VERSION|1.22|of the compiler
+TAGS|a b|build|for go build
+
+SECRET|REQUIRED|STAGE
+token|true|build
+
+SSH|REQUIRED|STAGE
+default|build'
+    run_bud 0 args --target docs --format json
+    is "$(jq -c '.args, .secrets' <<< "$output" | xargs -0)" '[{"name":"THEME","stage":"docs","line":14}]
+[]'
+    run_bud 125 args --target bulid
+    contains "$stderr" "did you mean build?"
+}
