@@ -23,6 +23,10 @@ struct build_request {
 int build_request_read(const struct invocation *invocation, const char *image_format,
                        struct build_request *out, struct error *error);
 
+/* The same without a look at the Dockerfile and the context. */
+int build_request_read_options(const struct invocation *invocation, const char *image_format,
+                               struct build_request *out, struct error *error);
+
 /* Finds and reads the Dockerfile of --file FILE (NULL: the context's own) for CONTEXT: *path is NULL for standard input,
  * *name what messages call it. */
 int build_file_read(const char *file, const char *context, struct arena *arena, const char **path,

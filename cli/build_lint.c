@@ -1,10 +1,7 @@
 #include "cli/build_lint.h"
 
 #include "base/log.h"
-#include "base/vec.h"
 #include "cli/check.h"
-
-#include <stdlib.h>
 
 struct build_world {
     const struct plan *plan;
@@ -34,36 +31,13 @@ static bool parse_platform(void *context, struct str text, struct lint_platform 
     return check_parse_platform(world->arena, text, out);
 }
 
-static void read_build_args(const struct plan_request *request, struct arena *arena,
-                            struct lint_options *out) {
-    struct lint_variable *variables =
-        arena_array(arena, request->build_args.count, sizeof(*variables));
-    size_t count = 0;
-    for (size_t i = 0; i < request->build_args.count; i++) {
-        struct lint_variable variable = { request->build_args.items[i].name,
-                                          request->build_args.items[i].value };
-        if (!variable.value.data) { /* `--build-arg NAME` */
-            const char *text = getenv(str_dup(arena, variable.name));
-            if (!text) {
-                continue;
-            }
-            variable.value = str_of(text);
-        }
-        variables[count++] = variable;
-    }
-    out->build_args = variables;
-    out->build_arg_count = count;
-}
-
 int build_lint_run(struct build_lint *lint, const struct plan_request *request,
                    const struct plan *plan, struct error *error) {
     struct build_world world = { plan, &lint->arena };
     struct lint_options options = {
-        .target = str_of(request->target),
-        .platform = check_host_platform(),
         .world = { &world, find_base, is_reference, parse_platform },
     };
-    read_build_args(request, &lint->arena, &options);
+    check_options_of(request, &lint->arena, &options);
     for (size_t i = 0; i < plan->contexts.count; i++) {
         const struct tree *tree = plan->contexts.items[i];
         if (request->context && strcmp(tree->name, request->context) == 0) {

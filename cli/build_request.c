@@ -379,8 +379,8 @@ static int read_file(const struct reader *reader) {
     return 0;
 }
 
-int build_request_read(const struct invocation *invocation, const char *image_format,
-                       struct build_request *out, struct error *error) {
+int build_request_read_options(const struct invocation *invocation, const char *image_format,
+                               struct build_request *out, struct error *error) {
     const struct options *options = &invocation->options;
     *out = (struct build_request){ 0 };
     struct plan_request *plan = &out->plan;
@@ -395,6 +395,15 @@ int build_request_read(const struct invocation *invocation, const char *image_fo
     plan->from = given_text(&reader, "from");
     if (read_platforms(&reader) < 0 || read_cache(&reader) < 0 || read_names(&reader) < 0 ||
         read_content(&reader) < 0 || read_running(&reader) < 0 || read_time(&reader) < 0) {
+        return -1;
+    }
+    return 0;
+}
+
+int build_request_read(const struct invocation *invocation, const char *image_format,
+                       struct build_request *out, struct error *error) {
+    const struct reader reader = { &invocation->options, invocation->arena, out, error };
+    if (build_request_read_options(invocation, image_format, out, error) < 0) {
         return -1;
     }
     return read_file(&reader);

@@ -2,13 +2,11 @@
 #include "cli/check.h"
 
 #include "base/fs.h"
-#include "base/vec.h"
 #include "cli/build.h"
 #include "parser/parser.h"
 #include "planner/context.h"
 
 #include <limits.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 static const struct option_spec check_options[] = {
@@ -27,7 +25,6 @@ static const struct option_spec check_options[] = {
 
 struct check_run {
     const struct options *options;
-    struct arena *arena; /* of the process */
     struct check_world world;
     struct lint_options lint;
     struct check_output output;
@@ -99,45 +96,28 @@ static int check_file(struct check_run *run, const char *path, const char *conte
 
 /* ---- all of them --------------------------------------------------------------------------------------- */
 
-/* Values as `--build-arg` gives them; without one they come from the environment. */
-static void read_build_args(struct check_run *run) {
-    VEC(struct lint_variable) variables = VEC_INIT;
-    const char *const *item = option_items(run->options, "build-arg");
-    for (; *item != NULL; item++) {
-        struct lint_variable variable = { .value = str_of(*item) };
-        str_split(&variable.value, '=', &variable.name);
-        if (strchr(*item, '=') == NULL) {
-            const char *text = getenv(*item);
-            if (text == NULL) {
-                continue;
-            }
-            variable.value = str_of(text);
-        } else if (variable.value.data == NULL) {
-            variable.value = STR_EMPTY;
-        }
-        arena_vec_push(run->arena, &variables, variable);
+static int prepare(struct check_run *run, const struct invocation *invocation,
+                   struct error *error) {
+    struct build_request request;
+    if (build_request_read_options(invocation, "oci", &request, error) < 0) {
+        return -1;
     }
-    run->lint.build_args = variables.items;
-    run->lint.build_arg_count = variables.count;
-}
-
-static void prepare(struct check_run *run, const struct invocation *invocation) {
     run->options = &invocation->options;
-    run->arena = invocation->arena;
     run->world.invocation = invocation;
     run->world.scratch = &run->file_arena;
     run->output.descriptor = STDOUT_FILENO;
     run->output.is_coloured = output_is_coloured(STDOUT_FILENO);
     run->output.results = json_array();
-    const char *target = option_text(run->options, "target", "");
     run->lint = (struct lint_options){
-        .target = str_of(target),
-        .is_every_stage = target[0] == '\0',
+        .is_every_stage = request.plan.target == NULL,
         .has_own_rules = true,
-        .platform = check_host_platform(),
         .world = check_world_of(&run->world),
     };
-    read_build_args(run);
+    check_options_of(&request.plan, invocation->arena, &run->lint);
+    if (request.plan.from || request.plan.build_contexts.count > 0) {
+        run->lint.world.base = NULL; /* the images of FROM are others than it names */
+    }
+    return 0;
 }
 
 static void finish(struct check_run *run) {
@@ -197,7 +177,9 @@ static int check_run(struct invocation *invocation, struct error *error) {
     struct check_run run = { .is_fixing = false };
     const char *format = option_text(&invocation->options, "format", "text");
     const char *const *files = option_items(&invocation->options, "file");
-    prepare(&run, invocation);
+    if (prepare(&run, invocation, error) < 0) {
+        return -1;
+    }
     run.output.format = strcmp(format, "json") == 0    ? CHECK_JSON
                         : strcmp(format, "sarif") == 0 ? CHECK_SARIF
                                                        : CHECK_TEXT;
@@ -219,7 +201,9 @@ static int check_run(struct invocation *invocation, struct error *error) {
 
 int check_before_build(struct invocation *invocation, struct error *error) {
     struct check_run run = { .is_fixing = false };
-    prepare(&run, invocation);
+    if (prepare(&run, invocation, error) < 0) {
+        return -1;
+    }
     int result = check_all(&run, error);
     finish(&run);
     return result;

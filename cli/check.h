@@ -28,7 +28,10 @@ void check_world_free(struct check_world *world);
 struct image_config;
 void check_base_of(const struct image_config *config, struct arena *arena, struct lint_base *out);
 bool check_is_reference(void *context, struct str text);
-struct lint_platform check_host_platform(void);
+/* What the command line of a build says to lint. Values without a text come from the environment. */
+struct plan_request;
+void check_options_of(const struct plan_request *request, struct arena *arena,
+                      struct lint_options *out);
 /* Parses TEXT as --platform does. CONTEXT is the arena. */
 bool check_parse_platform(void *context, struct str text, struct lint_platform *out);
 

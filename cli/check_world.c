@@ -1,8 +1,10 @@
 /* What lint asks of the world: images of the store, references, platforms. */
 #include "cli/check.h"
-#include "planner/image_config.h"
+#include "planner/planner.h"
 #include "planner/platform.h"
 #include "registry/reference.h"
+
+#include <stdlib.h>
 
 bool check_is_reference(void *context, struct str text) {
     struct reference reference;
@@ -13,9 +15,31 @@ static struct lint_platform platform_of(const struct platform *platform) {
     return (struct lint_platform){ platform->os, platform->architecture, platform->variant };
 }
 
-struct lint_platform check_host_platform(void) {
-    struct platform platform = platform_host();
-    return platform_of(&platform);
+static void set_build_args(const struct name_values *given, struct arena *arena,
+                           struct lint_options *out) {
+    struct lint_variable *variables = arena_array(arena, given->count, sizeof(*variables));
+    for (size_t i = 0; i < given->count; i++) {
+        struct lint_variable variable = { given->items[i].name, given->items[i].value };
+        if (!variable.value.data) { /* `--build-arg NAME` */
+            const char *text = getenv(str_dup(arena, variable.name));
+            if (!text) {
+                continue;
+            }
+            variable.value = str_of(text);
+        }
+        variables[out->build_arg_count++] = variable;
+    }
+    out->build_args = variables;
+}
+
+void check_options_of(const struct plan_request *request, struct arena *arena,
+                      struct lint_options *out) {
+    struct platform host = platform_host();
+    out->target = str_of(request->target);
+    out->build_platform = platform_of(&host);
+    out->target_platform =
+        request->platform_count > 0 ? platform_of(&request->platforms[0]) : out->build_platform;
+    set_build_args(&request->build_args, arena, out);
 }
 
 bool check_parse_platform(void *context, struct str text, struct lint_platform *out) {

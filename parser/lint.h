@@ -84,9 +84,9 @@ struct lint_options {
     bool is_every_stage; /* not only those the target needs, as a check without a target */
     bool has_own_rules;  /* all of ours; otherwise only MalformedJSON */
     bool is_partial;     /* the AST is parser_parse_syntax()'s, for the parser found errors */
-    const struct ignore *ignore;   /* of the build context; NULL: not known */
-    const char *ignore_name;       /* its file, for hints */
-    struct lint_platform platform; /* of this machine, which is also the target */
+    const struct ignore *ignore; /* of the build context; NULL: not known */
+    const char *ignore_name;     /* its file, for hints */
+    struct lint_platform build_platform, target_platform;
     struct lint_world world;
 };
 

@@ -106,7 +106,7 @@ static bool evaluate_platform(struct lint *lint, struct lint_stage *stage) {
     const struct ast_word *word = &stage->from->from.platform;
     struct trace trace = { .lint = lint, .scope = &lint->globals };
     struct str text;
-    stage->platform = lint->options->platform;
+    stage->platform = lint->options->target_platform;
     if (word->text.len == 0) {
         return true;
     }
@@ -190,9 +190,8 @@ static void set_automatic(struct lint *lint, struct lint_scope *scope, bool is_d
 }
 
 static void set_platform(struct lint *lint, struct lint_scope *scope, bool is_default,
-                         const char *prefix) {
+                         const char *prefix, const struct lint_platform *platform) {
     struct arena *arena = lint->arena;
-    const struct lint_platform *platform = &lint->options->platform;
     struct str text =
         str_printf(arena, "%.*s/%.*s%s%.*s", STR_ARG(platform->os), STR_ARG(platform->architecture),
                    platform->variant.len > 0 ? "/" : "", STR_ARG(platform->variant));
@@ -217,8 +216,8 @@ static void set_automatics(struct lint *lint, struct lint_scope *scope, bool is_
     for (size_t i = lint->stage_count; target.len == 0 && i-- > 0;) {
         target = lint->stages[i].name.len > 0 ? lint->stages[i].name : STR("default");
     }
-    set_platform(lint, scope, is_default, "BUILD");
-    set_platform(lint, scope, is_default, "TARGET");
+    set_platform(lint, scope, is_default, "BUILD", &lint->options->build_platform);
+    set_platform(lint, scope, is_default, "TARGET", &lint->options->target_platform);
     set_automatic(lint, scope, is_default, "TARGETSTAGE", target);
 }
 

@@ -12,8 +12,9 @@ static struct str format_platform(const struct lint *lint, const struct lint_pla
 
 static void check_platform(struct lint *lint, const struct lint_base *base) {
     const struct lint_platform *actual = &base->platform, *expected = &lint->stage->platform;
-    if (str_equal(actual->os, expected->os) &&
-        str_equal(actual->architecture, expected->architecture)) {
+    bool is_silent = actual->architecture.len == 0; /* it says nothing of a platform */
+    if (is_silent || (str_equal(actual->os, expected->os) &&
+                      str_equal(actual->architecture, expected->architecture))) {
         return;
     }
     struct lint_finding *finding =

@@ -306,14 +306,12 @@ static int check_platform(struct planning *planning, const struct stage_draft *d
     if (config->architecture.len == 0 || platform_rank(&draft->platform, &have) > 0) {
         return 0;
     }
+    if (!draft->has_platform && planning->request->platform_count == 0) {
+        return 0; /* the check InvalidBaseImagePlatform warns of it */
+    }
     struct str have_text = platform_format(&have, planning->arena);
     struct str want_text = platform_format(&draft->platform, planning->arena);
-    if (draft->has_platform || planning->request->platform_count > 0) {
-        return wrong_platform(planning, draft, have_text, want_text, error);
-    }
-    planning_warn(planning, "line %u: base image %.*s was made for %.*s, this build is for %.*s",
-                  draft->from->line, STR_ARG(draft->image), STR_ARG(have_text), STR_ARG(want_text));
-    return 0;
+    return wrong_platform(planning, draft, have_text, want_text, error);
 }
 
 /* Nothing of that name is stored: a stage or another image may have been meant. */

@@ -93,7 +93,8 @@ static struct lint_options options_of(const struct row *row, struct lint_variabl
         .is_every_stage = !row->target,
         .has_own_rules = true,
         .target = str_of(row->target),
-        .platform = { STR("linux"), STR("amd64"), STR("") },
+        .build_platform = { STR("linux"), STR("amd64"), STR("") },
+        .target_platform = { STR("linux"), STR("amd64"), STR("") },
         .world = { NULL, find_base, is_reference, parse_platform },
     };
     if (row->ignore) {
