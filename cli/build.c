@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cli/build_lint.h"
 #include "cli/check.h"
+#include "cli/outline.h"
 #include "cli/userns.h"
 #include "executor/executor.h"
 
@@ -32,9 +33,9 @@ static const struct option_spec check_options[] = {
     { .name = "call",
       .kind = OPTION_TEXT,
       .value = "METHOD",
-      .only = "build check",
-      .instead = "`bud targets` and `bud args` tell what --call=targets and --call=outline do",
-      .help = "build (default), or check: the same as --check" },
+      .only = "build check targets outline",
+      .help = "build (default), check (as --check), targets (as `bud targets`) or outline (as "
+              "`bud args`)" },
     { .name = NULL },
 };
 
@@ -176,8 +177,8 @@ static int check_platforms(const struct build_request *request, struct error *er
 
 static int build_run(struct invocation *invocation, struct error *error) {
     const struct options *options = &invocation->options;
-    if (option_flag(options, "check", false) ||
-        strcmp(option_text(options, "call", "build"), "check") == 0) {
+    const char *call = option_text(options, "call", "build");
+    if (option_flag(options, "check", false) || strcmp(call, "check") == 0) {
         return check_before_build(invocation, error);
     }
     struct build_request request;
@@ -187,6 +188,9 @@ static int build_run(struct invocation *invocation, struct error *error) {
         check_platforms(&request, error) < 0 || read_executor_options(options, &build, error) < 0 ||
         check_iidfile(options, invocation->arena, error) < 0) {
         return -1;
+    }
+    if (strcmp(call, "build") != 0) {
+        return outline_call(&request.plan, strcmp(call, "targets") == 0, invocation->arena, error);
     }
     struct executor_result result = { .run = 0 };
     bool is_done = false;

@@ -160,6 +160,29 @@ int outline_print_arguments(const struct outline *outline, bool is_json, struct 
     return output_write(&out, error);
 }
 
+/* A build argument; without VALUE it is inherited, if it is there. */
+static void give(struct name_values *given, struct arena *arena, struct str name,
+                 struct str value) {
+    const char *inherited = value.data == NULL ? getenv(str_dup(arena, name)) : NULL;
+    if (value.data != NULL || inherited != NULL) {
+        name_values_set(given, arena, name, value.data != NULL ? value : str_of(inherited));
+    }
+}
+
+int outline_call(const struct plan_request *request, bool is_targets, struct arena *arena,
+                 struct error *error) {
+    struct name_values given = { 0 };
+    struct outline outline;
+    for (size_t i = 0; i < request->build_args.count; i++) {
+        give(&given, arena, request->build_args.items[i].name, request->build_args.items[i].value);
+    }
+    if (outline_make(request->dockerfile, &given, request->target, arena, &outline, error) < 0) {
+        return -1;
+    }
+    return is_targets ? outline_print_targets(&outline, false, arena, error)
+                      : outline_print_arguments(&outline, false, arena, error);
+}
+
 /* ---- the commands -------------------------------------------------------------------------------------- */
 
 static const struct option_spec outline_options[] = {
@@ -194,11 +217,7 @@ static int read_outline(struct invocation *invocation, const char *target, struc
     for (const char *const *item = option_items(options, "build-arg"); *item != NULL; item++) {
         struct str value = str_of(*item), key;
         str_split(&value, '=', &key);
-        const char *inherited = value.data == NULL ? getenv(*item) : NULL;
-        if (value.data != NULL || inherited != NULL) {
-            name_values_set(&arguments, invocation->arena, key,
-                            value.data != NULL ? value : str_of(inherited));
-        }
+        give(&arguments, invocation->arena, key, value);
     }
     return build_file_read(file, ".", invocation->arena, &path, &name, &text, error) < 0 ||
                    parser_parse(text, name, invocation->arena, &dockerfile, error) < 0 ||

@@ -11,5 +11,8 @@ int outline_print_targets(const struct outline *outline, bool is_json, struct ar
 /* Arguments, secrets and ssh agents of the target, as a table or, like BuildKit's `outline`, as JSON. */
 int outline_print_arguments(const struct outline *outline, bool is_json, struct arena *arena,
                             struct error *error);
+/* `bud build --call=targets` and, otherwise, `--call=outline`: the tables for REQUEST. */
+int outline_call(const struct plan_request *request, bool is_targets, struct arena *arena,
+                 struct error *error);
 
 #endif

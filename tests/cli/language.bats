@@ -175,6 +175,8 @@ default|build'
     run_bud 0 args --target docs --format json
     is "$(jq -c '.args, .secrets' <<< "$output" | xargs -0)" '[{"name":"THEME","stage":"docs","line":14}]
 []'
+    is "$(bud build --call=outline --target docs . | head -1)" "TARGET: docs"
+    is "$(bud build --call=targets .)" "$(bud targets)"
     run_bud 125 args --target bulid
     contains "$stderr" "did you mean build?"
 }

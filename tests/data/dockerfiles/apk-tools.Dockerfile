@@ -1,0 +1,17 @@
+FROM alpine:edge
+
+
+
+RUN apk update \
+
+ && apk add   curl \
+
+ && apk add   git \
+
+ && apk add   jq \
+
+ && apk add   less \
+
+
+ && rm -rf /var/cache/apk/*
+CMD /bin/sh

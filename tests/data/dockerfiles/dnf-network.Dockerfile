@@ -1,0 +1,11 @@
+FROM fedora:39
+RUN --mount=type=cache,target=/var/cache/dnf \
+    dnf -y --setopt=keepcache=1 install iproute2 iputils-ping tcpdump
+RUN <<EOF
+set -e
+for p in iproute2 iputils-ping tcpdump; do
+    rpm -q "$p" || echo "missing $p" >&2
+done
+EOF
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+RUN dnf history | head -n 5

@@ -1,0 +1,8 @@
+FROM fedora
+SHELL ["/bin/bash","-c"]
+RUN echo $0
+USER 1000:1000
+RUN id
+USER root
+STOPSIGNAL RTMIN+3
+EXPOSE 80/tcp 53/udp 8000-8010

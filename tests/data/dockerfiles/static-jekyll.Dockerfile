@@ -1,0 +1,16 @@
+from jekyll/jekyll:4 as site
+workdir /site
+copy . .
+run ["make", "html"]
+
+from nginx:1.25-alpine
+copy --from=site /site/_site /usr/share/nginx/html
+copy <<-"CONF" /etc/nginx/conf.d/default.conf
+	server {
+		listen 80;
+		location / {
+			try_files $uri $uri/ =404;
+		}
+	}
+	CONF
+expose 80

@@ -1,0 +1,16 @@
+from node:20 as site
+workdir /site
+copy . .
+run ["make", "html"]
+
+from nginx:1.25-alpine
+copy --from=site /site/dist /usr/share/nginx/html
+copy <<-"CONF" /etc/nginx/conf.d/default.conf
+	server {
+		listen 80;
+		location / {
+			try_files $uri $uri/ =404;
+		}
+	}
+	CONF
+expose 80
