@@ -1,0 +1,184 @@
+#!/usr/bin/env bats
+# What may happen to the cache: damage, a directory that cannot be written, kills, and many processes at once. Builds here
+# need no container: they are cheap.
+
+bats_require_minimum_version 1.5.0
+load ../interop/helper
+
+KILLS=${CACHE_KILLS:-30}
+FLIPS=${CACHE_FLIPS:-50}
+
+setup() {
+    setup_store "$BATS_TEST_TMPDIR/store"
+    mkdir -p "$BATS_TEST_TMPDIR/app/data/deeper"
+    cd "$BATS_TEST_TMPDIR/app" || return 1
+    for i in $(seq 30); do
+        echo "$i" > "data/$i"
+        echo "$i" > "data/deeper/$i"
+    done
+    cat > Dockerfile <<'END2'
+FROM scratch AS files
+COPY data /data
+WORKDIR /made
+FROM scratch
+ARG ROUND
+ENV ROUND=$ROUND
+COPY --from=files /data/deeper /deeper
+COPY data/1 /round-$ROUND
+END2
+}
+
+build() { # $1: round
+    bud build -q --build-arg ROUND="$1" -t "app:$1" .
+}
+
+# The states of the steps a plan has, one a line.
+states() { # $1: round
+    bud plan --format json --build-arg ROUND="$1" . | jq -r '.steps[].state'
+}
+
+is_sound() {
+    run bud info --check
+    [ "$status" = 0 ] || { echo "$output" >&2 && return 1; }
+}
+
+@test "a bit flipped at $FLIPS random places: every plan is made, and is right" {
+    for round in $(seq 5); do
+        build "$round" > /dev/null
+    done
+    texts=$(bud plan --format json --build-arg ROUND=5 . | jq -r '[.steps[].text]')
+    cp -a "$STORE/root/bud" "$BATS_TEST_TMPDIR/sound"
+    size=$(stat -c %s "$BATS_TEST_TMPDIR/sound/cache.mdb")
+    for i in $(seq "$FLIPS"); do
+        rm -f "$STORE"/root/bud/cache.mdb*
+        cp -a "$BATS_TEST_TMPDIR"/sound/cache.mdb* "$STORE/root/bud/"
+        at=$((RANDOM * 32768 + RANDOM)) at=$((at % size))
+        # Half of them where pages have their heads.
+        [ $((i % 2)) = 0 ] || at=$((at / 4096 * 4096 + at % 128))
+        perl -e 'open F, "+<", $ARGV[0]; seek F, $ARGV[1], 0; read F, $b, 1; seek F, $ARGV[1], 0;
+            print F chr(ord($b) ^ 1 << $ARGV[2])' "$STORE/root/bud/cache.mdb" "$at" $((RANDOM % 8))
+        run --separate-stderr bud plan --format json --build-arg ROUND=5 .
+        [ "$status" = 0 ] || { echo "byte $at: status $status: $stderr" >&2 && return 1; }
+        # What is not a hit any more has to run, or waits for what has to: never anything else.
+        [ "$(jq -r '[.steps[].text]' <<< "$output")" = "$texts" ]
+        run jq -r '.steps[].state' <<< "$output"
+        run ! grep -vxE 'hit|miss|deferred' <<< "$output"
+    done
+    build 5 > /dev/null
+    is_sound
+}
+
+@test "a damaged, a shortened and a foreign cache.mdb are set aside, and the build goes on" {
+    build 1 > /dev/null
+    for damage in 'truncate -s 5000' 'truncate -s 20000' 'truncate -s 1' 'dd if=/dev/urandom bs=4096 count=20 conv=notrunc of=' \
+        'cp /bin/ls'; do
+        build 1 > /dev/null
+        if [[ $damage == *= ]]; then
+            $damage"$STORE/root/bud/cache.mdb" 2> /dev/null
+        else
+            $damage "$STORE/root/bud/cache.mdb"
+        fi
+        run --separate-stderr build 1
+        [ "$status" = 0 ]
+        [[ $stderr == *"was set aside as cache.mdb.damaged-"* ]]
+        [[ $(states 1) != *miss* ]]
+        is_sound
+    done
+    bud cache prune > /dev/null
+    [ -z "$(find "$STORE/root/bud" -name 'cache.mdb.damaged-*')" ]
+}
+
+@test "a cache that is missing, that cannot be written, or whose directory cannot: no record, a word about it, no harm" {
+    build 1 > /dev/null
+    rm "$STORE"/root/bud/cache.mdb*
+    [[ $(states 1) == *miss* ]]
+    build 1 > /dev/null
+    [[ $(states 1) != *miss* ]]
+    # the file: a bind mount that is read-only
+    mount --bind "$STORE/root/bud/cache.mdb" "$STORE/root/bud/cache.mdb"
+    mount -o remount,bind,ro "$STORE/root/bud/cache.mdb"
+    run --separate-stderr build 2
+    umount "$STORE/root/bud/cache.mdb"
+    [ "$status" = 0 ]
+    [[ $stderr == *"cannot be written: nothing will be remembered"* ]]
+    [[ $(states 2) == *miss* ]]
+    is_sound
+    # the directory: a plan reads
+    mount --bind "$STORE/root/bud" "$STORE/root/bud"
+    mount -o remount,bind,ro "$STORE/root/bud"
+    run --separate-stderr bud plan --build-arg ROUND=1 .
+    [ "$status" = 0 ]
+    [[ $output == *"nothing to do"* ]]
+    [[ $stderr == *"cannot be written: nothing will be remembered"* ]]
+    run --separate-stderr bud cache prune
+    [ "$status" = 125 ]
+    [[ $stderr == *"the build cache in"*"cannot be written"* ]]
+    run --separate-stderr bud cache ls -q
+    [ "$status" = 0 ]
+    [ -n "$output" ]
+    umount "$STORE/root/bud"
+    # a directory that is none at all
+    mv "$STORE/root/bud" "$STORE/root/elsewhere"
+    run --separate-stderr bud plan --build-arg ROUND=1 .
+    [ "$status" = 0 ]
+    [[ $output == *MISS* ]]
+    build 1 > /dev/null
+    is_sound
+}
+
+@test "SIGKILL at random points of $KILLS plans, builds and prunes each" {
+    build 0 > /dev/null
+    for round in $(seq "$KILLS"); do
+        for what in "plan --build-arg ROUND=$round ." "build -q --build-arg ROUND=$round -t app:$round ." \
+            "cache prune --all"; do
+            echo "$round" > data/deeper/1
+            # shellcheck disable=SC2086
+            "$BUD" "${STORAGE[@]}" $what > /dev/null 2>&1 3>&- &
+            pid=$!
+            sleep "0.0$((RANDOM % 4))$((RANDOM % 10))"
+            kill -KILL "$pid" 2> /dev/null || true
+            wait "$pid" || true
+        done
+        run --separate-stderr build "$round"
+        [ "$status" = 0 ] || { echo "$stderr" >&2 && return 1; }
+        [ -z "$stderr" ]
+        is_sound
+        [[ $(states "$round") != *miss* ]]
+    done
+    bud cache prune --all > /dev/null
+    # Nothing is left that nobody knows.
+    run find "$STORE/root/bud/snapshots" "$STORE/root/bud/builds" "$STORE/root/bud/trash" -mindepth 1 -maxdepth 1
+    [ -z "$output" ] || { echo "$output" >&2 && return 1; }
+}
+
+@test "two hundred plans, builds and prunes at once: no error, no record lost" {
+    commands=("plan -q" "build" "prune" "build" "plan" "ls" "build" "prune-all")
+    for wave in $(seq 25); do
+        pids=()
+        for i in 0 1 2 3 4 5 6 7; do
+            round=$((wave % 5 * 3 + i % 3))
+            case ${commands[i]} in
+            build) words="build -q --build-arg ROUND=$round -t app:$round ." ;;
+            prune) words="cache prune" ;;
+            prune-all) words="cache prune --all" ;;
+            ls) words="cache ls" ;;
+            *) words="plan --build-arg ROUND=$round ." ;;
+            esac
+            # shellcheck disable=SC2086
+            "$BUD" "${STORAGE[@]}" $words > "$BATS_TEST_TMPDIR/out-$wave-$i" 2>&1 3>&- &
+            pids+=($!)
+        done
+        for i in 0 1 2 3 4 5 6 7; do
+            wait "${pids[i]}" || { cat "$BATS_TEST_TMPDIR/out-$wave-$i" >&2 && echo "${commands[i]}" >&2 && return 1; }
+        done
+        run ! grep -l 'warning:' "$BATS_TEST_TMPDIR"/out-*
+        [ -z "$output" ] || { cat $output >&2 && return 1; }
+    done
+    is_sound
+    # What images have is all there still: their steps are hits.
+    for round in 0 5 10; do
+        build "$round" > /dev/null
+        [[ $(states "$round") != *miss* ]]
+    done
+    is_sound
+}
