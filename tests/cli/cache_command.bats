@@ -1,0 +1,216 @@
+#!/usr/bin/env bats
+# `bud cache`: what is in the build cache, and how to make it smaller.
+load build_helper
+
+setup_file() {
+    :
+}
+
+setup() { # no container is run here but in one test
+    make_setup
+    mkdir "$BATS_TEST_TMPDIR/context"
+    cd "$BATS_TEST_TMPDIR/context" || return 1
+    mkdir src && echo 1 > src/a.c && echo 2 > file
+    dockerfile <<'END2'
+FROM scratch AS files
+COPY src /src
+WORKDIR /made
+FROM scratch
+ARG VERSION=1
+COPY --from=files /src /copied
+COPY file /file-$VERSION
+ENV X=1
+END2
+}
+
+keys() { # options of ls
+    bud cache ls -q "$@"
+}
+
+key_of() { # $1: part of the step's text
+    keys --filter text="$1" | head -n 1
+}
+
+@test "no store, no records" {
+    is "$(keys)" ""
+    contains "$(bud cache ls)" "KEY"
+    is "$(bud cache ls --format json)" "[]"
+    contains "$(bud cache du)" "snapshots"
+    is "$(bud cache why)" ""
+    contains "$(bud cache prune)" "removed 0 records, 0 B"
+}
+
+@test "ls: a record for every step, with what a person asks for" {
+    build
+    is "$(keys | wc -l)" 5
+    bud cache ls --format json > "$BATS_TEST_TMPDIR/json"
+    is "$(jq -r '.[] | select(.text == "COPY src /src") | [.kind, .stage, .state, .reason] | join(" ")' "$BATS_TEST_TMPDIR/json")" \
+        "copy files snapshot no record: first build"
+    is "$(jq -r '.[] | select(.text | startswith("COPY --from")) | .state' "$BATS_TEST_TMPDIR/json")" layer
+    is "$(jq -r '.[] | select(.kind == "output") | .state' "$BATS_TEST_TMPDIR/json")" image
+    is "$(jq 'map(select(.size > 0 and (.created | length) > 0 and .hits == 0)) | length' "$BATS_TEST_TMPDIR/json")" 5
+    contains "$(bud cache ls)" "WORKDIR /made"
+    is "$(bud cache ls --sort size -q | sort)" "$(keys | sort)"
+}
+
+@test "ls: hits are counted by builds that had something to do" {
+    build
+    build
+    is "$(bud cache ls --format json | jq 'map(.hits) | add')" 0
+    build --build-arg VERSION=2
+    is "$(bud cache ls --format json | jq '.[] | select(.text == "COPY src /src") | .hits')" 1
+}
+
+@test "ls: filters" {
+    build
+    is "$(keys --filter stage=files | wc -l)" 2
+    is "$(keys --filter stage=files --filter kind=directory | wc -l)" 1
+    is "$(keys --filter kind=output | wc -l)" 1
+    is "$(keys --filter unused | wc -l)" 2
+    is "$(keys --filter dead)" ""
+    is "$(keys --filter older=1h)" ""
+    is "$(keys --filter older=0s | wc -l)" 5
+    run_bud 2 cache ls --filter colour=red
+    contains "$stderr" "there is no filter \`colour=red\`"
+    run_bud 2 cache ls --filter older=soon
+    contains "$stderr" "no length of time"
+    run_bud 2 cache ls --all
+    contains "$stderr" "\`bud cache ls\` has no option --all"
+    run_bud 2 cache prun
+    contains "$stderr" "did you mean \`bud cache prune\`?"
+}
+
+@test "show: everything that went into the key, and who uses the result" {
+    build
+    run_bud 0 cache show "$(key_of 'COPY file' | cut -c 1-12)"
+    contains "$output" "destination: /file-1"
+    contains "$output" "image       localhost/image:latest"
+    contains "$output" "file file: 100644 "
+    is "$(bud cache show "$(key_of 'COPY src')" --format json | jq -r '.ingredients[] | select(.name == "kind").value')" copy
+    is "$(bud cache show "$(key_of 'COPY --from')" --format json | jq -r '.used_by.records[0]')" "$(key_of 'COPY file')"
+    run_bud 125 cache show 0123456789
+    contains "$stderr" "no record has a key that begins with 0123456789"
+    run_bud 2 cache show zzz
+}
+
+@test "why: the steps of the last build and their reasons" {
+    build
+    echo changed > src/a.c
+    build
+    run_bud 0 cache why
+    contains "$output" "COPY src /src"
+    contains "$output" "src/a.c changed"
+    run_bud 0 cache why 'COPY src'
+    contains "$output" "src/a.c changed"
+    contains "$output" "which it replaced:"
+    contains "$output" "file src/a.c: "
+    run_bud 125 cache why 'RUN nothing'
+    contains "$stderr" "no record is of a step with \`RUN nothing\` in its text"
+}
+
+@test "why KEY KEY: ingredient by ingredient" {
+    build
+    first=$(key_of 'COPY file')
+    build --build-arg VERSION=2
+    second=$(key_of 'COPY file')
+    contains "$(bud cache why "$first" "$second")" "destination: /file-1 → /file-2"
+    is "$(bud cache why "$first" "$second" --format json | jq -rc '.differences[] | [.name, .before, .now]')" \
+        '["destination","/file-1","/file-2"]'
+}
+
+@test "du: what the file system says" {
+    head -c 300000 /dev/urandom > src/large
+    ln src/large src/twice
+    build
+    bud cache du --format json > "$BATS_TEST_TMPDIR/json"
+    is "$(jq .own "$BATS_TEST_TMPDIR/json")" "$(du -sB1 "$STORE/root/bud" | cut -f 1)"
+    local layers
+    layers=$(bud cache ls --format json | jq -r --arg root "$STORE/root/overlay/" '.[] | .layer // empty | $root + .')
+    # shellcheck disable=SC2086
+    is "$(jq .total "$BATS_TEST_TMPDIR/json")" "$(du -cB1 "$STORE/root/bud" $layers | tail -n 1 | cut -f 1)"
+    contains "$(bud cache du)" "shared layers"
+}
+
+@test "prune: what no last build used" {
+    build
+    echo changed > src/a.c
+    build
+    bud rmi --all > /dev/null
+    build
+    run_bud 0 cache prune --dry-run
+    local foretold=$output
+    [ -n "$(keys --filter superseded)" ]
+    [ -n "$(keys --filter dead)" ]
+    run_bud 0 cache prune
+    is "$(grep -c . <<< "$output")" "$(grep -c . <<< "$foretold")"
+    is "$(keys --filter superseded)$(keys --filter dead)" ""
+    contains "$(bud plan .)" "nothing to do"
+    run_bud 0 info --check
+}
+
+@test "prune --all: an image keeps its steps, all else goes" {
+    build
+    run_bud 0 cache prune --all
+    contains "$output" "removed 2 records"
+    is "$(keys | wc -l)" 3
+    is "$(find "$STORE/root/bud/snapshots" -mindepth 1)" ""
+    run_bud 0 info --check
+    build
+    run_bud 0 info --check
+    contains "$(bud plan .)" "nothing to do"
+}
+
+@test "prune: by age, by filter, by size" {
+    build
+    contains "$(bud cache prune --older-than 1h)" "removed 0 records"
+    contains "$(bud cache prune --keep-size 1GB)" "removed 0 records"
+    contains "$(bud cache prune --filter kind=directory)" "removed 1 record,"
+    contains "$(bud cache prune --keep-size 0)" "removed 1 record,"
+    is "$(keys --filter unused)" ""
+    run_bud 2 cache prune --older-than yesterday
+    run_bud 2 cache prune --keep-size much
+}
+
+@test "rm: the record and what is built upon it" {
+    build
+    run_bud 0 cache rm "$(key_of 'COPY src')"
+    contains "$output" "WORKDIR /made"
+    contains "$output" "removed 2 records"
+    is "$(step 'COPY src')" "miss: its record was pruned"
+    build
+    run_bud 0 info --check
+}
+
+@test "a cache mount: listed, and removed by its id" {
+    [ "$(id -u)" = 0 ] || skip "containers are run as root here"
+    import_busybox
+    dockerfile <<< $'FROM busybox\nRUN --mount=type=cache,id=things,target=/c echo x > /c/x'
+    build
+    contains "$(bud cache du)" "things"
+    is "$(bud cache du --format json | jq -r '.cache_mounts[0].id')" things
+    run_bud 125 cache prune --mount nothing
+    contains "$stderr" "there is no cache mount nothing"
+    contains "$(bud cache prune --mount things)" "and 1 cache mount"
+    is "$(bud cache du --format json | jq -c '.cache_mounts')" "[]"
+    contains "$(bud plan .)" "nothing to do"
+}
+
+@test "what a running build uses stays" {
+    [ "$(id -u)" = 0 ] || skip "containers are run as root here"
+    import_busybox
+    dockerfile <<< $'FROM busybox AS made\nRUN echo made > /made\nFROM made\nRUN exit 1'
+    build_fails 1
+    dockerfile <<< $'FROM busybox AS made\nRUN echo made > /made\nFROM made\nRUN echo started; sleep 3; cat /made > /again'
+    "$BUD" "${STORAGE[@]}" build -t image . > "$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    local pid=$!
+    for _ in $(seq 100); do
+        grep -q 'started$' "$BATS_TEST_TMPDIR/log" && break
+        sleep 0.05
+    done
+    run_bud 125 cache rm "$(key_of 'RUN echo made')"
+    contains "$stderr" "a running build uses"
+    contains "$(bud cache prune --all)" "removed 0 records"
+    wait "$pid"
+    contains "$(bud plan .)" "nothing to do"
+    run_bud 0 info --check
+}
