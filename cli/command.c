@@ -92,8 +92,9 @@ const char *command_nearest(const char *word) {
     for (; commands[count] != NULL; count++) {
         names[count] = commands[count]->name;
     }
-    /* Anything of two letters is within distance 2 of something. */
-    return strlen(word) < 3 ? NULL : str_nearest(str_of(word), names, count);
+    /* Anything of two letters is within distance 2 of something; a path is no command. */
+    return strlen(word) < 3 || strchr(word, '/') != NULL ? NULL
+                                                         : str_nearest(str_of(word), names, count);
 }
 
 const struct option_spec *const *command_tables(const struct command *command,
