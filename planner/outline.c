@@ -145,19 +145,21 @@ static struct str description(const struct instruction *instruction, struct str 
     return STR_EMPTY;
 }
 
-/* The last stage before USER called NAME, or number NAME; SIZE_MAX: none. */
-static size_t find_stage(const struct outlining *outlining, struct str name, size_t user) {
-    uint64_t number;
-    size_t index = (size_t)(uintptr_t)map_get(&outlining->names, str_lower(outlining->arena, name));
-    if (index > 0) {
-        return index - 1;
-    }
-    return str_parse_uint(name, 10, user, &number) && number < user ? number : SIZE_MAX;
+/* The last stage so far called NAME, or SIZE_MAX. */
+static size_t find_stage(const struct outlining *outlining, struct str name) {
+    /* SIZE_MAX is what 0 - 1 is. */
+    return (size_t)(uintptr_t)map_get(&outlining->names, str_lower(outlining->arena, name)) - 1;
 }
 
-static void use(struct outlining *outlining, struct str name) {
+/* Only COPY --from may say a stage's number. */
+static void use(struct outlining *outlining, struct str name, bool may_be_number) {
     size_t user = outlining->out->stage_count - 1;
-    size_t used = name.len > 0 ? find_stage(outlining, name, user) : SIZE_MAX;
+    size_t used = find_stage(outlining, name);
+    uint64_t number;
+    if (used == SIZE_MAX && may_be_number && str_parse_uint(name, 10, user, &number) &&
+        number < user) {
+        used = number;
+    }
     if (used != SIZE_MAX) {
         arena_vec_push(outlining->arena, &outlining->uses, (struct use){ user, used });
     }
@@ -181,11 +183,11 @@ static struct str mount_value(const struct ast_mount *mount, const char *name) {
 static void add_instruction(struct outlining *outlining, const struct instruction *instruction) {
     outlining->parts[outlining->out->stage_count - 1].count++;
     if (instruction->kind == INSTRUCTION_COPY) {
-        use(outlining, instruction->copy.from.text);
+        use(outlining, instruction->copy.from.text, true);
     }
     for (size_t i = 0; instruction->kind == INSTRUCTION_RUN && i < instruction->run.mount_count;
          i++) {
-        use(outlining, mount_value(&instruction->run.mounts[i], "from"));
+        use(outlining, mount_value(&instruction->run.mounts[i], "from"), false);
     }
 }
 
@@ -212,7 +214,7 @@ static int add_stage(struct outlining *outlining, const struct instruction *from
         expand(outlining, &from->from.platform, &stage->platform, error) < 0) {
         return -1;
     }
-    use(outlining, stage->base);
+    use(outlining, stage->base, false);
     return 0;
 }
 
@@ -252,7 +254,7 @@ static int find_target(struct outlining *outlining, const char *target, struct e
     }
     const char **names = arena_array(outlining->arena, out->stage_count, sizeof(*names));
     size_t count = 0;
-    out->target = find_stage(outlining, str_of(target), out->stage_count);
+    out->target = find_stage(outlining, str_of(target));
     if (out->target != SIZE_MAX) {
         return 0;
     }

@@ -180,3 +180,12 @@ default|build'
     run_bud 125 args --target bulid
     contains "$stderr" "did you mean build?"
 }
+
+@test "docs/dockerfile.md has the rules of the grammar" {
+    # without actions, and with comments at the start of the line
+    sed -n '/^%%$/,/^%%$/p' "$REPOSITORY/grammar/dockerfile.y" |
+        sed -e '/^%%$/d' -e 's/ *{.*} *$//' | sed '/./,$!d' | cat -s > rules
+    sed '1,/^## The grammar$/d' "$REPOSITORY/docs/dockerfile.md" | sed -n '/^```$/,/^```$/p' | sed '/^```$/d' > written
+    [ -s written ]
+    diff <(sed '$!b' rules | sed -e :a -e '/^\n*$/{$d;N;ba' -e '}') written
+}
