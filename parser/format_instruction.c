@@ -375,11 +375,21 @@ static bool has_long_line(struct str text) {
     return false;
 }
 
+/* Is it only a vertical tab or a form feed that keeps the words from being JSON? They stay, then: words may be parted by
+ * these, elements may not. */
+static bool is_almost_json(const struct layout *layout, const struct instruction *instruction) {
+    return !instruction->is_json && !is_shell_text(instruction->kind) &&
+           instruction->word_count > 0 && str_has_prefix(instruction->words[0].text, STR("[")) &&
+           (str_find_byte(layout->lines->raw, '\v') != SIZE_MAX ||
+            str_find_byte(layout->lines->raw, '\f') != SIZE_MAX);
+}
+
 void format_instruction(const struct dockerfile *dockerfile, const struct instruction *instruction,
                         const struct format_lines *lines, struct buf *out) {
     struct layout layout = { .dockerfile = dockerfile, .lines = lines, .out = out };
     size_t start = out->len;
-    if (lines->items.count > 0 && instruction->keyword.text.len > 0) {
+    if (lines->items.count > 0 && instruction->keyword.text.len > 0 &&
+        !is_almost_json(&layout, format_innermost(instruction))) {
         push_instruction(&layout, instruction);
         join_heredoc_words(&layout, format_innermost(instruction));
     }

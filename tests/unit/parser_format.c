@@ -111,6 +111,8 @@ static void test_json(void **state) {
           "FROM a\nCMD [ \\\n    \"a\", \\\n    # c\n    \"b\", \\\n    \"c\" \\\n    ]\n" },
         { "not JSON", "FROM a\nCMD  [ 'a','b' ]\nCOPY  ['a',   'b']\nRUN [ \"a\",]\n",
           "FROM a\nCMD [ 'a','b' ]\nCOPY ['a', 'b']\nRUN [ \"a\",]\n" },
+        { "nearly JSON", "FROM a\nVOLUME  [\v]\nCOPY  [\"a\",\f\"b\"]\nEXPOSE [\f]  1\n",
+          "FROM a\nVOLUME  [\v]\nCOPY  [\"a\",\f\"b\"]\nEXPOSE [\f]  1\n" },
         { "everywhere",
           "FROM a\nCOPY --link   [\"a\",\"b\"]\nVOLUME [\"/a\"]\nSHELL [\"a\",\"-c\"]\n"
           "HEALTHCHECK CMD  [\"a\"]\nONBUILD CMD  [\"a\",\"b\"]\n",
