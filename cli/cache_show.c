@@ -18,6 +18,20 @@ static const char *image_name(const struct cache_view *view, const struct image 
                                  : arena_printf(view->arena, "%.12s (no name)", image->id.data);
 }
 
+/* What the item was made on: a record, an image, or something that is gone. */
+static const char *parent_name(const struct cache_view *view, const struct usage_item *item) {
+    const struct usage *usage = &view->usage;
+    if (item->parent != USAGE_NONE) {
+        return cache_short_key(view, &usage->items[item->parent].record.key);
+    }
+    for (size_t i = 0; i < usage->images.count; i++) {
+        if (str_equal(usage->images.items[i].id, item->record.parent)) {
+            return arena_printf(view->arena, "image %s", image_name(view, &usage->images.items[i]));
+        }
+    }
+    return arena_printf(view->arena, "%.*s", STR_ARG(item->record.parent));
+}
+
 static void print_users(const struct cache_view *view, struct buf *out,
                         const struct usage_item *item) {
     const struct usage *usage = &view->usage;
@@ -55,9 +69,9 @@ static void print_item(const struct cache_view *view, struct buf *out,
     print_line(out, "ran because", human_line(arena, record->reason, SIZE_MAX));
     print_line(out, "created", human_age(arena, record->created, view->now));
     print_line(out, "used",
-               arena_printf(arena, "%s, found %llu times",
+               arena_printf(arena, "%s, found %llu time%s",
                             human_age(arena, item->last_used, view->now),
-                            (unsigned long long)item->use.hits));
+                            (unsigned long long)item->use.hits, item->use.hits == 1 ? "" : "s"));
     print_line(out, "took", human_duration(arena, record->duration));
     print_line(out, "size", human_size(arena, item->size));
     print_line(out, "result",
@@ -68,10 +82,7 @@ static void print_item(const struct cache_view *view, struct buf *out,
                : item->is_current ? "yes, and used by the last build at its place"
                                   : "yes, but replaced by a later one at its place");
     if (record->parent.len > 0) {
-        print_line(out, "upon",
-                   item->parent == USAGE_NONE
-                       ? arena_printf(arena, "image or result %.*s", STR_ARG(record->parent))
-                       : cache_short_key(view, &view->usage.items[item->parent].record.key));
+        print_line(out, "upon", parent_name(view, item));
     }
     print_users(view, out, item);
     buf_append_c(out, "ingredients\n");

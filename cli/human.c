@@ -47,7 +47,9 @@ const char *human_age(struct arena *arena, int64_t time, int64_t now) {
 
 const char *human_duration(struct arena *arena, uint64_t nanoseconds) {
     uint64_t milliseconds = nanoseconds / 1000000, seconds = milliseconds / 1000;
-    if (milliseconds < 1000) {
+    if (milliseconds < 1) {
+        return arena_printf(arena, "%.1f ms", (double)nanoseconds / 1e6);
+    } else if (milliseconds < 1000) {
         return arena_printf(arena, "%" PRIu64 " ms", milliseconds);
     } else if (seconds < 60) {
         return arena_printf(arena, "%.3g s", (double)milliseconds / 1000);

@@ -8,7 +8,7 @@
 const char *human_size(struct arena *arena, uint64_t bytes);
 /* "2 minutes ago", for TIME seen at NOW, both ns. */
 const char *human_age(struct arena *arena, int64_t time, int64_t now);
-/* "13 ms", "4.25 s", "3 m 20 s", "2 h 5 m". */
+/* "0.4 ms", "13 ms", "4.25 s", "3 m 20 s", "2 h 5 m". */
 const char *human_duration(struct arena *arena, uint64_t nanoseconds);
 /* "24h", "90m", "1h30m", "7d", "2w": whole numbers of s, m, h, d and w. False for anything else. */
 bool human_parse_duration(const char *text, int64_t *nanoseconds);

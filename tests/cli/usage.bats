@@ -6,13 +6,13 @@ load helper
     run_bud 0 --help
     contains "$output" "Usage: bud [build] [OPTION...] [CONTEXT]"
     run --separate-stderr -0 "$BUD"
-    for command in build plan images tag rmi inspect history import info version help; do
+    for command in build plan images tag rmi inspect history import cache info version help; do
         contains "$output" "  $command "
     done
 }
 
 @test "every command tells what it does, in two ways" {
-    for command in build plan images tag rmi inspect history import info version help; do
+    for command in build plan images tag rmi inspect history import cache info version help; do
         run_bud 0 help "$command"
         contains "$output" "Usage: bud $command"
         local by_help=$output
@@ -30,7 +30,7 @@ load helper
 }
 
 @test "every command has a man page" {
-    for command in build plan images tag rmi inspect history import info version help; do
+    for command in build plan images tag rmi inspect history import cache info version help; do
         run_bud 0 help --man "$command"
         contains "${lines[0]}" '.TH "BUD\-'
     done

@@ -59,6 +59,77 @@ static void ages_are_dockers(void **state) {
     assert_string_equal(human_age(&arena, INT64_MIN, INT64_MAX), "584 years ago");
 }
 
+static void durations_have_two_units(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t nanoseconds;
+        const char *text;
+    } rows[] = {
+        { 0, "0.0 ms" },
+        { 615651, "0.6 ms" },
+        { 13 * 1000000, "13 ms" },
+        { UINT64_C(4250000000), "4.25 s" },
+        { UINT64_C(200000000000), "3 m 20 s" },
+        { UINT64_C(7500000000000), "2 h 5 m" },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        assert_string_equal(human_duration(&arena, rows[i].nanoseconds), rows[i].text);
+    }
+}
+
+static void lengths_of_time_are_read(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t seconds; /* -1: refused */
+    } rows[] = {
+        { "0s", 0 },      { "90s", 90 },         { "24h", 86400 }, { "1h30m", 5400 },
+        { "7d", 604800 }, { "2w", 1209600 },     { "", -1 },       { "7", -1 },
+        { "h", -1 },      { "1h30", -1 },        { "-1h", -1 },    { "1.5h", -1 },
+        { "1y", -1 },     { "9999999999w", -1 }, { "1h ", -1 },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        int64_t nanoseconds;
+        assert_int_equal(human_parse_duration(rows[i].text, &nanoseconds), rows[i].seconds >= 0);
+        if (rows[i].seconds >= 0) {
+            assert_int_equal(nanoseconds, rows[i].seconds * SECOND);
+        }
+    }
+}
+
+static void sizes_are_read(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is_good;
+        uint64_t bytes;
+    } rows[] = {
+        { "0", true, 0 },
+        { "4096", true, 4096 },
+        { "4096B", true, 4096 },
+        { "1k", true, 1000 },
+        { "500 MB", true, 500000000 },
+        { "2GiB", true, UINT64_C(2147483648) },
+        { "1gb", true, 1000000000 },
+        { "1Ti", true, UINT64_C(1099511627776) },
+        { "", false, 0 },
+        { "MB", false, 0 },
+        { "1.5GB", false, 0 },
+        { "-1", false, 0 },
+        { "1X", false, 0 },
+        { "1GBs", false, 0 },
+        { "99999999EB", false, 0 },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        uint64_t bytes;
+        assert_int_equal(human_parse_size(rows[i].text, &bytes), rows[i].is_good);
+        if (rows[i].is_good) {
+            assert_int_equal(bytes, rows[i].bytes);
+        }
+    }
+}
+
 static void lines_are_cut_between_characters(void **state) {
     (void)state;
     static const struct {
@@ -123,9 +194,14 @@ static void subordinate_ids_are_read(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sizes_have_three_digits),          cmocka_unit_test(ages_are_dockers),
-        cmocka_unit_test(lines_are_cut_between_characters), cmocka_unit_test(columns_are_aligned),
+        cmocka_unit_test(sizes_have_three_digits),
+        cmocka_unit_test(ages_are_dockers),
+        cmocka_unit_test(lines_are_cut_between_characters),
+        cmocka_unit_test(columns_are_aligned),
         cmocka_unit_test(subordinate_ids_are_read),
+        cmocka_unit_test(durations_have_two_units),
+        cmocka_unit_test(lengths_of_time_are_read),
+        cmocka_unit_test(sizes_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
