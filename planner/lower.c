@@ -96,20 +96,33 @@ static const struct step *image_step(struct lowering *lowering, struct base_imag
     return base->step;
 }
 
-/* An image that is only copied from: it is taken as it is, but may have been meant for another machine. */
-static void warn_platform(struct lowering *lowering, const struct base_image *base) {
+/* An image that is only copied from: the one for the right machine if there is one (NAME: not of a context), else as it is,
+ * with a warning. */
+static int choose_platform(struct lowering *lowering, struct str name, struct base_image **base,
+                           struct error *error) {
     const struct platform *want = &lowering->draft->platform;
-    struct platform have = platform_normalise(
-        (struct platform){ base->config.os, base->config.architecture, base->config.variant });
+    const struct image_config *config = &(*base)->config;
+    struct platform have =
+        platform_normalise((struct platform){ config->os, config->architecture, config->variant });
+    struct base_image *former = NULL;
     if (have.architecture.len == 0 || platform_rank(want, &have) > 0) {
-        return;
+        return 0;
+    }
+    if (name.len > 0 &&
+        planning_find_former_image(lowering->planning, name, want, &former, error)) {
+        return -1;
+    }
+    if (former) {
+        *base = former;
+        return 0;
     }
     struct str have_text = platform_format(&have, lowering->arena);
     struct str want_text = platform_format(want, lowering->arena);
     planning_warn(lowering->planning,
                   "line %u: files are copied from %.*s, an image for %.*s, to one for %.*s",
-                  lowering->instruction->line, STR_ARG(base->name), STR_ARG(have_text),
+                  lowering->instruction->line, STR_ARG((*base)->name), STR_ARG(have_text),
                   STR_ARG(want_text));
+    return 0;
 }
 
 static int no_such_image(struct lowering *lowering, struct str text, struct error *error) {
@@ -135,7 +148,9 @@ static int image_input(struct lowering *lowering, const struct named_context *co
                 : planning_find_image(lowering->planning, text, &base, error)) {
         return context ? -1 : no_such_image(lowering, text, error);
     }
-    warn_platform(lowering, base);
+    if (choose_platform(lowering, context ? STR_EMPTY : text, &base, error)) {
+        return -1;
+    }
     out->step = base->image->layer.len > 0 ? image_step(lowering, base) : NULL;
     out->label = str_printf(lowering->arena, "image %.*s", STR_ARG(text));
     return 0;

@@ -9,6 +9,7 @@
 #include "planner/planning.h"
 #include "registry/reference.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 /* Of memory: stages inherit environment and history, so that a long chain of them grows with the square of its
@@ -123,6 +124,49 @@ int planning_find_image(struct planning *planning, struct str name, struct base_
     struct plan_base known = { base->name, &base->config };
     arena_vec_push(planning->arena, &planning->plan->bases, known);
     *out = base;
+    return 0;
+}
+
+static bool was_called(const struct image *image, const char *const *names) {
+    for (size_t i = 0; i < image->former_name_count; i++) {
+        for (size_t j = 0; names[j]; j++) {
+            if (str_equal_c(image->former_names[i], names[j])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+int planning_find_former_image(struct planning *planning, struct str name,
+                               const struct platform *platform, struct base_image **out,
+                               struct error *error) {
+    struct arena *arena = planning->arena;
+    struct str text = platform_format(platform, arena);
+    struct str key = str_printf(arena, "%.*s %.*s", STR_ARG(name), STR_ARG(text));
+    const char **names = reference_candidates(name, arena);
+    unsigned best = UINT_MAX;
+    *out = map_get(&planning->base_images, key);
+    for (size_t i = 0; !*out && i < planning->images.count; i++) {
+        const struct image *image = &planning->images.items[i];
+        if (!was_called(image, names)) {
+            continue;
+        }
+        struct base_image *base = arena_new(arena, struct base_image);
+        *base = (struct base_image){ .name = str_copy(arena, name), .image = image };
+        if (read_image_config(planning, base, error)) {
+            return -1;
+        }
+        struct platform have = platform_normalise(
+            (struct platform){ base->config.os, base->config.architecture, base->config.variant });
+        unsigned rank = platform_rank(platform, &have);
+        const struct base_image *known = map_get(&planning->base_images, key);
+        if (rank > 0 && (rank < best || (rank == best && image->created > known->image->created))) {
+            best = rank;
+            map_set(&planning->base_images, key, base);
+        }
+    }
+    *out = map_get(&planning->base_images, key);
     return 0;
 }
 

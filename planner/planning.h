@@ -97,6 +97,11 @@ void planning_append_step(struct planning *planning, struct step *step);
 /* The stored image called NAME, its config read; ERROR_NOT_FOUND with a hint when there is none. No place. */
 int planning_find_image(struct planning *planning, struct str name, struct base_image **out,
                         struct error *error);
+/* A stored image for PLATFORM that was called NAME before another one took the name, as when the image is pulled for one
+ * platform after the other; the best one, then the newest. *OUT NULL: there is none. */
+int planning_find_former_image(struct planning *planning, struct str name,
+                               const struct platform *platform, struct base_image **out,
+                               struct error *error);
 /* The stored image that NAME may have been meant to be, short, or NULL. */
 const char *planning_nearest_image(struct planning *planning, struct str name);
 /* DIRECTORY as a tree of the plan (context_open()). */

@@ -135,13 +135,23 @@ static void print_line(const struct painter *painter, const struct stage_line *l
     buf_free(&text);
 }
 
+/* Every platform has one. */
+static bool is_target(const struct plan *plan, const struct stage *stage) {
+    for (size_t i = 0; i < plan->images.count; i++) {
+        if (plan->images.items[i]->stage == stage) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void print_stage(const struct painter *painter, const struct plan *plan,
                         const struct stage *stage) {
     struct buf label = BUF_INIT;
     print_text(&label, stage->label);
     paint(painter, "1", label.data ? label.data : "");
     buf_free(&label);
-    buf_printf(painter->out, "%s\n", stage == plan->target ? "  (target)" : "");
+    buf_printf(painter->out, "%s\n", is_target(plan, stage) ? "  (target)" : "");
     unsigned number = 0;
     for (size_t i = 0; i < stage->lines.count; i++) {
         const struct stage_line *line = &stage->lines.items[i];

@@ -298,20 +298,45 @@ static int wrong_platform(struct planning *planning, const struct stage_draft *d
                              error);
 }
 
-static int check_platform(struct planning *planning, const struct stage_draft *draft,
-                          struct error *error) {
+static struct platform base_platform(const struct stage_draft *draft) {
     const struct image_config *config = &draft->base_image->config;
-    struct platform have =
-        platform_normalise((struct platform){ config->os, config->architecture, config->variant });
-    if (config->architecture.len == 0 || platform_rank(&draft->platform, &have) > 0) {
+    return platform_normalise(
+        (struct platform){ config->os, config->architecture, config->variant });
+}
+
+/* The image that has the name is for another platform than asked for: one that had it before may be right. */
+static int take_former_image(struct planning *planning, struct stage_draft *draft,
+                             struct error *error) {
+    struct base_image *former = NULL;
+    if (!draft->context &&
+        planning_find_former_image(planning, draft->image, &draft->platform, &former, error)) {
+        return planning_error_at(planning, draft->from->from.image.span, error);
+    }
+    if (!former) {
+        struct platform have = base_platform(draft);
+        return wrong_platform(planning, draft, platform_format(&have, planning->arena),
+                              platform_format(&draft->platform, planning->arena), error);
+    }
+    draft->base_image = former;
+    struct str platform = platform_format(&draft->platform, planning->arena);
+    planning_warn(
+        planning,
+        "line %u: for %.*s the image %.12s is taken, which was called %.*s before another "
+        "one was",
+        draft->from->line, STR_ARG(platform), former->image->id.data, STR_ARG(draft->image));
+    return 0;
+}
+
+static int check_platform(struct planning *planning, struct stage_draft *draft,
+                          struct error *error) {
+    struct platform have = base_platform(draft);
+    if (have.architecture.len == 0 || platform_rank(&draft->platform, &have) > 0) {
         return 0;
     }
     if (!draft->has_platform && planning->request->platform_count == 0) {
         return 0; /* the check InvalidBaseImagePlatform warns of it */
     }
-    struct str have_text = platform_format(&have, planning->arena);
-    struct str want_text = platform_format(&draft->platform, planning->arena);
-    return wrong_platform(planning, draft, have_text, want_text, error);
+    return take_former_image(planning, draft, error);
 }
 
 /* Nothing of that name is stored: a stage or another image may have been meant. */

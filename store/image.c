@@ -18,26 +18,28 @@ static const char *row_digest(const json_t *row) {
     return digest[0] ? digest : row_text(json_object_get(row, "big-data-digests"), "manifest");
 }
 
+static struct str *texts(const json_t *list, struct arena *arena, size_t *count) {
+    *count = json_array_size(list);
+    struct str *out = arena_array(arena, *count, sizeof(*out));
+    for (size_t i = 0; i < *count; i++) {
+        const json_t *text = json_array_get(list, i);
+        out[i] = str_copy(arena, str_make(json_string_value(text), json_string_length(text)));
+    }
+    return out;
+}
+
 static void image_from_row(const struct store *store, const char *root, const json_t *row,
                            struct arena *arena, struct image *out) {
-    const json_t *names = row_list(row, "names");
-
     *out = (struct image){
         .id = str_copy(arena, str_of(row_text(row, "id"))),
         .digest = str_copy(arena, str_of(row_digest(row))),
         .layer = str_copy(arena, str_of(row_text(row, "layer"))),
-        .name_count = json_array_size(names),
         .created = row_time(row, "created"),
         .directory =
             arena_printf(arena, "%s/%s-images/%s", root, store->driver_name, row_text(row, "id")),
     };
-    out->names = arena_array(arena, out->name_count, sizeof(*out->names));
-    for (size_t i = 0; i < out->name_count; i++) {
-        const json_t *name = json_array_get(names, i);
-
-        out->names[i] =
-            str_copy(arena, str_make(json_string_value(name), json_string_length(name)));
-    }
+    out->names = texts(row_list(row, "names"), arena, &out->name_count);
+    out->former_names = texts(row_list(row, "names-history"), arena, &out->former_name_count);
 }
 
 /* An image that is in several stores is listed from each, ours first: the names differ. */

@@ -11,6 +11,8 @@ struct image {
     struct str layer;  /* top layer; empty: none */
     struct str *names; /* full references */
     size_t name_count;
+    struct str *former_names; /* those it ever had (names-history) */
+    size_t former_name_count;
     int64_t created;       /* ns */
     const char *directory; /* absolute path of its blobs */
 };

@@ -112,6 +112,25 @@ EOF
     run_bud 2 plan --platform 'linux/a b/c/d' .
 }
 
+@test "an image that was pulled for two platforms, one after the other" {
+    printf 'FROM scratch\nCOPY --from=busybox / /\nLABEL for=arm\n' > ../Dockerfile.arm
+    bud build -q -f ../Dockerfile.arm --platform linux/arm64 -t both .
+    printf 'FROM busybox\nLABEL for=host\n' | bud build -q -f - --platform local -t both .
+    printf 'FROM both\n' > Dockerfile
+    build --platform linux/arm64
+    is "$(config .config.Labels.for)" arm
+    contains "$stderr" "for linux/arm64 the image "
+    build --platform local
+    is "$(config .config.Labels.for)" host
+    run_bud 125 plan --platform linux/s390x .
+    run_bud 0 plan --platform "linux/arm64,local" .
+    printf 'FROM scratch\nCOPY --from=both /bin/sh /\n' > Dockerfile
+    run_bud 0 plan --platform linux/arm64 .
+    is "$stderr" ""
+    run_bud 0 plan --platform linux/s390x .
+    contains "$stderr" "files are copied from both, an image for "
+}
+
 @test "several platforms: one plan, what they share is there once; no image yet" {
     dockerfile <<'EOF'
 FROM --platform=$BUILDPLATFORM busybox AS tools
