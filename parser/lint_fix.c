@@ -68,6 +68,10 @@ static void rename_mount(struct lint *lint, struct lint_finding *finding, struct
 
 static void rename_in(struct lint *lint, struct lint_finding *finding,
                       const struct instruction *instruction, struct str lower) {
+    if (instruction->kind == INSTRUCTION_FROM &&
+        str_equal_nocase(instruction->from.image.text, lower)) {
+        rename_at_end(lint, finding, instruction->from.image.span, lower);
+    }
     for (size_t i = 0; i < instruction->flag_count; i++) {
         const struct ast_flag *flag = &instruction->flags[i];
         if (instruction->kind == INSTRUCTION_COPY && str_equal_c(flag->name, "from") &&
@@ -316,6 +320,69 @@ static bool may_become(enum instruction_kind before, enum instruction_kind after
            (before == INSTRUCTION_ADD && after == INSTRUCTION_COPY);
 }
 
+/* The same, or what was unquoted is in quotes. */
+static bool is_same_value(struct str before, struct str after) {
+    return str_equal(before, after) || (after.len == before.len + 2 && after.data[0] == '"' &&
+                                        after.data[after.len - 1] == '"' &&
+                                        str_equal(before, str_sub(after, 1, after.len - 1)));
+}
+
+static bool is_same_pairs(const struct instruction *before, const struct instruction *after) {
+    for (size_t i = 0; i < before->pair_count && before->pair_count == after->pair_count; i++) {
+        const struct ast_pair *a = &before->pairs[i], *b = &after->pairs[i];
+        if (!str_equal(a->key.text, b->key.text) ||
+            !(a->is_legacy ? is_same_value(a->value.text, b->value.text)
+                           : str_equal(a->value.text, b->value.text))) {
+            return false;
+        }
+    }
+    return before->pair_count == after->pair_count;
+}
+
+static bool is_same_words(const struct instruction *before, const struct instruction *after) {
+    for (size_t i = 0; i < before->word_count && before->word_count == after->word_count; i++) {
+        if (!str_equal_nocase(before->words[i].text, after->words[i].text)) {
+            return false;
+        }
+    }
+    return before->word_count == after->word_count;
+}
+
+/* The words of the shell form, one by one. */
+static bool is_same_command(const struct instruction *before, const struct instruction *after) {
+    struct str rest = before->arguments, word;
+    if (before->is_json || !after->is_json) {
+        return before->is_json == after->is_json && str_equal(before->arguments, after->arguments);
+    }
+    for (size_t i = 0; i < after->word_count; i++) {
+        rest = scan_trim(rest);
+        word = str_sub(rest, 0, after->words[i].text.len);
+        if (!str_equal(word, after->words[i].text)) {
+            return false;
+        }
+        rest = str_from(rest, word.len);
+    }
+    return scan_trim(rest).len == 0;
+}
+
+static bool is_same_instruction(const struct instruction *before, const struct instruction *after) {
+    switch (before->kind) {
+    case INSTRUCTION_ENV:
+    case INSTRUCTION_LABEL:
+        return is_same_pairs(before, after);
+    case INSTRUCTION_FROM:
+    case INSTRUCTION_EXPOSE:
+        return is_same_words(before, after);
+    case INSTRUCTION_CMD:
+    case INSTRUCTION_ENTRYPOINT:
+        return is_same_command(before, after);
+    case INSTRUCTION_MAINTAINER:
+        return after->kind == INSTRUCTION_LABEL || str_equal(before->arguments, after->arguments);
+    default:
+        return str_equal(before->arguments, after->arguments);
+    }
+}
+
 bool lint_is_same(const struct dockerfile *before, const struct dockerfile *after) {
     if (before->instruction_count != after->instruction_count ||
         before->directive_count != after->directive_count) {
@@ -323,16 +390,9 @@ bool lint_is_same(const struct dockerfile *before, const struct dockerfile *afte
     }
     for (size_t i = 0; i < before->instruction_count; i++) {
         const struct instruction *a = before->instructions[i], *b = after->instructions[i];
-        if (!may_become(a->kind, b->kind) || a->heredoc_count != b->heredoc_count ||
-            a->comment_count != b->comment_count) {
-            return false;
-        }
-        bool is_text_kept = a->kind == INSTRUCTION_RUN || a->kind == INSTRUCTION_ADD ||
-                            a->kind == INSTRUCTION_SHELL || a->kind == INSTRUCTION_ARG ||
-                            a->kind == INSTRUCTION_COPY || a->kind == INSTRUCTION_USER ||
-                            a->kind == INSTRUCTION_WORKDIR || a->kind == INSTRUCTION_VOLUME ||
-                            a->kind == INSTRUCTION_STOPSIGNAL;
-        if (is_text_kept && !str_equal(a->arguments, b->arguments)) {
+        if (!may_become(a->kind, b->kind) || a->flag_count < b->flag_count ||
+            a->heredoc_count != b->heredoc_count || a->comment_count != b->comment_count ||
+            !is_same_instruction(a, b)) {
             return false;
         }
         for (size_t j = 0; j < a->heredoc_count; j++) {

@@ -178,6 +178,11 @@ static bool evaluate_image(struct lint *lint, struct lint_stage *stage) {
         return false;
     }
     stage->base = map_get(&lint->names, stage->image);
+    const struct lint_world *world = &lint->options->world;
+    if (!stage->base && world->is_reference && !world->is_reference(world->context, stage->image)) {
+        /* No image can be called so: a stage was meant, whose names are lower-case. */
+        stage->base = map_get(&lint->names, str_lower(lint->arena, stage->image));
+    }
     return true;
 }
 

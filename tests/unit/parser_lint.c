@@ -573,7 +573,7 @@ static void test_fixes(void **state) {
     (void)state;
     static const struct fix_row rows[] = {
         { "StageNameCasing",
-          "FROM a AS Foo\nFROM foo\nCOPY --from=FOO a /\nRUN --mount=type=bind,from=Foo,target=/x "
+          "FROM a AS Foo\nFROM Foo\nCOPY --from=FOO a /\nRUN --mount=type=bind,from=Foo,target=/x "
           "y\n",
           "FROM a AS foo\nFROM foo\nCOPY --from=foo a /\nRUN "
           "--mount=type=bind,from=foo,target=/x y\n" },
