@@ -247,7 +247,9 @@ static void check_port(struct lint *lint, struct ast_word word, struct str port)
                   STR_ARG(inner));
     }
     if (protocol.data && !str_equal(lower, protocol)) {
-        struct str fixed = str_printf(lint->arena, "%.*s/%.*s", STR_ARG(host), STR_ARG(lower));
+        size_t end = (size_t)(protocol.data - port.data);
+        struct str fixed = str_copy(lint->arena, port); /* which may have a NUL */
+        memcpy((char *)(uintptr_t)fixed.data + end, lower.data, lower.len);
         struct lint_finding *finding = lint_add(
             lint, LINT_EXPOSE_PROTO_CASING, word.span,
             "Defined protocol '%.*s' in EXPOSE instruction should be lowercase", STR_ARG(port));
