@@ -166,11 +166,10 @@ static int check_all(struct check_run *run, struct error *error) {
     }
     struct error found = ERROR_INIT;
     int result = check_output_finish(&run->output, &found);
-    if (result < 0 || error->code != ERROR_NONE) {
+    if (result < 0) {
         error_append(error, &found);
-        return -1;
     }
-    return 0;
+    return error->code != ERROR_NONE ? -1 : 0;
 }
 
 static int check_run(struct invocation *invocation, struct error *error) {

@@ -126,7 +126,7 @@ int check_output_finish(struct check_output *output, struct error *error) {
     }
     if (output->format != CHECK_TEXT) {
         check_json_finish(output);
-    } else if (output->errors + output->warnings == 0) {
+    } else if (output->errors + output->warnings == 0 && output->files > 0) {
         buf_printf(&output->text, "%s\n", numbers.len > 0 ? numbers.data : "no warnings");
     }
     if (flush(output, error) < 0) {

@@ -49,6 +49,9 @@ hint: write LABEL org.opencontainers.image.authors=\"...\""
     run_bud 125 check one two
     contains "$output" "JSONArgsRecommended"
     contains "$stderr" "there is neither one nor"
+    run_bud 125 check one
+    is "$output" ""
+    is "$(grep -c ^error: <<< "$stderr")" 1
 }
 
 @test "what a build would fail at later is an error now" {
