@@ -151,7 +151,7 @@ END
     contains "${lines[1]}" "golang:1.22"
     contains "${lines[1]}" "what all are made of"
     contains "${lines[2]}" "compiles"
-    is "$(sed 's/  */ /g' <<< "${lines[4]}")" "(stage 3) (default) scratch"
+    is "$(tr -s ' ' <<< "${lines[4]}")" "(stage 3) (default) scratch"
     run_bud 0 targets --format json --build-arg GO_VERSION=1.23
     is "$(jq -c '.targets[0]' <<< "$output")" \
         '{"name":"base","description":"what all are made of","base":"golang:1.23","line":5}'
@@ -160,8 +160,7 @@ END
 
 @test "args: what the build of a target takes" {
     offer
-    run_bud 0 args
-    is "$(sed 's/   */|/g' <<< "$output")" 'TARGET: 3
+    is "$(bud args | sed 's/   */|/g')" 'TARGET: 3
 
 BUILD ARG|VALUE|STAGE|DESCRIPTION
 GO_VERSION|1.22|of the compiler
