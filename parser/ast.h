@@ -78,8 +78,11 @@ struct ast_mount {
     struct span span;
 };
 
+/* Allocated up to the end of what its kind has in the union: never copied by value. */
 struct instruction {
     enum instruction_kind kind;
+    bool is_json; /* exec form */
+    bool has_empty_continuation;
     struct ast_word keyword; /* as written */
     struct span span;        /* from the keyword to the end of the last line, heredocs included */
     unsigned line;           /* 1-based, first and last */
@@ -87,8 +90,6 @@ struct instruction {
 
     struct str text;      /* the logical line: continuations joined, comments inside dropped */
     struct str arguments; /* TEXT after keyword and flags, trimmed */
-    bool is_json;         /* exec form */
-    bool has_empty_continuation;
 
     struct ast_flag *flags;
     size_t flag_count;

@@ -14,9 +14,30 @@
         (stack)->count = (base);                                                                   \
     } while (0)
 
+/* How much of the union an instruction has: most have nothing, and memory is what a large file costs most. */
+static size_t size_of(enum instruction_kind kind) {
+    const struct instruction *any = NULL;
+    size_t common = offsetof(struct instruction, from);
+    switch (kind) {
+    case INSTRUCTION_FROM:
+        return common + sizeof(any->from);
+    case INSTRUCTION_RUN:
+        return common + sizeof(any->run);
+    case INSTRUCTION_ADD:
+    case INSTRUCTION_COPY:
+        return common + sizeof(any->copy);
+    case INSTRUCTION_HEALTHCHECK:
+        return common + sizeof(any->healthcheck);
+    case INSTRUCTION_ONBUILD:
+        return common + sizeof(any->onbuild);
+    default:
+        return common;
+    }
+}
+
 void build_instruction(struct parser *parser, enum instruction_kind kind,
                        const struct keyword *keyword, bool is_json) {
-    struct instruction *instruction = arena_new(parser->arena, struct instruction);
+    struct instruction *instruction = arena_alloc(parser->arena, size_of(kind));
     instruction->kind = kind;
     instruction->keyword = keyword->word;
     instruction->arguments = parser->arguments;
