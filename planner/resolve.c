@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #define MAX_LINKS 255 /* as BuildKit */
+/* So many of the deepest directories on the way are kept open, and the root. */
+#define MAX_OPEN 64
 
 struct level {
-    int fd;
+    int fd;          /* -1: closed meanwhile */
     size_t path_len; /* of the walk's path when we are in this directory */
 };
 
@@ -36,6 +38,10 @@ static void pop(struct resolving *r) {
     cleanup_fd(&top(r)->fd);
     r->levels.count--;
     r->path.len = top(r)->path_len;
+    if (top(r)->fd < 0) { /* a link of another time on the way cannot lead out of the root */
+        _cleanup_free_ char *path = strndup(r->path.data, r->path.len);
+        top(r)->fd = fs_open_beneath(r->levels.items[0].fd, path, O_PATH | O_DIRECTORY, 0, NULL);
+    }
 }
 
 static void free_resolving(struct resolving *r) {
@@ -60,6 +66,11 @@ static int enter(struct resolving *r, const char *name, struct error *error) {
         return error_system(error, "cannot open directory %.*s", STR_ARG(buf_str(&r->path)));
     }
     vec_push(&r->levels, (struct level){ fd, r->path.len });
+    if (r->levels.count > MAX_OPEN + 1) {
+        struct level *old = &r->levels.items[r->levels.count - 1 - MAX_OPEN];
+        cleanup_fd(&old->fd);
+        old->fd = -1;
+    }
     return 0;
 }
 

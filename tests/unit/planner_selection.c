@@ -3,6 +3,7 @@
 
 #include "planner/content.h"
 #include "planner/context.h"
+#include "planner/entry_digest.h"
 #include "planner/index.h"
 
 #include <errno.h>
@@ -554,6 +555,90 @@ static void test_the_index_forgets_what_is_gone(void **state) {
     assert_true(index_has(fixture, "sub", "z"));
 }
 
+/* Deeper than a process may have descriptors: both the way to a source and the walk below one. */
+static void test_trees_may_be_deep(void **state) {
+    struct fixture *fixture = *state;
+    struct rlimit limit, few;
+    char path[2 * 900 + 1] = "";
+    _cleanup_fd_ int fd = open(fixture->context, O_RDONLY | O_DIRECTORY);
+    for (size_t i = 0; i < 900; i++) {
+        assert_int_equal(0, mkdirat(fd, "d", 0755));
+        int below = openat(fd, "d", O_RDONLY | O_DIRECTORY);
+        close(fd);
+        fd = below;
+        strcat(path, i > 0 ? "/d" : "d");
+    }
+    assert_int_equal(0,
+                     mkdirat(fd, "z", 0755)); /* after the way down there is more on the way up */
+    assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &limit));
+    few = limit;
+    few.rlim_cur = 128;
+    assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &few));
+    struct digest all = digest_sources(fixture, "d");
+    struct digest again = digest_sources(fixture, "d");
+    struct digest lowest = digest_sources(fixture, path);
+    assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &limit));
+    assert_true(digest_equal(&all, &again));
+    assert_false(digest_equal(&all, &lowest));
+}
+
+static void test_a_change_while_reading_is_noticed(void **state) {
+    struct fixture *fixture = *state;
+    fixture_file(fixture, "f", "one");
+    struct tree tree;
+    open_tree(fixture, &tree);
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    struct unknown_entry *unknown;
+    struct selection_entry entry = {
+        .path = STR("f"), .directory = tree.fd, .name = "f", .tree_path = STR("f")
+    };
+    char *room = xmalloc(ENTRY_READ_SIZE);
+    assert_int_equal(0, fstatat(tree.fd, "f", &entry.stat, 0));
+    assert_int_equal(0, entry_digest_begin(&tree, &entry, "f", &arena, &unknown, &error));
+    fixture_file(fixture, "f", "other"); /* what is there when it is read counts */
+    assert_int_equal(0, entry_digest_file(&tree, unknown, room, &error));
+    assert_int_equal(5, unknown->stamp.size);
+    assert_int_equal(0, entry_digest_begin(&tree, &entry, "f", &arena, &unknown, &error));
+    assert_int_equal(0, unlinkat(tree.fd, "f", 0)); /* gone: an error that names it */
+    assert_int_equal(-1, entry_digest_file(&tree, unknown, room, &error));
+    assert_int_equal(ERROR_CHANGED, error.code);
+    assert_string_equal("f changed while the build was reading it", error.message);
+    free(room);
+    close(tree.fd);
+}
+
+/* --paranoid: what the index knows is not believed. */
+static void test_paranoid_reads_everything(void **state) {
+    struct fixture *fixture = *state;
+    fixture_file(fixture, "f", "one");
+    fixture_age();
+    struct digest before = digest_sources(fixture, "f");
+    struct tree tree;
+    open_tree(fixture, &tree);
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct index_node node = { .cursor = 0 };
+    struct stat stat;
+    struct digest wrong = { { 1 } };
+    index_load(fixture->cache, &tree.identity, STR_EMPTY, &node);
+    assert_int_equal(0, fstatat(tree.fd, "f", &stat, 0));
+    struct index_stamp stamp = index_stamp_of(&stat);
+    index_learn(&node, &arena, STR("f"), &stamp, INT64_MAX, &wrong);
+    struct cache_node bent = { index_key(&tree.identity, STR_EMPTY),
+                               index_encode(&node, tree.fd, &arena) };
+    assert_int_equal(0, cache_nodes_put(fixture->cache, &bent, 1, NULL));
+    index_free(&node);
+    const struct str source = STR("f");
+    const struct selection selection = { .sources = &source, .source_count = 1 };
+    struct digest believed, read;
+    assert_int_equal(0, selection_digest(&tree, &selection, &believed, NULL, NULL, NULL));
+    tree.is_paranoid = true;
+    assert_int_equal(0, selection_digest(&tree, &selection, &read, NULL, NULL, NULL));
+    assert_false(digest_equal(&before, &believed));
+    assert_true(digest_equal(&before, &read));
+    close(tree.fd);
+}
+
 static void test_broken_nodes_are_forgotten(void **state) {
     struct fixture *fixture = *state;
     make_context(fixture);
@@ -671,6 +756,10 @@ int main(void) {
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_the_index_forgets_what_is_gone, fixture_begin,
                                         fixture_end),
+        cmocka_unit_test_setup_teardown(test_trees_may_be_deep, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_a_change_while_reading_is_noticed, fixture_begin,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(test_paranoid_reads_everything, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_broken_nodes_are_forgotten, fixture_begin,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_unreadable_files_are_named, fixture_begin,
