@@ -104,3 +104,75 @@ END
         is "$stderr" ""
     done
 }
+
+# How often files of the context (f-NUMBER) were opened and looked at by `bud build`, in $opened and $looked.
+trace_build() {
+    ASAN_OPTIONS=detect_leaks=0 strace -f -o "$BATS_TEST_TMPDIR/trace" "$BUD" "${STORAGE[@]}" build -q -t image . > /dev/null ||
+        skip "strace does not work here"
+    opened=$(grep -E '^[0-9]+ +open' "$BATS_TEST_TMPDIR/trace" | grep -o 'f-[0-9]*' | sort -u | xargs)
+    looked=$(grep -cE 'stat[a-z0-9]*\(.*"f-[0-9]+"' "$BATS_TEST_TMPDIR/trace")
+}
+
+@test "a file that did not change is looked at once and not opened, and nothing is written" {
+    local i
+    mkdir -p files/deep
+    for i in {1..150}; do echo "$i" > "files/f-$i"; done
+    for i in {151..300}; do echo "$i" > "files/deep/f-$i"; done
+    dockerfile <<< $'FROM scratch\nCOPY files /'
+    sleep 0.1
+    build
+    trace_build
+    is "$opened" ""
+    is "$looked" 300
+    run ! grep -E 'fsync|fdatasync|msync|pwrite|clone|execve.*runc' "$BATS_TEST_TMPDIR/trace"
+}
+
+@test "after a change the plan opens only what changed" {
+    local i
+    mkdir files
+    for i in {1..200}; do echo "$i" > "files/f-$i"; done
+    dockerfile <<< $'FROM scratch\nCOPY files /'
+    sleep 0.1
+    bud plan . > /dev/null
+    echo other > files/f-77
+    sleep 0.1
+    ASAN_OPTIONS=detect_leaks=0 strace -f -o "$BATS_TEST_TMPDIR/trace" "$BUD" "${STORAGE[@]}" plan . > /dev/null || skip "strace does not work here"
+    is "$(grep -E '^[0-9]+ +open' "$BATS_TEST_TMPDIR/trace" | grep -o 'f-[0-9]*' | sort -u)" f-77
+}
+
+@test "drawings: dot and Mermaid, and svg where Graphviz is" {
+    two_stages
+    run_bud 0 plan --format dot .
+    contains "$output" 'subgraph cluster_0 {'
+    contains "$output" 'RUN echo \"$V\" > /made\nMISS\nno record: first build'
+    run_bud 0 plan --format mermaid .
+    contains "$output" 'flowchart TB'
+    contains "$output" 'RUN echo #34;$V#34; #62; /made<br>MISS<br>no record: first build"]:::miss'
+    if type dot > /dev/null; then
+        run_bud 0 plan --format svg .
+        contains "$output" "</svg>"
+    fi
+    mkdir "$BATS_TEST_TMPDIR/nothing"
+    run -125 env PATH="$BATS_TEST_TMPDIR/nothing" "$BUD" "${STORAGE[@]}" plan --format svg .
+    contains "$output" "install the package graphviz"
+}
+
+@test "how long it took, the critical path, and the image a variable means" {
+    dockerfile <<'END'
+ARG BASE=busybox
+FROM $BASE AS make
+RUN usleep 120000; echo 1 > /made
+FROM scratch
+COPY --from=make /made /
+END
+    build
+    run_bud 0 plan .
+    contains "$output" 'FROM $BASE AS make = busybox'
+    run_bud 0 plan --no-cache --format json .
+    is "$(jq '.estimate.duration >= 120000000, .estimate.unknown == 0' <<< "$output" | xargs)" "true true"
+    is "$(jq -r '.estimate.critical as $c | [.steps[$c[]].text] | join("; ")' <<< "$output")" \
+        "RUN usleep 120000; echo 1 > /made; COPY --from=make /made /; image"
+    run_bud 0 plan --no-cache .
+    contains "$output" "critical path: make 2/2 → stage-1 1/1 → image"
+    grep -qE 'last time' <<< "$output"
+}

@@ -1,6 +1,9 @@
 /* What a key is made of: two builds whose last step must, or must not, have the same one. */
 #include "tests/unit/planner_fixture.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 struct row {
     bool is_same;
     const char *first; /* behind FROM scratch, as is the other */
@@ -116,9 +119,189 @@ static void test_rows(void **state) {
     }
 }
 
+/* ---- what is outside of the Dockerfile: one change each, and whether the key of COPY or of RUN stays ---- */
+
+static void touch(struct fixture *fixture) {
+    const struct timespec times[2] = { { 1000, 0 }, { 2000, 5 } };
+    assert_int_equal(0, utimensat(AT_FDCWD, fixture_path(fixture, "d/a"), times, 0));
+    assert_int_equal(0, utimensat(AT_FDCWD, fixture_path(fixture, "d"), times, 0));
+}
+static void another_inode(struct fixture *fixture) {
+    fixture_file(fixture, "t", "a");
+    assert_int_equal(0, rename(fixture_path(fixture, "t"), fixture_path(fixture, "d/a")));
+}
+static void hard_link(struct fixture *fixture) {
+    assert_int_equal(0, link(fixture_path(fixture, "d/a"), fixture_path(fixture, "t")));
+}
+/* The entries come in another order: made anew, the last one first. */
+static void directory_order(struct fixture *fixture) {
+    assert_int_equal(0, rename(fixture_path(fixture, "d"), fixture_path(fixture, "old")));
+    fixture_file(fixture, "d/sub/x", "x");
+    fixture_file(fixture, "d/b", "b");
+    fixture_file(fixture, "d/a", "a");
+    assert_int_equal(0, symlink("a", fixture_path(fixture, "d/l")));
+}
+static void file_outside(struct fixture *fixture) {
+    fixture_file(fixture, "t", "anything");
+}
+static void another_owner(struct fixture *fixture) {
+    if (geteuid() == 0) {
+        assert_int_equal(0, chown(fixture_path(fixture, "d/a"), 7, 8));
+    }
+}
+static void context_moves(struct fixture *fixture) {
+    char *moved = arena_printf(&fixture->arena, "%s/moved", fixture->directory);
+    assert_int_equal(0, rename(fixture->context, moved));
+    fixture->context = fixture->request.context = moved;
+}
+static void mode_of_root(struct fixture *fixture) {
+    assert_int_equal(0, chmod(fixture_path(fixture, "d"), 0700));
+}
+static void hosts_address(struct fixture *fixture) {
+    fixture->request.run.add_hosts.items[0] = STR("h:2.2.2.2");
+}
+static void label(struct fixture *fixture) {
+    arena_vec_push(&fixture->arena, &fixture->request.labels,
+                   (struct name_value){ STR("a"), STR("b") });
+}
+static void data(struct fixture *fixture) {
+    fixture_file(fixture, "d/a", "A");
+}
+static void name(struct fixture *fixture) {
+    assert_int_equal(0, rename(fixture_path(fixture, "d/a"), fixture_path(fixture, "d/z")));
+}
+static void mode(struct fixture *fixture) {
+    assert_int_equal(0, chmod(fixture_path(fixture, "d/a"), 0755));
+}
+static void mode_of_directory(struct fixture *fixture) {
+    assert_int_equal(0, chmod(fixture_path(fixture, "d/sub"), 0700));
+}
+static void new_file(struct fixture *fixture) {
+    fixture_file(fixture, "d/n", "");
+}
+static void new_directory(struct fixture *fixture) {
+    fixture_file(fixture, "d/n/", "");
+}
+static void moved_down(struct fixture *fixture) {
+    assert_int_equal(0, rename(fixture_path(fixture, "d/b"), fixture_path(fixture, "d/sub/b")));
+}
+static void link_target(struct fixture *fixture) {
+    assert_int_equal(0, unlink(fixture_path(fixture, "d/l")));
+    assert_int_equal(0, symlink("b", fixture_path(fixture, "d/l")));
+}
+static void add_item(struct fixture *fixture, struct str_list *list, struct str item) {
+    arena_vec_push(&fixture->arena, list, item);
+}
+static void capability(struct fixture *fixture) {
+    add_item(fixture, &fixture->request.run.cap_add, STR("CAP_SYS_PTRACE"));
+}
+static void dropped_capability(struct fixture *fixture) {
+    add_item(fixture, &fixture->request.run.cap_drop, STR("CAP_CHOWN"));
+}
+static void security_option(struct fixture *fixture) {
+    add_item(fixture, &fixture->request.run.security_options, STR("no-new-privileges"));
+}
+static void limit(struct fixture *fixture) {
+    add_item(fixture, &fixture->request.run.ulimits, STR("nofile=10"));
+}
+static void host(struct fixture *fixture) {
+    fixture->request.run.add_hosts.items[0] = STR("i:1.1.1.1");
+}
+static void network(struct fixture *fixture) {
+    fixture->request.run.network = NETWORK_NONE;
+}
+static void timestamp(struct fixture *fixture) {
+    fixture->request.has_timestamp = fixture->request.is_rewriting_times = true;
+    fixture->request.timestamp = 5;
+}
+
+static const struct change {
+    void (*change)(struct fixture *fixture);
+    bool copy_stays, run_stays;
+} changes[] = {
+    { touch, true, true },
+    { another_inode, true, true },
+    { hard_link, true, true },
+    { directory_order, true, true },
+    { file_outside, true, true },
+    { another_owner, true, true },
+    { context_moves, true, true },
+    { mode_of_root, true, true }, /* of what is copied the directory itself is not */
+    { hosts_address, true, true },
+    { label, true, true },
+    { data, false, true },
+    { name, false, true },
+    { mode, false, true },
+    { mode_of_directory, false, true },
+    { new_file, false, true },
+    { new_directory, false, true },
+    { moved_down, false, true },
+    { link_target, false, true },
+    { capability, true, false },
+    { dropped_capability, true, false },
+    { security_option, true, false },
+    { limit, true, false },
+    { host, true, false },
+    { network, true, false },
+    { timestamp, false, false },
+};
+
+static void make_files(struct fixture *fixture) {
+    fixture_file(fixture, "d/a", "a");
+    fixture_file(fixture, "d/b", "b");
+    fixture_file(fixture, "d/sub/x", "x");
+    assert_int_equal(0, symlink("a", fixture_path(fixture, "d/l")));
+    add_item(fixture, &fixture->request.run.add_hosts, STR("h:1.1.1.1"));
+}
+
+static void test_changes(void **unused) {
+    (void)unused;
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        void *state;
+        assert_int_equal(0, fixture_begin(&state));
+        struct fixture *fixture = state;
+        make_files(fixture);
+        struct digest copy = last_key(fixture, "COPY d /d\n", NULL);
+        struct digest run = last_key(fixture, "RUN a\n", NULL);
+        changes[i].change(fixture);
+        struct digest copy_now = last_key(fixture, "COPY d /d\n", NULL);
+        struct digest run_now = last_key(fixture, "RUN a\n", NULL);
+        if (digest_equal(&copy, &copy_now) != changes[i].copy_stays ||
+            digest_equal(&run, &run_now) != changes[i].run_stays) {
+            fail_msg("change %zu", i);
+        }
+        fixture_end(&state);
+    }
+}
+
+/* A directory's digest is the same however it was found: listed in another order, known to the index or not. */
+static void test_order_does_not_matter(void **state) {
+    struct fixture *fixture = *state;
+    char text[32];
+    for (unsigned i = 0; i < 300; i++) {
+        snprintf(text, sizeof(text), "d/%u", i);
+        fixture_file(fixture, text, text);
+    }
+    struct digest cold = last_key(fixture, "COPY d /d\n", NULL);
+    assert_int_equal(0, rename(fixture_path(fixture, "d"), fixture_path(fixture, "old")));
+    for (unsigned i = 300; i-- > 0;) {
+        snprintf(text, sizeof(text), "d/%u", i);
+        fixture_file(fixture, text, text);
+    }
+    fixture_age();
+    struct digest other = last_key(fixture, "COPY d /d\n", NULL);
+    struct digest warm = last_key(fixture, "COPY d /d\n", NULL);
+    fixture->request.is_paranoid = true;
+    struct digest again = last_key(fixture, "COPY d /d\n", NULL);
+    assert_true(digest_equal(&cold, &other) && digest_equal(&cold, &warm));
+    assert_true(digest_equal(&cold, &again));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_rows, fixture_begin, fixture_end),
+        cmocka_unit_test(test_changes),
+        cmocka_unit_test_setup_teardown(test_order_does_not_matter, fixture_begin, fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
