@@ -415,7 +415,7 @@ static void rotten_values_do_not_exist(void **state) {
 
 /* Everything a build stores, and enough of it for branches, overflow pages and free pages. */
 static void fill(struct cache *cache) {
-    char large[9000];
+    char large[9100];
     memset(large, 'x', sizeof(large));
     for (unsigned i = 0; i < 400; i++) {
         struct digest key = key_of(i);
