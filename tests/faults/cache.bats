@@ -70,6 +70,7 @@ is_sound() {
 
 @test "a damaged, a shortened and a foreign cache.mdb are set aside, and the build goes on" {
     build 1 > /dev/null
+    # shellcheck disable=SC2086
     for damage in 'truncate -s 5000' 'truncate -s 20000' 'truncate -s 1' 'dd if=/dev/urandom bs=4096 count=20 conv=notrunc of=' \
         'cp /bin/ls'; do
         build 1 > /dev/null
@@ -172,7 +173,7 @@ is_sound() {
             wait "${pids[i]}" || { cat "$BATS_TEST_TMPDIR/out-$wave-$i" >&2 && echo "${commands[i]}" >&2 && return 1; }
         done
         run ! grep -l 'warning:' "$BATS_TEST_TMPDIR"/out-*
-        [ -z "$output" ] || { cat $output >&2 && return 1; }
+        [ -z "$output" ] || { echo "warnings in $output" >&2 && return 1; }
     done
     is_sound
     # What images have is all there still: their steps are hits.
