@@ -7,10 +7,10 @@
 
 struct mount_options { /* values expanded; data NULL: not given */
     enum mount_type type;
-    struct str from, source, target, id;
+    struct str from, source, target, id, env;
     struct span from_span, span;
     bool has_readonly, is_readonly;
-    bool has_size, has_sharing, has_mode, has_uid, has_gid;
+    bool has_sharing, has_mode, has_uid, has_gid;
     uint64_t size, mode, uid, gid;
     enum cache_sharing sharing;
 };
@@ -20,18 +20,16 @@ static int bad_value(struct str key, struct str value, struct error *error) {
                      STR_ARG(value));
 }
 
+static const char *const type_names[] = { [MOUNT_BIND] = "bind",
+                                          [MOUNT_CACHE] = "cache",
+                                          [MOUNT_TMPFS] = "tmpfs",
+                                          [MOUNT_SECRET] = "secret",
+                                          [MOUNT_SSH] = "ssh" };
+
 static int parse_type(struct str value, enum mount_type *out, struct error *error) {
-    static const struct {
-        const char *name;
-        enum mount_type type;
-    } types[] = { { "bind", MOUNT_BIND },
-                  { "cache", MOUNT_CACHE },
-                  { "tmpfs", MOUNT_TMPFS },
-                  { "secret", MOUNT_SECRET },
-                  { "ssh", MOUNT_SSH } };
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        if (str_equal_nocase(value, str_of(types[i].name))) {
-            *out = types[i].type;
+    for (size_t i = 0; i < sizeof(type_names) / sizeof(type_names[0]); i++) {
+        if (str_equal_nocase(value, str_of(type_names[i]))) {
+            *out = (enum mount_type)i;
             return 0;
         }
     }
@@ -120,6 +118,42 @@ static int parse_number(struct str key, struct str value, unsigned base, bool *h
     return str_parse_uint(value, base, UINT32_MAX, out) ? 0 : bad_value(key, value, error);
 }
 
+/* `size` and `required` need their type before them (Dockerfile reference, RUN --mount). */
+static int parse_typed(struct mount_options *options, struct str key, bool has_value,
+                       struct str value, struct error *error) {
+    bool is_size = str_equal_c(key, "size");
+    bool is_fit = is_size ? options->type == MOUNT_TMPFS
+                          : options->type == MOUNT_SECRET || options->type == MOUNT_SSH;
+    if (!is_fit) {
+        error_set(error, ERROR_INPUT, "unexpected key '%.*s' for mount type '%s'", STR_ARG(key),
+                  type_names[options->type]);
+        return error_hint(error, "it belongs to %s, and `type=` comes before it",
+                          is_size ? "tmpfs mounts" : "secret and ssh mounts");
+    }
+    if (is_size) {
+        return parse_size(value, &options->size) ? 0 : bad_value(key, value, error);
+    }
+    bool is_required;
+    return !has_value || parse_bool(value, &is_required) ? 0 : bad_value(key, value, error);
+}
+
+/* Where the value of a key that takes any text goes; NULL: it is none of those. */
+static struct str *text_of(struct mount_options *options, struct str key) {
+    const struct {
+        const char *name;
+        struct str *value;
+    } texts[] = { { "from", &options->from },  { "source", &options->source },
+                  { "src", &options->source }, { "target", &options->target },
+                  { "dst", &options->target }, { "destination", &options->target },
+                  { "id", &options->id },      { "env", &options->env } };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (str_equal_c(key, texts[i].name)) {
+            return texts[i].value;
+        }
+    }
+    return NULL;
+}
+
 static int parse_option(struct mount_options *options, const struct ast_mount_option *option,
                         struct str value, struct error *error) {
     struct str key = option->key.text;
@@ -132,62 +166,32 @@ static int parse_option(struct mount_options *options, const struct ast_mount_op
         return error_set(error, ERROR_INPUT, "invalid field '%.*s' must be a key=value pair",
                          STR_ARG(key));
     }
+    struct str *text = text_of(options, key);
+    if (text) {
+        *text = value;
+        options->from_span = text == &options->from ? option->value.span : options->from_span;
+        return 0;
+    }
     if (str_equal_c(key, "type")) {
         return parse_type(value, &options->type, error);
-    } else if (str_equal_c(key, "from")) {
-        options->from = value;
-        options->from_span = option->value.span;
-    } else if (str_equal_c(key, "source") || str_equal_c(key, "src")) {
-        options->source = value;
-    } else if (str_equal_c(key, "target") || str_equal_c(key, "dst") ||
-               str_equal_c(key, "destination")) {
-        options->target = value;
-    } else if (str_equal_c(key, "id")) {
-        options->id = value;
     } else if (str_equal_c(key, "sharing")) {
         options->has_sharing = true;
         return parse_sharing(value, &options->sharing, error);
-    } else if (str_equal_c(key, "size") && options->type == MOUNT_TMPFS) {
-        options->has_size = true;
-        return parse_size(value, &options->size) ? 0 : bad_value(key, value, error);
+    } else if (str_equal_c(key, "size") || str_equal_c(key, "required")) {
+        return parse_typed(options, key, option->has_value, value, error);
     } else if (str_equal_c(key, "mode")) {
         return parse_number(key, value, 8, &options->has_mode, &options->mode, error);
     } else if (str_equal_c(key, "uid")) {
         return parse_number(key, value, 10, &options->has_uid, &options->uid, error);
     } else if (str_equal_c(key, "gid")) {
         return parse_number(key, value, 10, &options->has_gid, &options->gid, error);
-    } else if (str_equal_c(key, "size") || str_equal_c(key, "required")) {
-        return error_set(error, ERROR_INPUT, "unexpected key '%.*s' for this mount type",
-                         STR_ARG(key));
-    } else {
-        return unknown_key(option, error);
     }
-    return 0;
-}
-
-/* Secrets and agent sockets are refused before their options are looked at. */
-static int refuse_secret(const struct ast_mount *mount, struct error *error) {
-    for (size_t i = 0; i < mount->count; i++) {
-        struct str value = mount->options[i].value.text;
-        if (!str_equal_c(mount->options[i].key.text, "type")) {
-            continue;
-        }
-        if (str_equal_nocase(value, STR("secret")) || str_equal_nocase(value, STR("ssh"))) {
-            error_set(error, ERROR_UNSUPPORTED, "RUN --mount=type=%.*s is not supported",
-                      STR_ARG(value));
-            return error_hint(error, "give the file with --volume HOST:CONTAINER:ro; it gets into "
-                                     "no layer");
-        }
-    }
-    return 0;
+    return unknown_key(option, error);
 }
 
 static int read_options(struct lowering *lowering, const struct ast_mount *mount,
                         struct mount_options *options, struct error *error) {
     options->span = mount->span;
-    if (refuse_secret(mount, error)) {
-        return lower_error_at(lowering, mount->span, error);
-    }
     for (size_t i = 0; i < mount->count; i++) {
         const struct ast_mount_option *option = &mount->options[i];
         struct str value = option->value.text;
@@ -202,29 +206,64 @@ static int read_options(struct lowering *lowering, const struct ast_mount *mount
     return 0;
 }
 
+static int check_secret(const struct mount_options *options, struct error *error) {
+    if (options->from.data) {
+        return error_set(error, ERROR_INPUT, "secret mount should not have a from");
+    }
+    if (options->source.data && options->id.data) {
+        return error_set(error, ERROR_INPUT, "both source and id can't be set");
+    }
+    if (!options->source.len && !options->id.len && !options->target.len) {
+        error_set(error, ERROR_INPUT, "invalid secret mount. one of source, target required");
+        return error_hint(error, "add id=NAME");
+    }
+    if (options->env.data && !options->env.len) {
+        return error_set(error, ERROR_INPUT, "the env of a secret mount needs a name");
+    }
+    return 0;
+}
+
 /* What one type does not take. */
 static int check_options(const struct mount_options *options, struct error *error) {
-    bool is_cache = options->type == MOUNT_CACHE;
-    const char *type = is_cache ? "cache" : options->type == MOUNT_BIND ? "bind" : "tmpfs";
+    enum mount_type type = options->type;
+    bool has_owner = type != MOUNT_BIND && type != MOUNT_TMPFS;
     const struct {
         const char *key;
         bool is_bad;
     } rules[] = {
-        { "sharing", options->has_sharing && !is_cache },
-        { "mode", options->has_mode && !is_cache },
-        { "uid", options->has_uid && !is_cache },
-        { "gid", options->has_gid && !is_cache },
-        { "source", options->source.data && options->type == MOUNT_TMPFS },
-        { "from", options->from.data && options->type == MOUNT_TMPFS },
-        { "id", options->id.data && !is_cache },
+        { "mode", options->has_mode && !has_owner },
+        { "uid", options->has_uid && !has_owner },
+        { "gid", options->has_gid && !has_owner },
+        { "source", options->source.data && type == MOUNT_TMPFS },
+        { "from", options->from.data && (type == MOUNT_TMPFS || type == MOUNT_SSH) },
+        { "id", options->id.data && (type == MOUNT_BIND || type == MOUNT_TMPFS) },
+        { "env", options->env.data && type != MOUNT_SECRET },
     };
+    if (options->has_sharing && type != MOUNT_CACHE) {
+        return error_set(error, ERROR_INPUT, "invalid cache sharing set for %s mount",
+                         type_names[type]);
+    }
+    if (options->source.data && type == MOUNT_SSH) {
+        return error_set(error, ERROR_INPUT, "ssh does not support source");
+    }
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         if (rules[i].is_bad) {
             return error_set(error, ERROR_INPUT, "%s not allowed for \"%s\" type mounts",
-                             rules[i].key, type);
+                             rules[i].key, type_names[type]);
         }
     }
-    if (is_cache && (options->from.len > 0 || options->source.len > 0)) {
+    return type == MOUNT_SECRET ? check_secret(options, error) : 0;
+}
+
+/* What is right, but not done. */
+static int refuse_options(const struct mount_options *options, struct error *error) {
+    if (options->type == MOUNT_SECRET || options->type == MOUNT_SSH) {
+        error_set(error, ERROR_UNSUPPORTED, "RUN --mount=type=%s is not supported",
+                  type_names[options->type]);
+        return error_hint(error, "give the file with --volume HOST:CONTAINER:ro; it gets into no "
+                                 "layer");
+    }
+    if (options->type == MOUNT_CACHE && (options->from.len > 0 || options->source.len > 0)) {
         error_set(error, ERROR_UNSUPPORTED,
                   "a cache mount that begins with files (from, source) is not supported");
         return error_hint(error, "copy the files in the command itself when the cache is empty");
@@ -267,7 +306,7 @@ static int lower_mount(struct lowering *lowering, struct step *step, const struc
     if (read_options(lowering, ast, &options, error)) {
         return -1;
     }
-    if (check_options(&options, error)) {
+    if (check_options(&options, error) || refuse_options(&options, error)) {
         return lower_error_at(lowering, ast->span, error);
     }
     struct arena *arena = lowering->arena;
