@@ -230,6 +230,7 @@ void lint_run(const struct dockerfile *dockerfile, const struct lint_options *op
     }
     free_scope(&lint.globals);
     map_free(&lint.names);
+    map_free(&lint.uses);
     if (out->count > 0) {
         qsort(out->findings, out->count, sizeof(*out->findings), compare);
     }

@@ -102,7 +102,7 @@ struct lint_finding {
     struct span span;
     unsigned line;           /* where BuildKit places it */
     struct lint_edit *edits; /* a rewrite that keeps the meaning; none: it takes a person */
-    size_t edit_count;
+    size_t edit_count, edit_capacity;
 };
 
 struct lint_report {

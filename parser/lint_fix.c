@@ -13,13 +13,11 @@ void lint_edit(struct lint *lint, struct lint_finding *finding, struct span span
     if (!finding || lint->place != lint->instruction) {
         return; /* a trigger may be in another file */
     }
-    struct lint_edit *edits =
-        arena_array(lint->arena, finding->edit_count + 1, sizeof(*finding->edits));
-    if (finding->edit_count > 0) {
-        memcpy(edits, finding->edits, finding->edit_count * sizeof(*edits));
+    if (finding->edit_count == finding->edit_capacity) {
+        finding->edits = vec_grow(lint->arena, finding->edits, finding->edit_count,
+                                  &finding->edit_capacity, sizeof(*finding->edits));
     }
-    edits[finding->edit_count++] = (struct lint_edit){ span, text };
-    finding->edits = edits;
+    finding->edits[finding->edit_count++] = (struct lint_edit){ span, text };
 }
 
 static struct str upper_of(const struct lint *lint, struct str text) {
@@ -55,28 +53,30 @@ static void rename_at_end(struct lint *lint, struct lint_finding *finding, struc
     }
 }
 
-/* `from=NAME` somewhere in the flag at SPAN. */
+/* The option `from=NAME` of the flag at SPAN; the same text may be part of a path. */
 static void rename_mount(struct lint *lint, struct lint_finding *finding, struct span span,
                          struct str name, struct str lower) {
+    struct str flag = source_of(lint, span), option;
+    uint32_t at = span.start + (uint32_t)(str_has_prefix(flag, STR("--mount=")) ? 8 : 0);
+    struct str rest = str_from(flag, at - span.start);
     struct str wanted = str_printf(lint->arena, "from=%.*s", STR_ARG(name));
-    size_t at = str_find(source_of(lint, span), wanted);
-    if (at != SIZE_MAX) {
-        span.end = span.start + (uint32_t)(at + wanted.len);
-        rename_at_end(lint, finding, span, lower);
+    while (str_split(&rest, ',', &option)) {
+        if (str_equal(option, wanted)) {
+            rename_at_end(lint, finding, (struct span){ at, at + (uint32_t)option.len }, lower);
+        }
+        at += (uint32_t)option.len + 1;
     }
 }
 
 static void rename_in(struct lint *lint, struct lint_finding *finding,
                       const struct instruction *instruction, struct str lower) {
-    if (instruction->kind == INSTRUCTION_FROM &&
-        str_equal_nocase(instruction->from.image.text, lower)) {
+    if (instruction->kind == INSTRUCTION_FROM) {
         rename_at_end(lint, finding, instruction->from.image.span, lower);
-    }
-    for (size_t i = 0; i < instruction->flag_count; i++) {
-        const struct ast_flag *flag = &instruction->flags[i];
-        if (instruction->kind == INSTRUCTION_COPY && str_equal_c(flag->name, "from") &&
-            str_equal_nocase(flag->value, lower)) {
-            rename_at_end(lint, finding, flag->span, lower);
+    } else if (instruction->kind == INSTRUCTION_COPY) {
+        for (size_t i = 0; i < instruction->flag_count; i++) {
+            if (str_equal_c(instruction->flags[i].name, "from")) {
+                rename_at_end(lint, finding, instruction->flags[i].span, lower);
+            }
         }
     }
     for (size_t i = 0; instruction->kind == INSTRUCTION_RUN && i < instruction->run.mount_count;
@@ -92,16 +92,64 @@ static void rename_in(struct lint *lint, struct lint_finding *finding,
     }
 }
 
-void lint_fix_stage_name(struct lint *lint, struct lint_finding *finding) {
+/* Who names a stage. */
+struct uses {
+    VEC(const struct instruction *) by; /* arena */
+};
+
+static void add_use(struct lint *lint, struct str name, const struct instruction *instruction) {
+    struct str lower = str_lower(lint->arena, name);
+    struct uses *uses = map_get(&lint->uses, lower);
+    if (!uses) {
+        uses = arena_new(lint->arena, struct uses);
+        map_set(&lint->uses, lower, uses);
+    }
+    if (uses->by.count == 0 || uses->by.items[uses->by.count - 1] != instruction) {
+        arena_vec_push(lint->arena, &uses->by, instruction);
+    }
+}
+
+static void add_uses(struct lint *lint, const struct instruction *instruction) {
+    if (instruction->kind == INSTRUCTION_FROM) {
+        add_use(lint, instruction->from.image.text, instruction);
+    } else if (instruction->kind == INSTRUCTION_COPY && instruction->copy.from.text.len > 0) {
+        add_use(lint, instruction->copy.from.text, instruction);
+    }
+    for (size_t i = 0; instruction->kind == INSTRUCTION_RUN && i < instruction->run.mount_count;
+         i++) {
+        const struct ast_mount *mount = &instruction->run.mounts[i];
+        for (size_t j = 0; j < mount->count; j++) {
+            if (str_equal_c(mount->options[j].key.text, "from")) {
+                add_use(lint, mount->options[j].value.text, instruction);
+            }
+        }
+    }
+}
+
+/* All uses are found in one pass, for there may be as many stages; the first of those with one name takes them. */
+static struct uses *take_uses(struct lint *lint, struct str lower) {
     const struct dockerfile *dockerfile = lint->dockerfile;
+    for (size_t i = 0; !lint->has_uses && i < dockerfile->instruction_count; i++) {
+        add_uses(lint, dockerfile->instructions[i]);
+    }
+    lint->has_uses = true;
+    struct uses *uses = map_get(&lint->uses, lower);
+    map_remove(&lint->uses, lower);
+    return uses;
+}
+
+void lint_fix_stage_name(struct lint *lint, struct lint_finding *finding) {
     struct ast_word name = lint->instruction->words[2];
     struct str lower = str_lower(lint->arena, name.text);
     if (!finding || !str_equal(source_of(lint, name.span), name.text)) {
         return;
     }
     lint_edit(lint, finding, name.span, lower);
-    for (size_t i = 0; !lint->options->is_partial && i < dockerfile->instruction_count; i++) {
-        rename_in(lint, finding, dockerfile->instructions[i], lower);
+    if (!lint->options->is_partial) {
+        const struct uses *uses = take_uses(lint, lower);
+        for (size_t i = 0; uses && i < uses->by.count; i++) {
+            rename_in(lint, finding, uses->by.items[i], lower);
+        }
     }
 }
 
@@ -142,6 +190,10 @@ void lint_fix_maintainer(struct lint *lint, struct lint_finding *finding) {
     if (!finding || maintainer->word_count != 1) {
         return;
     }
+    struct span span = { maintainer->keyword.span.start, maintainer->words[0].span.end };
+    if (str_find_byte(source_of(lint, span), '\n') != SIZE_MAX) { /* there may be comments */
+        return;
+    }
     bool is_lower = maintainer->keyword.text.data[0] == 'm';
     struct str name = maintainer->words[0].text;
     buf_printf(&text, "%s org.opencontainers.image.authors=\"", is_lower ? "label" : "LABEL");
@@ -153,7 +205,6 @@ void lint_fix_maintainer(struct lint *lint, struct lint_finding *finding) {
         buf_append_byte(&text, c);
     }
     buf_append_byte(&text, '"');
-    struct span span = { maintainer->keyword.span.start, maintainer->words[0].span.end };
     lint_edit(lint, finding, span, str_copy(lint->arena, buf_str(&text)));
 }
 

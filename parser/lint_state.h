@@ -53,6 +53,9 @@ struct lint {
     struct lint_stage *stages;
     size_t stage_count;
     struct map names; /* stage name -> the last struct lint_stage so called */
+    struct map
+        uses; /* what may be one, in lower case -> who names it; made for the first that is renamed */
+    bool has_uses;
 
     /* What is looked at; PLACE is the FROM for a trigger of the base. */
     const struct instruction *instruction;

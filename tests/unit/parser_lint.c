@@ -577,6 +577,13 @@ static void test_fixes(void **state) {
           "y\n",
           "FROM a AS foo\nFROM foo\nCOPY --from=foo a /\nRUN "
           "--mount=type=bind,from=foo,target=/x y\n" },
+        { "StageNameCasing, a path like it",
+          "FROM a AS B\nFROM c\nRUN --mount=type=bind,target=/from=B,from=B x\n"
+          "RUN --mount=from=B,target=/x --mount=from=B,target=/y x\n",
+          "FROM a AS b\nFROM c\nRUN --mount=type=bind,target=/from=B,from=b x\n"
+          "RUN --mount=from=b,target=/x --mount=from=b,target=/y x\n" },
+        { "StageNameCasing, twice", "FROM a AS B\nFROM c AS B\nFROM B\n",
+          "FROM a AS b\nFROM c AS b\nFROM b\n" },
         { "FromAsCasing", "FROM a as b\n", "FROM a AS b\n" },
         { "FromAsCasing, after its FROM", "from a As b\nRUN x\nRUN y\n",
           "FROM a AS b\nRUN x\nRUN y\n" },
@@ -595,6 +602,7 @@ static void test_fixes(void **state) {
           "from a\nlabel org.opencontainers.image.authors=\"a \\\"b\\\" \\$c \\\\d\"\n" },
         { "MaintainerDeprecated, other escape", "# escape=`\nFROM a\nMAINTAINER \"a\" `b\n",
           "# escape=`\nFROM a\nLABEL org.opencontainers.image.authors=\"`\"a`\" ``b\"\n" },
+        { "MaintainerDeprecated, a comment in it", "FROM a\nMAINTAINER a \\\n# b\n c\n", NULL },
         { "LegacyKeyValueFormat", "FROM a\nENV a   b c  $PATH\nLABEL d e\n",
           "FROM a\nENV a=\"b c  $PATH\"\nLABEL d=e\n" },
         { "quotes say something", "FROM a\nENV a \"b\" c\n", NULL },
