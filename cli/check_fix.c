@@ -2,6 +2,7 @@
 #include "base/fs.h"
 #include "cli/check.h"
 #include "cli/diff.h"
+#include "cli/replace.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,27 +10,6 @@
 /* A fix may make the next one possible: FROM in upper case, then its AS. More rounds than rules that depend on each
  * other would be a mistake of ours. */
 enum { ROUNDS = 10 };
-
-/* The file itself, when PATH is a link to it. Its mode and owner stay. */
-static int replace_file(const char *path, struct str text, struct error *error) {
-    _cleanup_free_ char *real = realpath(path, NULL);
-    struct stat stat_;
-    if (!real || stat(real, &stat_) < 0 || access(real, W_OK) < 0) {
-        return error_system(error, "cannot write %s", path);
-    }
-    if (!S_ISREG(stat_.st_mode)) {
-        error_set(error, ERROR_INPUT, "%s is not a file that can be rewritten", path);
-        return error_hint(error, "`bud check --fix -f -` rewrites standard input");
-    }
-    if (fs_write_atomic(AT_FDCWD, real, text.data, text.len, stat_.st_mode & 07777, FS_NO_SYNC,
-                        error) < 0) {
-        return -1;
-    }
-    if (stat_.st_uid != geteuid() && chown(real, stat_.st_uid, stat_.st_gid) < 0) {
-        return error_system(error, "%s is written, but its owner could not be kept", path);
-    }
-    return 0;
-}
 
 static void tell(struct buf *out, const struct check_file *file, const bool *applied) {
     struct check_lines lines;

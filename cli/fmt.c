@@ -1,8 +1,8 @@
 /* `bud fmt`: Dockerfiles in canonical layout. */
 #include "base/fs.h"
-#include "base/log.h"
 #include "cli/command.h"
 #include "cli/diff.h"
+#include "cli/replace.h"
 #include "parser/format.h"
 
 #include <limits.h>
@@ -36,33 +36,12 @@ static int read_input(const char *path, struct buf *text, struct error *error) {
     return fs_read_file(AT_FDCWD, path, FILE_LIMIT, text, error);
 }
 
-/* The file itself is replaced, not a link to it; who owns it and who may read it stays. */
-static int replace(const char *path, const struct buf *text, struct error *error) {
-    _cleanup_free_ char *real = realpath(path, NULL);
-    struct stat stat_;
-    if (real == NULL || stat(real, &stat_) < 0) {
-        return error_system(error, "cannot write %s", path);
-    }
-    if (!S_ISREG(stat_.st_mode)) {
-        return error_set(error, ERROR_INPUT, "%s is not a regular file", path);
-    }
-    if (fs_write_atomic(AT_FDCWD, real, text->data, text->len, stat_.st_mode & 07777, FS_SYNC,
-                        error) < 0) {
-        return -1;
-    }
-    if ((stat_.st_uid != geteuid() || stat_.st_gid != getegid()) &&
-        lchown(real, stat_.st_uid, stat_.st_gid) < 0) {
-        log_warn("%s is yours now: it cannot be given to its owner", path);
-    }
-    return 0;
-}
-
 /* What is to be done with one file that is not formatted. */
 static int tell(struct formatting *formatting, const char *path, struct str before,
                 const struct buf *after, struct buf *out, struct error *error) {
     const char *name = path == NULL ? "standard input" : path;
     formatting->unformatted++;
-    if (formatting->is_write && replace(path, after, error) < 0) {
+    if (formatting->is_write && replace_file(path, buf_str(after), error) < 0) {
         return -1;
     }
     if (formatting->is_diff) {
