@@ -68,6 +68,7 @@ static int check_file(struct check_run *run, const char *path, const char *conte
     struct str source;
     _cleanup_fd_ int fd = -1;
     run->lint.ignore = NULL;
+    run->world.directory = -1;
     if (build_file_read(path, context ? context : ".", &run->file_arena, &file.path, &file.name,
                         &source, error) < 0) {
         return -1;
@@ -78,7 +79,7 @@ static int check_file(struct check_run *run, const char *path, const char *conte
                          &run->file_arena, &tree, error) < 0) {
             return -1;
         }
-        fd = tree.fd;
+        fd = run->world.directory = tree.fd;
         run->lint.ignore = tree.ignore;
         run->lint.ignore_name = tree.ignore_name;
     }

@@ -15,6 +15,7 @@
 struct check_world {
     const struct invocation *invocation;
     struct arena *scratch; /* of the file that is looked at */
+    int directory;         /* its context, borrowed; -1: there is none */
     struct arena arena;
     struct store *store;
     bool is_open; /* or was tried in vain */

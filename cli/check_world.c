@@ -1,10 +1,14 @@
-/* What lint asks of the world: images of the store, references, platforms. */
+/* What lint asks of the world: images of the store, files of the context, references, platforms. */
+#include "base/fs.h"
 #include "cli/check.h"
 #include "planner/planner.h"
 #include "planner/platform.h"
 #include "registry/reference.h"
+#include "store/archive.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 bool check_is_reference(void *context, struct str text) {
     struct reference reference;
@@ -122,8 +126,30 @@ static bool parse_platform(void *context, struct str text, struct lint_platform 
     return check_parse_platform(world->scratch, text, out);
 }
 
+/* A wildcard names no file: what it matches is not looked for. */
+static enum lint_file look_at(void *context, struct str path) {
+    const struct check_world *world = context;
+    struct stat stat_;
+    bool is_archive;
+    if (world->directory < 0) {
+        return LINT_FILE_UNKNOWN;
+    }
+    _cleanup_fd_ int fd = fs_open_in_root(world->directory, str_dup(world->scratch, path),
+                                          O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, NULL);
+    if (fd < 0 || fstat(fd, &stat_) < 0) {
+        return LINT_FILE_UNKNOWN;
+    }
+    if (S_ISDIR(stat_.st_mode)) {
+        return LINT_FILE_DIRECTORY;
+    }
+    if (!S_ISREG(stat_.st_mode) || archive_is_tar(fd, &is_archive, NULL) < 0) {
+        return LINT_FILE_UNKNOWN;
+    }
+    return is_archive ? LINT_FILE_ARCHIVE : LINT_FILE_PLAIN;
+}
+
 struct lint_world check_world_of(struct check_world *world) {
-    return (struct lint_world){ world, find_base, is_reference, parse_platform };
+    return (struct lint_world){ world, find_base, is_reference, parse_platform, look_at };
 }
 
 void check_world_free(struct check_world *world) {

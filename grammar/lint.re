@@ -48,18 +48,21 @@ bool lint_is_json_like(struct str text) {
     */
 }
 
-/* By what their names end with: what ADD may unpack. Without an ending nobody can tell. */
+/* Endings of what people write by hand. Many others are archives without saying so: .gem, .crate, .ova, .apk. A name
+ * with a `/` behind it and a `.` in it may be anything, for the `/` counts for nothing. */
 enum lint_file lint_file_of(struct str name) {
     const char *cursor = name.data, *const limit = cursor + name.len, *marker = cursor;
     /*!re2c
-        end = [^/*?[\]\\.]+;
+        text    = 'txt' | 'md' | 'rst' | 'html' | 'css' | 'csv' | 'sql' | 'log' | 'pem' | 'crt';
+        setting = 'conf' | 'cfg' | 'cnf' | 'ini' | 'json' | 'yaml' | 'yml' | 'toml' | 'xml' | 'env' | 'properties' |
+                  'list' | 'repo' | 'service' | 'lock' | 'mod' | 'sum';
+        code    = 'sh' | 'bash' | 'py' | 'js' | 'mjs' | 'cjs' | 'ts' | 'jsx' | 'tsx' | 'php' | 'rb' | 'pl' | 'go' |
+                  'rs' | 'c' | 'h' | 'cc' | 'cpp' | 'hpp' | 'java' | 'kt' | 'lua';
 
-        ([^]* "/")? "." "."? "/"*           { return cursor == limit ? LINT_FILE_DIRECTORY : LINT_FILE_UNKNOWN; }
-        [^]* "/"                            { return cursor == limit ? LINT_FILE_DIRECTORY : LINT_FILE_UNKNOWN; }
-        [^]* "." ('tar' | 'gz' | 'tgz' | 'taz' | 'bz2' | 'tbz' | 'tbz2' | 'tb2' | 'xz' | 'txz' | 'lzma' | 'tlz' |
-                  'zst' | 'tzst' | 'lz4' | 'lz' | 'z') { return LINT_FILE_ARCHIVE; }
-        [^]* "." end                        { return cursor == limit ? LINT_FILE_PLAIN : LINT_FILE_UNKNOWN; }
-        *                                   { return LINT_FILE_UNKNOWN; }
-        $                                   { return LINT_FILE_UNKNOWN; }
+        ([^]* "/")? "." "."? "/"*                { return cursor == limit ? LINT_FILE_DIRECTORY : LINT_FILE_UNKNOWN; }
+        ([^]* "/")? [^/*?[\]\\.]+ "/"+            { return cursor == limit ? LINT_FILE_DIRECTORY : LINT_FILE_UNKNOWN; }
+        [^]* "." (text | setting | code)         { return cursor == limit ? LINT_FILE_PLAIN : LINT_FILE_UNKNOWN; }
+        *                                        { return LINT_FILE_UNKNOWN; }
+        $                                        { return LINT_FILE_UNKNOWN; }
     */
 }

@@ -68,6 +68,9 @@ struct lint_base {
     bool has_shell, has_entrypoint;
 };
 
+/* What ADD would make of a local path. */
+enum lint_file { LINT_FILE_UNKNOWN, LINT_FILE_PLAIN, LINT_FILE_ARCHIVE, LINT_FILE_DIRECTORY };
+
 /* Questions about the world; each function may be NULL and may not know. */
 struct lint_world {
     void *context;
@@ -75,6 +78,8 @@ struct lint_world {
     const struct lint_base *(*base)(void *context, struct str name);
     bool (*is_reference)(void *context, struct str text);
     bool (*parse_platform)(void *context, struct str text, struct lint_platform *out);
+    /* Looks at the file PATH of the build context. */
+    enum lint_file (*file)(void *context, struct str path);
 };
 
 struct lint_options {

@@ -35,16 +35,28 @@ static bool has_add_flag(const struct instruction *add) {
     return add->copy.checksum.text.len > 0 || add->copy.has_keep_git_dir || add->copy.has_unpack;
 }
 
+/* The file itself decides where there is one. */
+static enum lint_file look_at(const struct lint *lint, struct str source, bool *is_seen) {
+    const struct lint_world *world = &lint->options->world;
+    enum lint_file file = world->file ? world->file(world->context, source) : LINT_FILE_UNKNOWN;
+    *is_seen = *is_seen && file != LINT_FILE_UNKNOWN;
+    return file != LINT_FILE_UNKNOWN ? file : lint_file_of(source);
+}
+
 static void check_add(struct lint *lint) {
     const struct instruction *add = lint->instruction;
-    if (add->copy.source_count == 0 || has_add_flag(add)) {
+    bool is_seen = true;
+    if (add->copy.source_count == 0 || has_add_flag(add) ||
+        !lint_is_wanted(lint, LINT_ADD_OF_PLAIN_FILE)) {
         return;
     }
     for (size_t i = 0; i < add->copy.source_count; i++) {
         struct str source = add->copy.sources[i].text;
-        enum lint_file file = lint_file_of(source);
-        if (lint_is_remote(source) || !words_is_plain(source) ||
-            (file != LINT_FILE_PLAIN && file != LINT_FILE_DIRECTORY)) {
+        if (lint_is_remote(source) || !words_is_plain(source)) {
+            return;
+        }
+        enum lint_file file = look_at(lint, source, &is_seen);
+        if (file != LINT_FILE_PLAIN && file != LINT_FILE_DIRECTORY) {
             return;
         }
     }
@@ -52,8 +64,10 @@ static void check_add(struct lint *lint) {
         lint_add(lint, LINT_ADD_OF_PLAIN_FILE, add->keyword.span,
                  "ADD of what is no archive and no URL does what COPY does");
     lint_hint(lint, finding, "write COPY: it cannot unpack or download by surprise");
-    bool is_lower = add->keyword.text.data[0] == 'a';
-    lint_edit(lint, finding, add->keyword.span, is_lower ? STR("copy") : STR("COPY"));
+    if (is_seen) {
+        bool is_lower = add->keyword.text.data[0] == 'a';
+        lint_edit(lint, finding, add->keyword.span, is_lower ? STR("copy") : STR("COPY"));
+    }
 }
 
 /* ---- RUN ----------------------------------------------------------------------------------------------- */

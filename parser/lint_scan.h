@@ -2,6 +2,7 @@
 #ifndef BUD_PARSER_LINT_SCAN_H
 #define BUD_PARSER_LINT_SCAN_H
 
+#include "parser/lint.h"
 #include "parser/scan.h"
 
 enum lint_shell_token {
@@ -17,8 +18,7 @@ enum lint_shell_token lint_shell_next(struct scan *scan, struct str *token);
 /* TEXT begins as an array of strings does, and as no command. */
 bool lint_is_json_like(struct str text);
 
-enum lint_file { LINT_FILE_UNKNOWN, LINT_FILE_PLAIN, LINT_FILE_ARCHIVE, LINT_FILE_DIRECTORY };
-/* What a local path is by its name alone. */
+/* What a local path is by its name alone: never an archive, for what is not known to be plain may be one. */
 enum lint_file lint_file_of(struct str name);
 
 #endif

@@ -144,6 +144,8 @@ END
 }
 
 @test "--fix rewrites what is safe, says what, keeps the mode, and has nothing to do the second time" {
+    touch a.txt
+    mkdir b
     everything_wrong > real
     everything_right > wanted
     chmod 640 real
@@ -163,10 +165,12 @@ END
 }
 
 @test "--diff shows it instead, as a patch; -f - is a filter" {
+    touch a.txt
+    mkdir b
     everything_wrong | dockerfile
     everything_right > wanted
     cp Dockerfile before
-    run_bud 1 check --diff Dockerfile
+    run_bud 1 check --diff .
     cmp Dockerfile before
     printf '%s\n' "$output" > patch
     run -0 patch -s -o patched Dockerfile patch
@@ -192,6 +196,35 @@ END
     printf 'FROM scratch\nCMD a $HOME\n' | dockerfile
     run_bud 1 check --diff
     is "$output" ""
+}
+
+@test "ADD: the file of the context decides, whatever it is called" {
+    mkdir context
+    printf 'int main;\n' > context/main.c
+    tar -cf context/data.c -C context main.c
+    tar -czf context/part.gem -C context main.c
+    ln -s part.gem context/link.txt
+    printf 'FROM scratch\nADD main.c /\nADD data.c /\nADD part.gem /\nADD link.txt /\n' \
+        > context/Dockerfile
+    cp context/Dockerfile before
+    run_bud 1 check --fix context/Dockerfile # without the context only names are known
+    contains "$output" "Dockerfile:2:1"
+    cmp context/Dockerfile before
+    run_bud 0 check --fix context
+    sed 's/ADD main/COPY main/' before | diff - context/Dockerfile
+}
+
+@test "a file that is read-only stays as it is" {
+    [ "$(id -u)" != 0 ] || skip "root may write everything"
+    printf 'FROM scratch as x\n' | dockerfile
+    chmod 444 Dockerfile
+    run_bud 125 check --fix
+    contains "$stderr" "cannot write"
+    printf 'from scratch\n' > other
+    chmod 444 other
+    run_bud 125 fmt -w other
+    is "$(cat Dockerfile other)" "FROM scratch as x
+from scratch"
 }
 
 @test "settings: a directive, a comment, a build argument" {

@@ -57,6 +57,15 @@ static bool parse_platform(void *context, struct str text, struct lint_platform 
     return text.len > 0 && str_find_byte(text, ' ') == SIZE_MAX;
 }
 
+/* A context with the directory `seen`. */
+static enum lint_file look_at(void *context, struct str path) {
+    (void)context;
+    if (!str_has_prefix(path, STR("seen/"))) {
+        return LINT_FILE_UNKNOWN;
+    }
+    return str_has_suffix(path, STR("archive.txt")) ? LINT_FILE_ARCHIVE : LINT_FILE_PLAIN;
+}
+
 /* ---- rows ---------------------------------------------------------------------------------------------- */
 
 struct row {
@@ -95,7 +104,7 @@ static struct lint_options options_of(const struct row *row, struct lint_variabl
         .target = str_of(row->target),
         .build_platform = { STR("linux"), STR("amd64"), STR("") },
         .target_platform = { STR("linux"), STR("amd64"), STR("") },
-        .world = { NULL, find_base, is_reference, parse_platform },
+        .world = { NULL, find_base, is_reference, parse_platform, look_at },
     };
     if (row->ignore) {
         struct ignore *ignore;
@@ -513,8 +522,11 @@ static void test_own(void **state) {
           PLAIN_ADD("2") "\n" CASING("3", "add", "uppercase") "\n" PLAIN_ADD("3"), NULL, NULL, NULL,
           NULL },
         { "archives",
-          "FROM a\nADD a.tar.gz /\nADD x.TGZ /\nADD rootfs /\nADD a.tar* /\nADD a.txt b.tar /\n",
+          "FROM a\nADD a.tar.gz /\nADD x.TGZ /\nADD rootfs /\nADD a.tar* /\nADD a.txt b.tar /\n"
+          "ADD a.tar/ /\nADD a.gem b.ova /\nADD seen/archive.txt /\n",
           "", NULL, NULL, NULL, NULL },
+        { "the file decides", "FROM a\nADD seen/x.gem seen/y a.txt /x/\n", PLAIN_ADD("2"), NULL,
+          NULL, NULL, NULL },
         { "URLs", "FROM a\nADD https://e/x.txt /\nADD git@e:x.git /\n", "", NULL, NULL, NULL,
           NULL },
         { "flags of ADD", "FROM a\nADD --unpack=true a.txt /\n", "", NULL, NULL, NULL, NULL },
@@ -611,8 +623,10 @@ static void test_fixes(void **state) {
         { "RedundantTargetPlatform", "FROM --platform=$TARGETPLATFORM  a\n", "FROM a\n" },
         { "ExposeProtoCasing", "FROM a\nENV p=1/TCP\nEXPOSE 53/UDP $p\n",
           "FROM a\nENV p=1/TCP\nEXPOSE 53/udp $p\n" },
-        { "AddOfPlainFile", "FROM a\nADD --chown=1 a.txt /\n", "FROM a\nCOPY --chown=1 a.txt /\n" },
-        { "two at one place", "FROM a\nadd a.txt /\n", "FROM a\nCOPY a.txt /\n" },
+        { "AddOfPlainFile", "FROM a\nADD --chown=1 seen/a /\n",
+          "FROM a\nCOPY --chown=1 seen/a /\n" },
+        { "a file that is not there", "FROM a\nADD a.txt /\nADD seen/a b.txt /\n", NULL },
+        { "two at one place", "FROM a\nadd seen/a /\n", "FROM a\nCOPY seen/a /\n" },
         { "CRLF", "FROM a as b\r\nENV a b\r\n", "FROM a AS b\r\nENV a=b\r\n" },
         { "nothing that takes a decision",
           "FROM a\nWORKDIR x\nCMD [\"a\"]\nCMD [\"b\"]\nARG TOKEN\nEXPOSE 1:2\nCOPY $z /\n", NULL },
