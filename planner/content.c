@@ -142,7 +142,6 @@ static struct kept_node *take_node(struct reading *reading, struct str directory
         kept = reading->spare;
         reading->spare = NULL;
         if (kept && str_equal(kept->node.directory, directory)) {
-            kept->node.cursor = 0;
             return kept;
         }
         if (!kept) {
@@ -150,9 +149,7 @@ static struct kept_node *take_node(struct reading *reading, struct str directory
             vec_push(&reading->nodes, kept);
         }
         index_load(reading->tree->cache, &reading->tree->identity, directory, &kept->node);
-        return kept;
     }
-    kept->node.cursor = 0;
     return kept;
 }
 
@@ -217,8 +214,9 @@ static struct group *open_group(struct reading *reading, const struct selection_
     if (reading->tree->cache) {
         group->node = take_node(reading, group->tree_path);
         /* A file that is copied under another name is not a leaf of the node. */
-        group->is_whole = !reading->tree->is_paranoid && group->node->node.count > 0 &&
-                          str_equal_c(last_of(entry->path), entry->name);
+        group->is_whole = !reading->tree->is_paranoid &&
+                          str_equal_c(last_of(entry->path), entry->name) &&
+                          index_begins_with(&group->node->node, str_of(entry->name));
     }
     vec_push(&reading->open, group);
     vec_push(&reading->parts, (struct part){ .kind = PART_GROUP, .group = group });

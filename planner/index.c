@@ -123,7 +123,18 @@ bool index_take_next(struct index_node *node, struct str name, const struct inde
     if (!leaf || !str_equal(found, name) || !is_stamped(leaf, stamp)) {
         return false;
     }
+    node->previous = node->cursor;
     node->cursor = at;
+    return true;
+}
+
+bool index_begins_with(struct index_node *node, struct str name) {
+    size_t at = 0;
+    struct str first;
+    if (!next_leaf(leaves_of(node), &at, &first) || !str_equal(first, name)) {
+        return false;
+    }
+    node->cursor = 0;
     return true;
 }
 
@@ -138,29 +149,37 @@ bool index_next(const struct index_node *node, size_t *at, struct str *name, uin
     return true;
 }
 
-/* Names come in order, so the next one is nearly always where the last search ended. */
+/* Names come in order, so the next one is nearly always where the last search ended: only one that comes before that
+ * is looked for from the beginning. A directory costs as many steps as it has names, not their square. */
+static size_t start_of_search(const struct index_node *node, struct str name) {
+    size_t at = node->previous;
+    struct str before = STR_EMPTY;
+    if (node->cursor == 0) {
+        return 0;
+    }
+    next_leaf(leaves_of(node), &at, &before);
+    int order = str_compare(before, name);
+    return order < 0 ? node->cursor : order == 0 ? node->previous : 0;
+}
+
 static const char *find_leaf(struct index_node *node, struct str name) {
     struct str leaves = leaves_of(node), found;
-    size_t at = node->cursor;
-    for (bool is_again = node->cursor == 0;; is_again = true) {
+    size_t at = start_of_search(node, name);
+    if (at == 0) {
+        node->cursor = 0;
+    }
+    for (;;) {
         size_t start = at;
-        const char *leaf;
-        while ((leaf = next_leaf(leaves, &at, &found))) {
-            int order = str_compare(found, name);
-            if (order == 0) {
-                node->cursor = at;
-                return leaf;
-            }
-            if (order > 0) {
-                break;
-            }
-            start = at;
-        }
-        if (is_again) { /* the next name asked for is probably behind this one */
-            node->cursor = start;
+        const char *leaf = next_leaf(leaves, &at, &found);
+        int order = leaf ? str_compare(found, name) : 1;
+        if (order > 0) { /* the next name asked for is probably behind this one */
             return NULL;
         }
-        at = 0;
+        node->previous = start;
+        node->cursor = at;
+        if (order == 0) {
+            return leaf;
+        }
     }
 }
 

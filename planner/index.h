@@ -35,6 +35,7 @@ struct index_node {
     struct str directory; /* path in the tree, "" the root */
     struct buf stored;    /* as it is in the cache */
     size_t cursor;        /* names are asked for in order: where the next one is expected */
+    size_t previous;      /* the leaf before CURSOR, unless that is 0 */
     size_t count;         /* of stored leaves */
     struct digest digest; /* of all stored leaves; means something when COUNT > 0 */
     struct {
@@ -56,6 +57,8 @@ struct digest index_key(const struct digest *identity, struct str directory);
 void index_load(struct cache *cache, const struct digest *identity, struct str directory,
                 struct index_node *out);
 void index_free(struct index_node *node);
+/* Is the first stored leaf that of NAME? Then the cursor goes there. */
+bool index_begins_with(struct index_node *node, struct str name);
 /* Is the leaf at the cursor that of NAME, and STAMP the one it was made for? Then the cursor moves on. */
 bool index_take_next(struct index_node *node, struct str name, const struct index_stamp *stamp);
 /* The digest of NAME if it is known and STAMP is the one it was made for. What this walk learned is not asked for. */
