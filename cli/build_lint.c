@@ -35,7 +35,10 @@ int build_lint_run(struct build_lint *lint, const struct plan_request *request,
                    const struct plan *plan, struct error *error) {
     struct build_world world = { plan, &lint->arena };
     struct lint_options options = {
-        .world = { &world, find_base, is_reference, parse_platform },
+        .world = { .context = &world,
+                   .base = find_base,
+                   .is_reference = is_reference,
+                   .parse_platform = parse_platform },
     };
     check_options_of(request, &lint->arena, &options);
     for (size_t i = 0; i < plan->contexts.count; i++) {
