@@ -3,6 +3,7 @@
 #include "cli/check.h"
 #include "planner/planner.h"
 #include "planner/platform.h"
+#include "planner/values.h"
 #include "registry/reference.h"
 #include "store/archive.h"
 
@@ -148,8 +149,32 @@ static enum lint_file look_at(void *context, struct str path) {
     return is_archive ? LINT_FILE_ARCHIVE : LINT_FILE_PLAIN;
 }
 
+/* What the planner would say, without a plan. */
+static int check_value(void *context, enum lint_value_kind what, struct str text,
+                       struct error *error) {
+    (void)context;
+    switch (what) {
+    case LINT_VALUE_PORT:
+        return value_check_port(text, error);
+    case LINT_VALUE_SIGNAL:
+        return value_check_signal(text, error);
+    case LINT_VALUE_MODE:
+        return value_check_mode(text, error);
+    case LINT_VALUE_COPY_SOURCE:
+        return value_check_copy_source(text, error);
+    }
+    return 0;
+}
+
+static int check_mount(void *context, const struct ast_mount *mount, const struct str *values,
+                       struct error *error) {
+    (void)context;
+    return value_check_mount(mount, values, error);
+}
+
 struct lint_world check_world_of(struct check_world *world) {
-    return (struct lint_world){ world, find_base, is_reference, parse_platform, look_at };
+    return (struct lint_world){ world,   find_base,   is_reference, parse_platform,
+                                look_at, check_value, check_mount };
 }
 
 void check_world_free(struct check_world *world) {

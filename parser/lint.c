@@ -1,4 +1,5 @@
 #include "parser/lint_state.h"
+#include "parser/state.h"
 #include "parser/words.h"
 
 #include <stdlib.h>
@@ -130,12 +131,25 @@ void lint_hint(struct lint *lint, struct lint_finding *finding, const char *form
 
 void lint_fail(struct lint *lint, struct span span, struct error *error) {
     const struct dockerfile *dockerfile = lint->dockerfile;
+    if (++lint->error_count > ERROR_LIMIT) {
+        error_clear(error);
+        return;
+    }
     if (lint->place != lint->instruction) {
         error_forget_place(error);
         span = lint->place->span;
     }
     error_at(error, dockerfile->name, dockerfile->source, span);
     error_append(&lint->report->error, error);
+}
+
+void lint_check_value(struct lint *lint, enum lint_value_kind what, struct span span,
+                      struct str value) {
+    const struct lint_world *world = &lint->options->world;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    if (world->value && world->value(world->context, what, value, &error) < 0) {
+        lint_fail(lint, span, &error);
+    }
 }
 
 const char *lint_quote(const struct lint *lint, struct str text) {
@@ -224,6 +238,9 @@ void lint_run(const struct dockerfile *dockerfile, const struct lint_options *op
     lint_syntax(&lint);
     if (!options->is_partial && lint_stages(&lint)) {
         lint_evaluate(&lint);
+    }
+    if (lint.error_count > ERROR_LIMIT) {
+        parser_tell_rest(&out->error, lint.error_count - ERROR_LIMIT, false);
     }
     for (size_t i = 0; i < lint.stage_count; i++) {
         free_scope(&lint.stages[i].scope);

@@ -71,6 +71,14 @@ struct lint_base {
 /* What ADD would make of a local path. */
 enum lint_file { LINT_FILE_UNKNOWN, LINT_FILE_PLAIN, LINT_FILE_ARCHIVE, LINT_FILE_DIRECTORY };
 
+/* Values that only a plan would refuse. */
+enum lint_value_kind {
+    LINT_VALUE_PORT,
+    LINT_VALUE_SIGNAL,
+    LINT_VALUE_MODE,
+    LINT_VALUE_COPY_SOURCE
+};
+
 /* Questions about the world; each function may be NULL and may not know. */
 struct lint_world {
     void *context;
@@ -80,6 +88,10 @@ struct lint_world {
     bool (*parse_platform)(void *context, struct str text, struct lint_platform *out);
     /* Looks at the file PATH of the build context. */
     enum lint_file (*file)(void *context, struct str path);
+    /* 0, or -1 with an error that has no place. VALUES are those of MOUNT's options, expanded. */
+    int (*value)(void *context, enum lint_value_kind what, struct str text, struct error *error);
+    int (*mount)(void *context, const struct ast_mount *mount, const struct str *values,
+                 struct error *error);
 };
 
 struct lint_options {

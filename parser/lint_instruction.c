@@ -207,17 +207,25 @@ static void check_origin(struct lint *lint, struct ast_word from) {
 
 static void copy(struct lint *lint) {
     const struct instruction *instruction = lint->instruction;
+    struct lint_value chmod;
     for (size_t i = 0; i < instruction->copy.source_count; i++) {
         struct ast_word source = instruction->copy.sources[i];
         struct lint_value value;
-        if (lint_expand(lint, source, &value) && value.is_certain &&
-            instruction->copy.from.text.len == 0) {
+        if (!lint_expand(lint, source, &value) || !value.is_certain) {
+            continue;
+        }
+        if (instruction->kind == INSTRUCTION_COPY) {
+            lint_check_value(lint, LINT_VALUE_COPY_SOURCE, source.span, value.text);
+        }
+        if (instruction->copy.from.text.len == 0) {
             check_ignored(lint, source, value.text);
         }
     }
     expand_given(lint, instruction->copy.destination);
     expand_given(lint, instruction->copy.chown);
-    expand_given(lint, instruction->copy.chmod);
+    if (lint_expand(lint, instruction->copy.chmod, &chmod) && chmod.is_certain) {
+        lint_check_value(lint, LINT_VALUE_MODE, instruction->copy.chmod.span, chmod.text);
+    }
     expand_given(lint, instruction->copy.checksum);
     for (size_t i = 0; i < instruction->copy.inline_file_count; i++) {
         lint_expand_body(lint, instruction->copy.inline_files[i]);
@@ -272,6 +280,7 @@ static void expose(struct lint *lint) {
         }
         for (size_t j = 0; j < count; j++) {
             check_port(lint, instruction->words[i], ports[j]);
+            lint_check_value(lint, LINT_VALUE_PORT, instruction->words[i].span, ports[j]);
         }
     }
 }
@@ -300,15 +309,36 @@ static void workdir(struct lint *lint) {
     lint_hint(lint, finding, "write WORKDIR /%.*s if that is meant", STR_ARG(path.text));
 }
 
-static void run(struct lint *lint) {
-    const struct instruction *instruction = lint->instruction;
-    for (size_t i = 0; i < instruction->run.mount_count; i++) {
-        const struct ast_mount *mount = &instruction->run.mounts[i];
-        for (size_t j = 0; j < mount->count; j++) {
-            if (!str_equal_c(mount->options[j].key.text, "from")) {
-                expand_given(lint, mount->options[j].value);
-            }
+static void stop_signal(struct lint *lint) {
+    struct ast_word word = lint->instruction->words[0];
+    struct lint_value signal;
+    if (lint_expand(lint, word, &signal) && signal.is_certain) {
+        lint_check_value(lint, LINT_VALUE_SIGNAL, word.span, signal.text);
+    }
+}
+
+static void check_mount(struct lint *lint, const struct ast_mount *mount) {
+    const struct lint_world *world = &lint->options->world;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    struct str *values = arena_array(lint->arena, mount->count, sizeof(*values));
+    bool is_certain = true;
+    for (size_t i = 0; i < mount->count; i++) {
+        struct ast_word word = mount->options[i].value;
+        struct lint_value value = { word.text, true };
+        if (word.text.len > 0 && !str_equal_c(mount->options[i].key.text, "from")) {
+            lint_expand(lint, word, &value);
         }
+        values[i] = value.text;
+        is_certain = is_certain && value.is_certain;
+    }
+    if (is_certain && world->mount && world->mount(world->context, mount, values, &error) < 0) {
+        lint_fail(lint, mount->span, &error);
+    }
+}
+
+static void run(struct lint *lint) {
+    for (size_t i = 0; i < lint->instruction->run.mount_count; i++) {
+        check_mount(lint, &lint->instruction->run.mounts[i]);
     }
 }
 
@@ -347,6 +377,8 @@ void lint_instruction(struct lint *lint) {
         lint->stage->scope.has_shell = true;
         break;
     case INSTRUCTION_STOPSIGNAL:
+        stop_signal(lint);
+        break;
     case INSTRUCTION_USER:
     case INSTRUCTION_VOLUME:
         words(lint);

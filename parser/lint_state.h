@@ -64,8 +64,9 @@ struct lint {
     struct lint_stage *stage;
     char escape;
     size_t first_finding; /* of this instruction */
-    size_t expanded;      /* bytes, by all expansions */
-    size_t searched;      /* names, for the nearest */
+    size_t error_count;
+    size_t expanded; /* bytes, by all expansions */
+    size_t searched; /* names, for the nearest */
 };
 
 /* ---- lint.c ---- */
@@ -79,6 +80,9 @@ void lint_hint(struct lint *lint, struct lint_finding *finding, const char *form
     __attribute__((format(printf, 3, 4)));
 /* What would fail a build; ERROR is emptied. */
 void lint_fail(struct lint *lint, struct span span, struct error *error);
+/* VALUE, expanded, asked of the caller's world; what it says is an error at SPAN. */
+void lint_check_value(struct lint *lint, enum lint_value_kind what, struct span span,
+                      struct str value);
 /* As strconv.Quote, in the arena. */
 const char *lint_quote(const struct lint *lint, struct str text);
 struct nearest {

@@ -38,17 +38,20 @@ void parser_stop(struct parser *parser) {
     parser->source.cursor = parser->source.limit;
 }
 
+void parser_tell_rest(struct error *errors, size_t rest, bool is_at_least) {
+    struct error more = ERROR_INIT;
+    error_set(&more, ERROR_INPUT, "%s%zu more error%s not shown", is_at_least ? "at least " : "",
+              rest, rest == 1 ? " is" : "s are");
+    error_hint(&more, "the first error may be the cause of others");
+    error_append(errors, &more);
+}
+
 /* After the last line: what is wrong with the file as a whole, and how many errors were not kept. */
 static int finish_errors(struct parser *parser) {
     static const struct span nowhere = { 0, 0 };
     if (parser->error_count > ERROR_LIMIT) {
-        size_t rest = parser->error_count - ERROR_LIMIT;
-        struct error more = ERROR_INIT;
-        error_set(&more, ERROR_INPUT, "%s%zu more error%s not shown",
-                  parser->error_count < ERROR_COUNT_LIMIT ? "" : "at least ", rest,
-                  rest == 1 ? " is" : "s are");
-        error_hint(&more, "the first error may be the cause of others");
-        error_append(parser->errors, &more);
+        parser_tell_rest(parser->errors, parser->error_count - ERROR_LIMIT,
+                         parser->error_count >= ERROR_COUNT_LIMIT);
     } else if (parser->error_count == 0 && parser->instructions.count == 0) {
         parser_fail(parser, nowhere, "file with no instructions");
         error_hint(parser->error, "a Dockerfile begins with FROM");

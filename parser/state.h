@@ -129,6 +129,8 @@ int parser_fail(struct parser *parser, struct span span, const char *format, ...
 void parser_report(struct parser *parser);
 /* The rest of the file is not read. */
 void parser_stop(struct parser *parser);
+/* Of more than ERROR_LIMIT errors: that there are REST others. */
+void parser_tell_rest(struct error *errors, size_t rest, bool is_at_least);
 
 /* ---- check.c ---- */
 /* What matters of the instructions before. */

@@ -2,6 +2,7 @@
 #include "planner/history.h"
 #include "planner/lower.h"
 #include "planner/signal_name.h"
+#include "planner/values.h"
 
 #include "base/vec.h"
 
@@ -132,21 +133,23 @@ static bool parse_range(struct str text, uint64_t *first, uint64_t *last) {
            str_parse_uint(str_from(text, dash + 1), 10, 65535, last) && *first <= *last;
 }
 
-/* [ip:][hostport[-range]:]port[-port][/proto]: the host's part is dropped, a range is one key a port. */
-static int expose(struct str spec, struct arena *arena, struct str_list *ports,
-                  struct error *error) {
-    struct str text = spec;
-    struct str protocol = STR("tcp");
-    size_t slash = str_find_byte(spec, '/');
-    if (slash != SIZE_MAX) {
-        text = str_sub(spec, 0, slash);
-        if (slash + 1 < spec.len) {
-            protocol = str_lower(arena, str_from(spec, slash + 1));
-        }
-        if (!str_equal_c(protocol, "tcp") && !str_equal_c(protocol, "udp") &&
-            !str_equal_c(protocol, "sctp")) {
-            return bad_port(spec, "invalid proto", protocol, error);
-        }
+struct port_range {
+    uint64_t first, last;
+    const char *protocol;
+};
+
+/* Of [ip:][hostport[-range]:]port[-port][/proto] the host's part is dropped. */
+static int parse_port(struct str spec, struct port_range *out, struct error *error) {
+    static const char *const protocols[] = { "tcp", "udp", "sctp" };
+    struct str protocol = spec, text;
+    str_split(&protocol, '/', &text);
+    out->protocol = protocol.len > 0 ? NULL : "tcp";
+    for (size_t i = 0; i < 3 && !out->protocol; i++) {
+        out->protocol = str_equal_nocase(protocol, str_of(protocols[i])) ? protocols[i] : NULL;
+    }
+    if (!out->protocol) {
+        _cleanup_arena_ struct arena scratch = ARENA_INIT;
+        return bad_port(spec, "invalid proto", str_lower(&scratch, protocol), error);
     }
     size_t colon = str_rfind_byte(text, ':');
     struct str container = colon == SIZE_MAX ? text : str_from(text, colon + 1);
@@ -161,12 +164,26 @@ static int expose(struct str spec, struct arena *arena, struct str_list *ports,
             return bad_port(spec, "invalid hostPort", host_port, error);
         }
     }
-    if (!parse_range(container, &first, &last)) {
+    if (!parse_range(container, &out->first, &out->last)) {
         return bad_port(spec, "invalid containerPort", container, error);
     }
-    for (uint64_t port = first; port <= last; port++) {
-        str_list_push(ports, arena,
-                      str_printf(arena, "%u/%.*s", (unsigned)port, STR_ARG(protocol)));
+    return 0;
+}
+
+int value_check_port(struct str spec, struct error *error) {
+    struct port_range range;
+    return parse_port(spec, &range, error);
+}
+
+/* A range is one key a port. */
+static int expose(struct str spec, struct arena *arena, struct str_list *ports,
+                  struct error *error) {
+    struct port_range range;
+    if (parse_port(spec, &range, error)) {
+        return -1;
+    }
+    for (uint64_t port = range.first; port <= range.last; port++) {
+        str_list_push(ports, arena, str_printf(arena, "%u/%s", (unsigned)port, range.protocol));
     }
     return 0;
 }
@@ -254,14 +271,20 @@ static int lower_single(struct lowering *lowering, const char *keyword, struct s
     return 0;
 }
 
+int value_check_signal(struct str signal, struct error *error) {
+    if (signal_name_is_valid(signal)) {
+        return 0;
+    }
+    error_set(error, ERROR_INPUT, "invalid signal: %.*s", STR_ARG(signal));
+    return error_hint(error, "name one as SIGTERM or TERM, or give its number");
+}
+
 static int lower_stop_signal(struct lowering *lowering, struct error *error) {
     struct str signal;
     if (lower_single(lowering, "STOPSIGNAL", &signal, error)) {
         return -1;
     }
-    if (!signal_name_is_valid(signal)) {
-        error_set(error, ERROR_INPUT, "invalid signal: %.*s", STR_ARG(signal));
-        error_hint(error, "name one as SIGTERM or TERM, or give its number");
+    if (value_check_signal(signal, error)) {
         return lower_error_at(lowering, lowering->instruction->words[0].span, error);
     }
     lowering->config->stop_signal = signal;

@@ -2,6 +2,7 @@
 #include "base/vec.h"
 #include "parser/heredoc.h"
 #include "planner/lower.h"
+#include "planner/values.h"
 
 #include <stdlib.h>
 
@@ -35,27 +36,35 @@ static bool is_git(struct str source) {
     return at != SIZE_MAX && at > 0 && colon != SIZE_MAX && colon > at + 1 && slash > colon;
 }
 
-static int check_source(const struct lowering *lowering, const struct ast_word *word,
-                        struct str source, struct error *error) {
-    bool is_copy = lowering->instruction->kind == INSTRUCTION_COPY;
-    if (!is_url(source) && !is_git(source)) {
-        return 0;
-    }
-    if (is_copy) {
-        error_set(error, ERROR_INPUT, "source can't be a %s for COPY",
-                  is_url(source) ? "URL" : "git ref");
-    } else {
-        error_set(error, ERROR_UNSUPPORTED, "ADD of a %s is not supported: %.*s",
-                  is_url(source) ? "URL" : "git repository", STR_ARG(source));
-    }
-    error_hint(
+static int hint_fetch(struct str source, struct error *error) {
+    return error_hint(
         error,
         is_url(source)
             ? "download it before the build and COPY the file, or use `RUN curl -fsSLO URL` "
               "in a stage that has curl"
             : "clone it before the build and COPY the directory, or use `RUN git clone` in a "
               "stage that has git");
-    return lower_error_at(lowering, word->span, error);
+}
+
+int value_check_copy_source(struct str source, struct error *error) {
+    if (!is_url(source) && !is_git(source)) {
+        return 0;
+    }
+    error_set(error, ERROR_INPUT, "source can't be a %s for COPY",
+              is_url(source) ? "URL" : "git ref");
+    return hint_fetch(source, error);
+}
+
+static int check_source(const struct lowering *lowering, const struct ast_word *word,
+                        struct str source, struct error *error) {
+    bool is_copy = lowering->instruction->kind == INSTRUCTION_COPY;
+    int result = is_copy ? value_check_copy_source(source, error) : 0;
+    if (!is_copy && (is_url(source) || is_git(source))) {
+        error_set(error, ERROR_UNSUPPORTED, "ADD of a %s is not supported: %.*s",
+                  is_url(source) ? "URL" : "git repository", STR_ARG(source));
+        result = hint_fetch(source, error);
+    }
+    return result < 0 ? lower_error_at(lowering, word->span, error) : 0;
 }
 
 static int lower_sources(struct lowering *lowering, struct step_file *file, struct error *error) {
@@ -125,17 +134,16 @@ static int lower_excludes(struct lowering *lowering, struct step_file *file, str
     return 0;
 }
 
-/* Digits must be an octal mode; a symbolic one is checked where it is applied, to every file's own mode. */
-static int check_chmod(const struct lowering *lowering, struct str chmod, struct error *error) {
-    uint64_t mode;
-    bool is_number = chmod.len > 0 && chmod.data[0] >= '0' && chmod.data[0] <= '9';
-    if (!is_number || str_parse_uint(chmod, 8, 07777, &mode)) {
+int value_check_mode(struct str mode, struct error *error) {
+    uint64_t bits;
+    bool is_number = mode.len > 0 && mode.data[0] >= '0' && mode.data[0] <= '9';
+    if (!is_number || str_parse_uint(mode, 8, 07777, &bits)) {
         return 0;
     }
     error_set(error, ERROR_INPUT,
               "invalid chmod parameter: '%.*s'. it should be octal string and between 0 and 07777",
-              STR_ARG(chmod));
-    return lower_error_at(lowering, lowering->instruction->copy.chmod.span, error);
+              STR_ARG(mode));
+    return error_hint(error, "write it as 0644 or as u=rw,go=r");
 }
 
 /* "" or "1000:1000": nothing has to be looked up in the image. */
@@ -155,9 +163,11 @@ static int lower_flags(struct lowering *lowering, struct step_file *file, struct
         return lower_error_at(lowering, instruction->copy.checksum.span, error);
     }
     if (lower_word(lowering, &instruction->copy.chown, &file->chown, error) ||
-        lower_word(lowering, &instruction->copy.chmod, &file->chmod, error) ||
-        check_chmod(lowering, file->chmod, error)) {
+        lower_word(lowering, &instruction->copy.chmod, &file->chmod, error)) {
         return -1;
+    }
+    if (value_check_mode(file->chmod, error)) {
+        return lower_error_at(lowering, instruction->copy.chmod.span, error);
     }
     file->is_link = instruction->copy.is_link;
     file->is_independent = file->is_link && is_numeric(file->chown) &&

@@ -2,6 +2,7 @@
 #include "base/fs.h"
 #include "base/vec.h"
 #include "planner/lower.h"
+#include "planner/values.h"
 
 #include <stdlib.h>
 
@@ -16,8 +17,12 @@ struct mount_options { /* values expanded; data NULL: not given */
 };
 
 static int bad_value(struct str key, struct str value, struct error *error) {
-    return error_set(error, ERROR_INPUT, "invalid value for %.*s: %.*s", STR_ARG(key),
-                     STR_ARG(value));
+    error_set(error, ERROR_INPUT, "invalid value for %.*s: %.*s", STR_ARG(key), STR_ARG(value));
+    return error_hint(error, "write %s",
+                      str_equal_c(key, "mode")                             ? "an octal number"
+                      : str_equal_c(key, "uid") || str_equal_c(key, "gid") ? "a decimal number"
+                      : str_equal_c(key, "size") ? "a number, with k, m or g behind it"
+                                                 : "true or false");
 }
 
 static const char *const type_names[] = { [MOUNT_BIND] = "bind",
@@ -86,7 +91,8 @@ static int parse_sharing(struct str value, enum cache_sharing *out, struct error
             return 0;
         }
     }
-    return error_set(error, ERROR_INPUT, "unsupported sharing value \"%.*s\"", STR_ARG(value));
+    error_set(error, ERROR_INPUT, "unsupported sharing value \"%.*s\"", STR_ARG(value));
+    return error_hint(error, "the values are shared, private and locked");
 }
 
 static int unknown_key(const struct ast_mount_option *option, struct error *error) {
@@ -189,21 +195,30 @@ static int parse_option(struct mount_options *options, const struct ast_mount_op
     return unknown_key(option, error);
 }
 
-static int read_options(struct lowering *lowering, const struct ast_mount *mount,
+/* VALUES are those of AST's options, expanded. */
+static int read_options(const struct ast_mount *ast, const struct str *values,
                         struct mount_options *options, struct error *error) {
-    options->span = mount->span;
-    for (size_t i = 0; i < mount->count; i++) {
-        const struct ast_mount_option *option = &mount->options[i];
-        struct str value = option->value.text;
-        if (!str_equal_c(option->key.text, "from") && option->has_value &&
-            lower_word(lowering, &option->value, &value, error)) {
+    options->span = ast->span;
+    for (size_t i = 0; i < ast->count; i++) {
+        if (parse_option(options, &ast->options[i], values[i], error)) {
             return -1;
-        }
-        if (parse_option(options, option, value, error)) {
-            return lower_error_at(lowering, option->key.span, error);
         }
     }
     return 0;
+}
+
+static struct str *expand_values(struct lowering *lowering, const struct ast_mount *ast,
+                                 struct error *error) {
+    struct str *values = arena_array(lowering->arena, ast->count + 1, sizeof(*values));
+    for (size_t i = 0; i < ast->count; i++) {
+        const struct ast_mount_option *option = &ast->options[i];
+        values[i] = option->value.text;
+        if (!str_equal_c(option->key.text, "from") && option->has_value &&
+            lower_word(lowering, &option->value, &values[i], error)) {
+            return NULL;
+        }
+    }
+    return values;
 }
 
 static int check_secret(const struct mount_options *options, struct error *error) {
@@ -255,6 +270,12 @@ static int check_options(const struct mount_options *options, struct error *erro
     return type == MOUNT_SECRET ? check_secret(options, error) : 0;
 }
 
+int value_check_mount(const struct ast_mount *mount, const struct str *values,
+                      struct error *error) {
+    struct mount_options options = { .type = MOUNT_BIND };
+    return read_options(mount, values, &options, error) ? -1 : check_options(&options, error);
+}
+
 /* What is right, but not done. */
 static int refuse_options(const struct mount_options *options, struct error *error) {
     if (options->type == MOUNT_SECRET || options->type == MOUNT_SSH) {
@@ -303,10 +324,12 @@ static int add_input(struct lowering *lowering, struct step *step, struct mount_
 static int lower_mount(struct lowering *lowering, struct step *step, const struct ast_mount *ast,
                        struct error *error) {
     struct mount_options options = { .type = MOUNT_BIND };
-    if (read_options(lowering, ast, &options, error)) {
+    const struct str *values = expand_values(lowering, ast, error);
+    if (!values) {
         return -1;
     }
-    if (check_options(&options, error) || refuse_options(&options, error)) {
+    if (read_options(ast, values, &options, error) || check_options(&options, error) ||
+        refuse_options(&options, error)) {
         return lower_error_at(lowering, ast->span, error);
     }
     struct arena *arena = lowering->arena;

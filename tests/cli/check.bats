@@ -198,6 +198,39 @@ END
     is "$output" ""
 }
 
+@test "errors that only a build would meet: ports, signals, modes, mounts, URLs" {
+    cat > Dockerfile <<'END'
+FROM scratch
+ENV port=99999
+EXPOSE 80/foo $port 81
+STOPSIGNAL SIGFOO
+COPY --chmod=64a a b
+COPY http://e/x y
+RUN --mount=type=foo,target=/x a
+RUN --mount=type=tmpfs,uid=1,target=/x a
+RUN --mount=type=secret,id=a,mode=9 a
+RUN --mount=type=secret,id=a,required a
+END
+    run_bud 1 check --format json
+    is "$(jq -r '.findings[] | "\(.line): \(.message)"' <<< "$output")" '3: invalid port: "80/foo": invalid proto: foo
+3: invalid port: "99999": invalid containerPort: 99999
+4: invalid signal: SIGFOO
+5: invalid chmod parameter: '"'64a'"'. it should be octal string and between 0 and 07777
+6: source can'"'"'t be a URL for COPY
+7: unsupported mount type "foo"
+8: uid not allowed for "tmpfs" type mounts
+9: invalid value for mode: 9'
+    printf 'FROM nowhere/known\nEXPOSE $PORT\nSTOPSIGNAL $S\nCOPY --chmod=$M a b\nRUN --mount=type=$T x\n' > other
+    run_bud 0 check other
+}
+
+@test "thousands of errors: the first are told, the others counted, at once" {
+    { echo "FROM scratch"; yes 'COPY --from=9999 a b' | head -n 20000; } > Dockerfile
+    run_bud 1 check
+    contains "$output" "19900 more errors are not shown"
+    is "$(grep -c 'invalid stage index' <<< "$output")" 100
+}
+
 @test "ADD: the file of the context decides, whatever it is called" {
     mkdir context
     printf 'int main;\n' > context/main.c

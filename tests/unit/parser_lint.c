@@ -104,7 +104,10 @@ static struct lint_options options_of(const struct row *row, struct lint_variabl
         .target = str_of(row->target),
         .build_platform = { STR("linux"), STR("amd64"), STR("") },
         .target_platform = { STR("linux"), STR("amd64"), STR("") },
-        .world = { NULL, find_base, is_reference, parse_platform, look_at },
+        .world = { .base = find_base,
+                   .is_reference = is_reference,
+                   .parse_platform = parse_platform,
+                   .file = look_at },
     };
     if (row->ignore) {
         struct ignore *ignore;

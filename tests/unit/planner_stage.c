@@ -164,7 +164,7 @@ static const struct row rows[] = {
       "and `type=` comes before it" },
     { "dockerfile 6 mount required value",
       "FROM scratch\nRUN --mount=type=secret,id=a,required=x x\n", NULL, NULL,
-      "2: invalid value for required: x" },
+      "2: invalid value for required: x | write true or false" },
     { "dockerfile 6 mount sharing", "FROM scratch\nRUN --mount=type=ssh,sharing=locked x\n", NULL,
       NULL, "2: invalid cache sharing set for ssh mount" },
     { "dockerfile 6 mount ssh source", "FROM scratch\nRUN --mount=type=ssh,source=/a x\n", NULL,
@@ -189,10 +189,11 @@ static const struct row rows[] = {
       "2: RUN --mount=type=ssh is not supported | give the file with --volume HOST:CONTAINER:ro; "
       "it gets into no layer" },
     { "dockerfile 6 mount mode", "FROM scratch\nRUN --mount=type=cache,target=/a,mode=9 x\n", NULL,
-      NULL, "2: invalid value for mode: 9" },
+      NULL, "2: invalid value for mode: 9 | write an octal number" },
     { "dockerfile 6 chmod", "FROM scratch AS x\nFROM scratch\nCOPY --from=x --chmod=64a a /\n",
       NULL, NULL,
-      "3: invalid chmod parameter: '64a'. it should be octal string and between 0 and 07777" },
+      "3: invalid chmod parameter: '64a'. it should be octal string and between 0 and 07777 | "
+      "write it as 0644 or as u=rw,go=r" },
     { "stages that begin alike share their steps",
       "FROM layers AS a\nRUN 1\nCOPY --from=layers /e /f\nRUN 2\nFROM layers AS b\nRUN 1\nCOPY "
       "--from=layers /e "
