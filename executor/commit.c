@@ -70,9 +70,16 @@ static void add_draft(struct commit *commit, const char *snapshot,
 }
 
 /* A layer is what it is only on those below it: one that stands on others already is made once more, unless it is there. */
-static int add_independent(struct commit *commit, const struct outcome *outcome,
-                           struct error *error) {
+static int add_independent(struct commit *commit, const struct step *step, struct error *error) {
+    const struct outcome *outcome = &commit->outcomes->items[step->id];
+    const char *like = NULL;
+    if (outcomes_root(commit->outcomes, step, commit->arena, &like, error) < 0) {
+        return -1;
+    }
     if (outcome->layer == NULL) {
+        if (snapshot_set_root(commit->work->store, outcome->snapshot, like, error) < 0) {
+            return -1;
+        }
         add_draft(commit, outcome->snapshot, hashing_result(commit->hashing, outcome->snapshot));
         return 0;
     }
@@ -92,7 +99,7 @@ static int add_independent(struct commit *commit, const struct outcome *outcome,
     }
     const char *snapshot = NULL;
     struct cache_layer *facts = arena_new(commit->arena, struct cache_layer);
-    if (squash_directories(commit->work, &outcome->path, 1, commit->arena, &snapshot, facts,
+    if (squash_directories(commit->work, &outcome->path, 1, like, commit->arena, &snapshot, facts,
                            error) < 0) {
         return -1;
     }
@@ -114,7 +121,7 @@ static int collect_layers(struct commit *commit, const struct step *step, struct
     if (step_is_independent(step)) {
         return collect_layers(commit, step->parent, error) < 0
                    ? -1
-                   : add_independent(commit, outcome, error);
+                   : add_independent(commit, step, error);
     }
     if (outcome->layer != NULL) {
         commit->base_layer = outcome->layer;

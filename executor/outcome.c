@@ -112,6 +112,29 @@ int outcomes_stack(const struct outcomes *outcomes, const struct step *step, str
     return 0;
 }
 
+int outcomes_root(const struct outcomes *outcomes, const struct step *step, struct arena *arena,
+                  const char **directory, struct error *error) {
+    const struct layer **chain = NULL;
+    size_t count = 0;
+    *directory = NULL;
+    while (step != NULL && step_is_independent(step)) {
+        step = step->parent;
+    }
+    if (step == NULL || (step->kind == STEP_SOURCE && step->source.layer == NULL)) {
+        return 0;
+    }
+    if (step->kind != STEP_SOURCE) {
+        *directory = outcomes->items[step->id].path;
+        return 0;
+    }
+    if (layer_chain(&outcomes->layers, str_of(step->source.layer), arena, &chain, &count, error) <
+        0) {
+        return -1;
+    }
+    *directory = chain[0]->path;
+    return 0;
+}
+
 size_t outcomes_tops(const struct outcomes *outcomes, struct arena *arena, const char ***layers,
                      const char ***images) {
     const struct plan *plan = outcomes->plan;

@@ -38,6 +38,10 @@ int outcomes_locate(struct outcomes *outcomes, struct cache *cache, struct error
  * ready. ERROR_CHANGED when a base layer is gone. */
 int outcomes_stack(const struct outcomes *outcomes, const struct step *step, struct arena *arena,
                    const char ***directories, size_t *count, struct error *error);
+/* The directory, in ARENA, whose mode and owner the root of STEP's file system has; NULL: none. That of what an independent
+ * step is laid over, whatever its own directory was made on. */
+int outcomes_root(const struct outcomes *outcomes, const struct step *step, struct arena *arena,
+                  const char **directory, struct error *error);
 /* The published layers that running steps rely on and no other of them contains: what has to be protected. */
 size_t outcomes_tops(const struct outcomes *outcomes, struct arena *arena, const char ***layers,
                      const char ***images);

@@ -71,6 +71,14 @@ static int stack_of(struct scheduler *scheduler, const struct step *step, struct
     return status;
 }
 
+static int root_of(struct scheduler *scheduler, const struct step *step, struct arena *arena,
+                   const char **directory, struct error *error) {
+    pthread_mutex_lock(&scheduler->lock);
+    int status = outcomes_root(scheduler->outcomes, step, arena, directory, error);
+    pthread_mutex_unlock(&scheduler->lock);
+    return status;
+}
+
 static int mount_inputs(struct scheduler *scheduler, const struct step *step,
                         struct attempt *attempt, struct error *error) {
     attempt->inputs = arena_array(&attempt->arena, step->input_count, sizeof(struct rootfs));
@@ -100,14 +108,15 @@ static int mount_root(struct scheduler *scheduler, const struct step *step, stru
     const struct work *work = scheduler->work;
     const char **lowers = NULL;
     size_t count = 0;
-    /* Of what an independent step is laid over it sees nothing, but its root directory will be that of all. */
+    const char *like = NULL;
     if (stack_of(scheduler, step->parent, &attempt->arena, &lowers, &count, error) < 0 ||
-        snapshot_new(work->store, work->build, count > 0 ? lowers[0] : NULL, &attempt->snapshot,
-                     error) < 0) {
+        root_of(scheduler, step->parent, &attempt->arena, &like, error) < 0 ||
+        snapshot_new(work->store, work->build, like, &attempt->snapshot, error) < 0) {
         return -1;
     }
     attempt->has_snapshot = true;
     const char *upper = arena_printf(&attempt->arena, "%s/diff", attempt->snapshot.directory);
+    /* Of what an independent step is laid over it sees nothing. */
     return rootfs_mount(work->store, work->build, lowers, step_is_independent(step) ? 0 : count,
                         upper, &attempt->root, error);
 }

@@ -40,11 +40,11 @@ static int digest(const struct work *work, const struct snapshot *snapshot, stru
 }
 
 int squash_directories(const struct work *work, const char *const *directories, size_t count,
-                       struct arena *arena, const char **id, struct cache_layer *facts,
-                       struct error *error) {
+                       const char *like, struct arena *arena, const char **id,
+                       struct cache_layer *facts, struct error *error) {
     struct snapshot snapshot = { 0 };
     struct rootfs from = ROOTFS_INIT;
-    if (snapshot_new(work->store, work->build, NULL, &snapshot, error) < 0) {
+    if (snapshot_new(work->store, work->build, like, &snapshot, error) < 0) {
         return -1;
     }
     int status = rootfs_mount(work->store, work->build, directories, count, NULL, &from, error);
@@ -70,8 +70,10 @@ int squash_steps(const struct work *work, const struct outcomes *outcomes, struc
     const char **lowers = NULL;
     size_t count = 0;
     *id = NULL;
-    if (outcomes_stack(outcomes, top, arena, &lowers, &count, error) < 0) {
+    const char *like = NULL;
+    if (outcomes_stack(outcomes, top, arena, &lowers, &count, error) < 0 ||
+        outcomes_root(outcomes, top, arena, &like, error) < 0) {
         return -1;
     }
-    return count == 0 ? 0 : squash_directories(work, lowers, count, arena, id, facts, error);
+    return count == 0 ? 0 : squash_directories(work, lowers, count, like, arena, id, facts, error);
 }

@@ -10,9 +10,10 @@
  * the image is empty; nothing refers to it, so it is swept if it is not published. */
 int squash_steps(const struct work *work, const struct outcomes *outcomes, struct arena *arena,
                  const char **snapshot, struct cache_layer *facts, struct error *error);
-/* The same of a stack of DIRECTORIES, top first. */
+/* The same of a stack of DIRECTORIES, top first; its root has the mode and owner of the directory LIKE (NULL: see
+ * snapshot_new()). */
 int squash_directories(const struct work *work, const char *const *directories, size_t count,
-                       struct arena *arena, const char **snapshot, struct cache_layer *facts,
-                       struct error *error);
+                       const char *like, struct arena *arena, const char **snapshot,
+                       struct cache_layer *facts, struct error *error);
 
 #endif

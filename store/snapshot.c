@@ -22,8 +22,8 @@ bool snapshot_is_id(struct str name) {
     return name.len == SNAPSHOT_ID_LEN;
 }
 
-/* Owner and mode of the new root are set whatever umask and set-group-ID parents make of mkdir. */
-static int make_diff(int snapshot, const char *parent_diff, struct error *error) {
+/* Owner and mode of the root are set whatever umask and set-group-ID parents make of mkdir. */
+static int set_root(int snapshot, const char *parent_diff, struct error *error) {
     struct stat like = { .st_mode = 0555 };
     if (parent_diff && stat(parent_diff, &like)) {
         int number = errno;
@@ -34,14 +34,30 @@ static int make_diff(int snapshot, const char *parent_diff, struct error *error)
         }
         return -1;
     }
-    if (mkdirat(snapshot, "diff", 0700) || mkdirat(snapshot, "work", 0700)) {
-        return error_system(error, "cannot create the directories of a snapshot");
-    }
     if (fchownat(snapshot, "diff", like.st_uid, like.st_gid, AT_SYMLINK_NOFOLLOW) ||
         fchmodat(snapshot, "diff", like.st_mode & 07777, 0)) {
         return error_system(error, "cannot set the owner and mode of a snapshot");
     }
     return 0;
+}
+
+static int make_diff(int snapshot, const char *parent_diff, struct error *error) {
+    if (mkdirat(snapshot, "diff", 0700) || mkdirat(snapshot, "work", 0700)) {
+        return error_system(error, "cannot create the directories of a snapshot");
+    }
+    return set_root(snapshot, parent_diff, error);
+}
+
+int snapshot_set_root(const struct store *store, const char *id, const char *parent_diff,
+                      struct error *error) {
+    _cleanup_free_ char *path = xasprintf(DIRECTORY "/%s", id);
+    struct stat status;
+    _cleanup_fd_ int fd =
+        openat(store->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstatat(fd, "diff", &status, AT_SYMLINK_NOFOLLOW)) {
+        return errno == ENOENT ? 0 : error_system(error, "cannot open snapshot %s", id);
+    }
+    return set_root(fd, parent_diff, error);
 }
 
 int snapshot_new(const struct store *store, const struct build *build, const char *parent_diff,

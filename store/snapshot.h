@@ -20,6 +20,10 @@ struct snapshot {
  * containers-storage makes base layers). */
 int snapshot_new(const struct store *store, const struct build *build, const char *parent_diff,
                  struct snapshot *out, struct error *error);
+/* The root of snapshot ID gets the mode and owner it would have had on PARENT_DIFF. Nothing when somebody has published it
+ * meanwhile. */
+int snapshot_set_root(const struct store *store, const char *id, const char *parent_diff,
+                      struct error *error);
 void snapshot_free(struct snapshot *snapshot); /* the memory, not the directory */
 int snapshot_remove(const struct store *store, const char *id, struct error *error);
 /* Where the contents of snapshot ID are now: its own diff, or, once published, the layer's directory. Absolute path

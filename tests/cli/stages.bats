@@ -398,3 +398,19 @@ EOF
     is "$(contents a/f)" a
     run_bud 0 info --check
 }
+
+@test "the root directory is that of what COPY --link is laid over, also when it is used again" {
+    echo a > f
+    printf 'FROM busybox\nRUN chmod 700 /\nCOPY --link f /a/\nRUN stat -c %%a /\n' > Dockerfile
+    build
+    is "$(printed)" 700
+    printf 'FROM busybox\nCOPY --link f /a/\nRUN stat -c %%a /\n' > Dockerfile
+    is "$(step COPY)" hit
+    build
+    is "$(printed)" 755
+    printf 'FROM busybox\nCOPY --link f /a/\n' > Dockerfile
+    build
+    printf 'FROM image\nRUN stat -c %%a:%%u /\n' > Dockerfile
+    build
+    is "$(printed)" 755:0
+}
