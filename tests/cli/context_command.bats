@@ -96,3 +96,10 @@ src: in, 8 B in 2 files: no rule leaves it out'
     run_bud 0 context -C sockets -q s
     is "$output" ""
 }
+
+@test "a fifo is in, as in a build" {
+    mkdir pipes
+    mkfifo pipes/p
+    run_bud 0 context -C pipes --format json
+    is "$(jq -c '.entries[0] | [.path, .type]' <<< "$output")" '["p","fifo"]'
+}
