@@ -161,7 +161,8 @@ const struct command command_rmi = {
     .arguments = "[OPTION...] NAME...",
     .summary = "remove images",
     .description = "Removes a name; with its last name, or by its ID, the image and the layers no "
-                   "other image uses. "
+                   "other image uses. Cached steps whose results are these layers run again in the "
+                   "next build. "
                    "An image a container stands on is kept, and that is an error.",
     .examples = "bud rmi nginx:v1\nbud rmi --prune",
     .groups = (const struct option_group[]){ { "Options", rmi_options }, { NULL, NULL } },

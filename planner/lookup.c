@@ -143,6 +143,17 @@ static bool has_result(struct lookup *lookup, struct cache_record *record) {
     return !layer || layer_find(&lookup->layers, str_of(layer)) != NULL;
 }
 
+/* Why the result of RECORD is not there. */
+static struct str removal_reason(struct lookup *lookup, const struct cache_record *record) {
+    struct digest_hex layer;
+    if (record->kind == CACHE_IMAGE) {
+        return STR("its image was removed or has another manifest now");
+    }
+    return cache_published_get(lookup->cache, str_dup(lookup->arena, record->result), &layer)
+               ? STR("its layer was removed with an image")
+               : STR("its result was removed");
+}
+
 /* REASON empty: found by comparing. The record to come needs the files too, to explain a later miss. */
 static void miss(struct lookup *lookup, struct step *step, struct str reason) {
     struct last last = explain_last(lookup->cache, step, lookup->arena);
@@ -176,9 +187,7 @@ static void judge(struct lookup *lookup, struct step *step) {
     } else if (record.kind != kind || !str_equal(record.parent, below)) {
         miss(lookup, step, STR("the step before it was built anew"));
     } else if (!has_result(lookup, &record)) {
-        miss(lookup, step,
-             kind == CACHE_IMAGE ? STR("its image was removed or has another manifest now")
-                                 : STR("its result was removed"));
+        miss(lookup, step, removal_reason(lookup, &record));
     } else {
         step->state = STEP_HIT;
         step->record = record;

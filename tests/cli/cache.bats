@@ -238,7 +238,7 @@ END
     small_context
     build
     bud rmi image
-    contains "$(step 'COPY file')" "miss: its result was removed"
+    contains "$(step 'COPY file')" "miss: its layer was removed with an image"
     build
     run_bud 0 info --check
 }
