@@ -75,6 +75,8 @@ link_cli = $(BUILD)/libcli.a $(link_executor)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
+# Generated code is kept: what includes it would be compiled again.
+.SECONDARY:
 .PHONY: all demo check lint bench bench-parse bench-ignore install deps clean help unit fuzz
 .DEFAULT_GOAL := all
 
