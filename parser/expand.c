@@ -83,8 +83,9 @@ static int process_operand(struct expansion *expansion, char stop, bool is_patte
     bool was_kept = expansion->is_escapes_kept;
     struct output out = { .text = BUF_INIT };
     if (expansion->depth == EXPAND_DEPTH) {
-        return error_set(expansion->error, ERROR_INPUT, "expansion nested more than %d levels deep",
-                         EXPAND_DEPTH);
+        error_set(expansion->error, ERROR_INPUT, "expansion nested more than %d levels deep",
+                  EXPAND_DEPTH);
+        return error_hint(expansion->error, "set the parts with ARG or ENV first");
     }
     expansion->depth++;
     expansion->is_escapes_kept = is_pattern;
@@ -122,10 +123,15 @@ static int unsupported(struct expansion *expansion, struct str modifier) {
 static int complain_unset(struct expansion *expansion, struct str name, struct str word,
                           bool is_set) {
     if (word.len > 0) {
-        return error_set(expansion->error, ERROR_INPUT, "%.*s: %.*s", STR_ARG(name), STR_ARG(word));
+        error_set(expansion->error, ERROR_INPUT, "%.*s: %.*s", STR_ARG(name), STR_ARG(word));
+    } else {
+        error_set(expansion->error, ERROR_INPUT, "%.*s: is not allowed to be %s", STR_ARG(name),
+                  is_set ? "empty" : "unset");
     }
-    return error_set(expansion->error, ERROR_INPUT, "%.*s: is not allowed to be %s", STR_ARG(name),
-                     is_set ? "empty" : "unset");
+    return error_hint(expansion->error,
+                      "set %.*s with ARG or ENV before this line; that of an ARG can be given with "
+                      "--build-arg",
+                      STR_ARG(name));
 }
 
 /* ${x-w} ${x+w} ${x?w}, with IS_COLON also an empty value counts as none. */
@@ -198,12 +204,20 @@ static int substitute_pattern(struct expansion *expansion, struct str name, stru
                               expansion->error);
 }
 
+static int missing_brace(struct expansion *expansion) {
+    error_set(expansion->error, ERROR_INPUT, "syntax error: missing '}'");
+    return error_hint(expansion->error, "close ${ with }, or write %c$ for a dollar sign",
+                      expansion->scope->escape);
+}
+
 static int bad_brace(struct expansion *expansion) {
     if (expansion->scan.cursor == expansion->scan.limit) {
-        return error_set(expansion->error, ERROR_INPUT, "syntax error: missing '}'");
+        return missing_brace(expansion);
     }
     if (memchr("{}:", *expansion->scan.cursor, 3)) {
-        return error_set(expansion->error, ERROR_INPUT, "syntax error: bad substitution");
+        error_set(expansion->error, ERROR_INPUT, "syntax error: bad substitution");
+        return error_hint(expansion->error, "a name comes behind ${; write %c$ for a dollar sign",
+                          expansion->scope->escape);
     }
     return 0;
 }
@@ -226,7 +240,7 @@ static int process_brace(struct expansion *expansion, struct buf *value, bool *i
     const char *start = expansion->scan.cursor;
     bool is_colon = accept(expansion, ':');
     if (!words_character(&expansion->scan, &modifier)) {
-        return error_set(expansion->error, ERROR_INPUT, "syntax error: missing '}'");
+        return missing_brace(expansion);
     }
     char operation = modifier.data[0];
     modifier = str_make(start, (size_t)(expansion->scan.cursor - start));
@@ -332,9 +346,12 @@ static int process_double_quote(struct expansion *expansion, size_t from, struct
 /* ---- the machine --------------------------------------------------------------------------------------- */
 
 static int missing_stop(struct expansion *expansion, char stop) {
-    return error_set(expansion->error, ERROR_INPUT,
-                     stop == '/' ? "syntax error: missing '/' in ${}"
-                                 : "syntax error: missing '}'");
+    if (stop != '/') {
+        return missing_brace(expansion);
+    }
+    error_set(expansion->error, ERROR_INPUT, "syntax error: missing '/' in ${}");
+    return error_hint(expansion->error, "write ${x/PATTERN/REPLACEMENT}; nothing may stand for "
+                                        "REPLACEMENT, but not for the `/` before it");
 }
 
 /* Up to an unquoted STOP, or to the end of the text with STOP 0. */
