@@ -109,11 +109,15 @@ const struct option_spec build_options[] = {
     { .name = NULL },
 };
 
+/* Of buildah-build(1) and Docker; a network of Podman's or Docker's has any name, which cannot be told from a slip. */
+#define NETWORKS "private bridge container:* ns:* slirp4netns* pasta* /*"
+
 const struct option_spec running_options[] = {
     { .name = "network",
       .kind = OPTION_TEXT,
       .value = "MODE",
-      .only = "host none",
+      .only = "host none default",
+      .undone = NETWORKS,
       .instead = "use --network host (the default: RUN shares the network of this machine) or "
                  "--network none",
       .help = "the network of RUN: `host` (default: it shares the network of this machine) or "
@@ -121,7 +125,8 @@ const struct option_spec running_options[] = {
     { .name = "net",
       .kind = OPTION_TEXT,
       .value = "MODE",
-      .only = "host none",
+      .only = "host none default",
+      .undone = NETWORKS,
       .instead = "use --network host or --network none" },
     { .name = "volume",
       .letter = 'v',
@@ -157,6 +162,7 @@ const struct option_spec running_options[] = {
       .kind = OPTION_TEXT,
       .value = "TYPE",
       .only = "oci default",
+      .undone = "chroot rootless",
       .environment = "BUILDAH_ISOLATION",
       .instead = "bud runs every RUN in an OCI runtime (--isolation oci), also without root",
       .help = "`oci` (default): RUN runs in an OCI runtime" },
@@ -172,6 +178,11 @@ const struct option_spec running_options[] = {
     { .name = NAME, .kind = KIND, .value = VALUE, .only = "", .instead = INSTEAD, .help = "" }
 #define ONLY(NAME, KIND, VALUES, HELP)                                                             \
     { .name = NAME, .kind = KIND, .value = "VALUE", .only = VALUES, .help = HELP }
+#define ONLY_YET(NAME, VALUES, OTHERS, HELP)                                                       \
+    {                                                                                              \
+        .name = NAME, .kind = OPTION_TEXT, .value = "VALUE", .only = VALUES, .undone = OTHERS,     \
+        .help = HELP                                                                               \
+    }
 
 const struct option_spec undone_options[] = {
     { .name = "pull",
@@ -179,6 +190,7 @@ const struct option_spec undone_options[] = {
       .value = "WHEN",
       .bare = "true",
       .only = "false missing ifmissing never",
+      .undone = "true always newer ifnewer",
       .instead = "images are not fetched yet: get them with `podman pull`, and leave --pull out",
       .help = "`never` or `missing`: images of FROM must be here already" },
     { .name = "pull-never", .kind = OPTION_FLAG, .only = "true false" },
@@ -202,14 +214,17 @@ const struct option_spec undone_options[] = {
       .instead = "stages nothing needs are never built; name one with --target",
       .help = "true: stages nothing needs are never built" },
     ONLY("identity-label", OPTION_FLAG, "false", "false: no label names the builder"),
-    ONLY("userns", OPTION_TEXT, "host", "`host`: RUN has bud's user namespace"),
-    ONLY("pid", OPTION_TEXT, "private container", "`private`: RUN has its own processes"),
-    ONLY("ipc", OPTION_TEXT, "private container", "`private`: RUN has its own IPC"),
-    ONLY("uts", OPTION_TEXT, "private container", "`private`: RUN has its own host name"),
-    ONLY("cgroupns", OPTION_TEXT, "private", "`private`: RUN has its own cgroup view"),
-    ONLY("progress", OPTION_TEXT, "auto plain", "`plain`: the progress is plain text"),
-    ONLY("provenance", OPTION_TEXT, "false", "`false`: no attestation is made"),
-    ONLY("sbom", OPTION_TEXT, "false", "`false`: no attestation is made"),
+    ONLY_YET("userns", "host", "private container auto* keep-id* nomap ns:* /*",
+             "`host`: RUN has bud's user namespace"),
+    ONLY_YET("pid", "private container", "host ns:* /*", "`private`: RUN has its own processes"),
+    ONLY_YET("ipc", "private container", "host ns:* /*", "`private`: RUN has its own IPC"),
+    ONLY_YET("uts", "private container", "host ns:* /*", "`private`: RUN has its own host name"),
+    ONLY_YET("cgroupns", "private", "host container ns:* /*",
+             "`private`: RUN has its own cgroup view"),
+    ONLY_YET("progress", "auto plain", "tty rawjson quiet none",
+             "`plain`: the progress is plain text"),
+    ONLY_YET("provenance", "false", "*", "`false`: no attestation is made"),
+    ONLY_YET("sbom", "false", "*", "`false`: no attestation is made"),
     ONLY("load", OPTION_FLAG, "true", "true: the image is always stored here"),
     { .name = "disable-compression",
       .letter = 'D',

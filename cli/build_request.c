@@ -234,6 +234,7 @@ static int read_names(const struct reader *reader) {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         if (reference_for_tag(str_of(tags[i]), reader->arena, &names[kept], reader->error) < 0) {
+            reader->error->code = ERROR_USAGE;
             return error_wrap(reader->error, "--tag %s", tags[i]);
         }
         bool is_known = false;

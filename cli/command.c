@@ -56,6 +56,7 @@ const struct option_spec global_options[] = {
       .kind = OPTION_TEXT,
       .value = "MANAGER",
       .only = "cgroupfs",
+      .undone = "systemd",
       .help = "cgroupfs (default)" },
     { .name = "registries-conf", .kind = OPTION_TEXT, .value = "FILE", .only = "", .help = "" },
     { .name = "registries-conf-dir",

@@ -19,6 +19,7 @@ static const struct option_spec history_options[] = {
       .kind = OPTION_TEXT,
       .value = "FORMAT",
       .only = "json table",
+      .undone = "*{{*",
       .instead = "Go templates are not done yet: use --json with jq",
       .help = "table or json" },
     { .name = NULL },

@@ -21,6 +21,7 @@ static const struct option_spec info_options[] = {
       .kind = OPTION_TEXT,
       .value = "FORMAT",
       .only = "json",
+      .undone = "*{{*",
       .instead = "Go templates are not done yet: use jq",
       .help = "json (default)" },
     { .name = NULL },

@@ -8,6 +8,7 @@ static const struct option_spec inspect_options[] = {
       .kind = OPTION_TEXT,
       .value = "TYPE",
       .only = "image",
+      .undone = "container manifest",
       .instead = "bud keeps no containers; --type image is what it shows",
       .help = "image (default)" },
     { .name = "format",
@@ -15,6 +16,7 @@ static const struct option_spec inspect_options[] = {
       .kind = OPTION_TEXT,
       .value = "FORMAT",
       .only = "json",
+      .undone = "*{{*",
       .instead = "Go templates are not done yet: use jq, as in `bud inspect NAME | jq "
                  ".OCIv1.config.Env`",
       .help = "json (default)" },

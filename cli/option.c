@@ -3,6 +3,7 @@
 #include "base/vec.h"
 
 #include <assert.h>
+#include <fnmatch.h>
 #include <getopt.h>
 #include <stdlib.h>
 
@@ -59,14 +60,29 @@ static bool is_done(const struct option_spec *spec, const char *value) {
     return false;
 }
 
+/* Another tool's, which a later version may know; flags and options without a value that is done have no others. */
+static bool is_undone(const struct option_spec *spec, const char *value, struct arena *arena) {
+    if (spec->kind == OPTION_FLAG || spec->only[0] == '\0') {
+        return true;
+    }
+    struct str rest = str_of(spec->undone), word;
+    while (rest.len > 0 && str_split(&rest, ' ', &word)) {
+        if (fnmatch(str_dup(arena, word), value, 0) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int refuse_undone(const struct option_value *option, const char *value,
                          struct error *error) {
     const struct option_spec *spec = option->spec;
-    bool is_flag = spec->kind == OPTION_FLAG;
-    if (spec->only[0] == '\0' || (is_flag && strcmp(value, "true") == 0)) {
+    if (spec->only[0] == '\0' || (spec->kind == OPTION_FLAG && strcmp(value, "true") == 0)) {
         error_set(error, ERROR_UNSUPPORTED, "%s is not done yet", option->source);
-    } else if (is_flag) {
+    } else if (spec->kind == OPTION_FLAG) {
         error_set(error, ERROR_UNSUPPORTED, "%s=%s is not done yet", option->source, value);
+    } else if (spec->bare != NULL && strcmp(value, spec->bare) == 0) {
+        error_set(error, ERROR_UNSUPPORTED, "%s is not done yet", option->source);
     } else {
         error_set(error, ERROR_UNSUPPORTED, "%s: `%s` is not done yet", option->source, value);
     }
@@ -76,6 +92,22 @@ static int refuse_undone(const struct option_value *option, const char *value,
     return spec->only[0] != '\0'
                ? error_hint(error, "this version knows: %s", spec->only)
                : error_hint(error, "leave it out: this version of bud cannot do what it asks for");
+}
+
+static int refuse_value(const struct option_value *option, const char *value, struct arena *arena,
+                        struct error *error) {
+    struct str rest = str_of(option->spec->only), word;
+    const char **known = arena_array(arena, rest.len, sizeof(*known));
+    size_t count = 0;
+    _cleanup_buf_ struct buf list = BUF_INIT;
+    while (rest.len > 0 && str_split(&rest, ' ', &word)) {
+        known[count++] = str_dup(arena, word);
+        buf_printf(&list, "%s%.*s", list.len > 0 ? ", " : "", STR_ARG(word));
+    }
+    const char *nearest = str_nearest(str_of(value), known, count);
+    error_set(error, ERROR_USAGE, "%s: there is no `%s`", option->source, value);
+    return nearest != NULL ? error_hint(error, "did you mean `%s`? Known: %s", nearest, list.data)
+                           : error_hint(error, "known: %s", list.data);
 }
 
 /* pflag's booleans (strconv.ParseBool). */
@@ -128,7 +160,9 @@ static int set_value(struct options *options, struct option_value *option, const
                          value);
     }
     if (!is_done(spec, value)) {
-        return refuse_undone(option, value, error);
+        return is_undone(spec, value, options->arena)
+                   ? refuse_undone(option, value, error)
+                   : refuse_value(option, value, options->arena, error);
     }
     option->is_given = true;
     option->text = value;

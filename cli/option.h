@@ -30,6 +30,8 @@ struct option_spec {
     const char *bare;  /* TEXT: the value of `--name` without one; NULL: a value is required */
     const char *only;  /* the values that are done, space-separated; NULL: all, "": none */
     const char
+        *undone; /* further values other tools have, as glob(7) patterns; others are mistakes */
+    const char
         *instead; /* what to do instead of what is not done yet: a sentence for the hint, or NULL */
     const char
         *environment; /* a variable that gives the value when the option is not there, or NULL */
@@ -56,7 +58,7 @@ struct options {
 
 /* Reads WORDS (NULL-terminated, without the program and the command) by the NULL-terminated list of TABLES. Everything is
  * borrowed from WORDS or lives in ARENA. ERROR_USAGE (with the nearest name as a hint) for an unknown option or a
- * missing or malformed value, ERROR_UNSUPPORTED for what is not done yet. COMMAND is named in hints: "bud build". */
+ * missing, malformed or unknown value, ERROR_UNSUPPORTED for what is not done yet. COMMAND is named in hints: "bud build". */
 int options_parse(const char *const *words, const struct option_spec *const *tables,
                   const char *command, struct arena *arena, struct options *out,
                   struct error *error);

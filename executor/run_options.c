@@ -27,7 +27,16 @@ static int apply_security_option(struct bundle *bundle, struct str option, struc
     if (str_equal(name, STR("label")) && str_equal(value, STR("disable"))) {
         return 0; /* bud sets no labels */
     }
-    error_set(error, ERROR_UNSUPPORTED, "--security-opt %.*s is not supported", STR_ARG(option));
+    /* The other names of podman-build(1). */
+    static const char *const undone[] = { "label",    "mask",   "proc-opts",       "systempaths",
+                                          "apparmor", "unmask", "writable-cgroups" };
+    error_set(error, ERROR_USAGE, "--security-opt: there is no `%.*s`", STR_ARG(option));
+    for (size_t i = 0; i < sizeof(undone) / sizeof(undone[0]); i++) {
+        if (str_equal_c(name, undone[i])) {
+            error_set(error, ERROR_UNSUPPORTED, "--security-opt %.*s is not done yet",
+                      STR_ARG(option));
+        }
+    }
     return error_hint(
         error, "known are seccomp=FILE|unconfined, no-new-privileges, apparmor=PROFILE|unconfined "
                "and label=disable");

@@ -91,7 +91,7 @@ scratch() { # $1: file
     run_bud 125 build --add-host host:host-gateway .
     run_bud 2 build --cap-add 'net raw' .
     run_bud 2 build --timestamp 99999999999999 .
-    run_bud 125 build -t 'UPPER CASE' .
+    run_bud 2 build -t 'UPPER CASE' .
     contains "$stderr" "UPPER CASE"
 }
 

@@ -111,8 +111,10 @@ DOCKERFILE
     run_bud 2 build --cap-add nope .
     contains "$stderr" 'unknown capability CAP_NOPE'
     run_bud 2 build --cap-add net_admin --cap-drop net_admin .
-    run_bud 125 build --security-opt foo=bar .
-    contains "$stderr" '--security-opt foo=bar is not supported'
+    run_bud 2 build --security-opt foo=bar .
+    contains "$stderr" '--security-opt: there is no `foo=bar`'
+    run_bud 125 build --security-opt label=type:x .
+    contains "$stderr" '--security-opt label=type:x is not done yet'
     run_bud 125 build --security-opt seccomp=/nonexistent .
     contains "$stderr" 'cannot use the seccomp profile /nonexistent'
     run_bud 125 build --runtime nonexistent .

@@ -129,12 +129,24 @@ load helper
 
 @test "of options that are done in part, the rest is an error that says so" {
     for option in --network=bridge --net=private --isolation=chroot --pull --pull=always --rm=false --force-rm=false \
-        --skip-unused-stages=false --identity-label --format=v1 --pid=host; do
+        --skip-unused-stages=false --identity-label --pid=host; do
         run_bud 125 build "$option" .
         contains "${stderr_lines[0]}" "not done yet"
     done
     BUILDAH_ISOLATION=chroot run_bud 125 build .
     is "${stderr_lines[0]}" "error: BUILDAH_ISOLATION in the environment: \`chroot\` is not done yet"
+}
+
+@test "a value that does not exist is a mistake, not something to wait for" {
+    for words in 'plan --format tre' 'check --format xml' 'ast --format xml' 'cache ls --sort foo' \
+        'build --network foo' 'build --progress=plan' 'build --format foo' 'build --call=lint' 'build -t APP1'; do
+        # shellcheck disable=SC2086
+        run_bud 2 $words
+        [[ $stderr != *'not done yet'* ]]
+    done
+    run_bud 2 plan --format tre .
+    is "${stderr_lines[0]}" "error: --format: there is no \`tre\`"
+    is "${stderr_lines[1]}" "hint: did you mean \`tree\`? Known: tree, json, dot, mermaid, svg"
 }
 
 @test "colours are only for terminals, and not where NO_COLOR is set" {
