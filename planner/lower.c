@@ -39,6 +39,7 @@ struct step *lower_new_step(struct lowering *lowering, enum step_kind kind, stru
     step->instruction = lowering->instruction;
     step->text = text;
     step->parent = lowering->last;
+    step->depth = lowering->last ? lowering->last->depth + 1 : 0;
     step->is_cache_unused = lowering->draft->is_uncached;
     return step;
 }

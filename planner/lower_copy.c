@@ -156,6 +156,9 @@ static bool is_numeric(struct str chown) {
     return true;
 }
 
+/* What stands on more steps than the kernel mounts as an overlay will not be built anyway. */
+#define MAX_DEPTH 500
+
 static int lower_flags(struct lowering *lowering, struct step_file *file, struct error *error) {
     const struct instruction *instruction = lowering->instruction;
     if (instruction->copy.checksum.text.len > 0) {
@@ -171,6 +174,7 @@ static int lower_flags(struct lowering *lowering, struct step_file *file, struct
     }
     file->is_link = instruction->copy.is_link;
     file->is_independent = file->is_link && is_numeric(file->chown) &&
+                           (!lowering->last || lowering->last->depth < MAX_DEPTH) &&
                            lowering->planning->store->driver == STORE_OVERLAY;
     file->is_unpack =
         file->kind == FILE_ADD && (!instruction->copy.has_unpack || instruction->copy.is_unpack);

@@ -128,7 +128,7 @@ struct step_file {
     struct str chmod;       /* expanded, "" none */
     bool is_link;
     /* With --link: made on nothing and laid over the parent, so that the result serves any parent. Not when --chown needs the
-     * parent's users, or the driver keeps whole trees. */
+     * parent's users, the driver keeps whole trees, or more is below than can be mounted: that is gone through for each. */
     bool is_independent;
     bool is_unpack; /* ADD: archives are unpacked */
 };
@@ -154,6 +154,7 @@ struct step {
     const struct instruction *instruction; /* NULL for the image step */
     struct str text;                       /* what a user sees: "RUN make -j4" */
     const struct step *parent;             /* the file system below; NULL: empty */
+    unsigned depth;                        /* how many steps are below */
     struct step_input *inputs;
     size_t input_count;
     union {
@@ -168,6 +169,9 @@ struct step {
     bool is_needed; /* must run, or its result must be mounted, for the target */
     bool has_key;
     struct digest key;
+    struct digest
+        own_key; /* without REPETITION: how many below that are independent, too, have the same */
+    unsigned repetition;
     bool has_root; /* ROOT is what recipe_root() says */
     struct digest root;
     struct digest place; /* where its last record is looked for, to explain a miss */

@@ -229,14 +229,14 @@ static struct digest hash(const struct list *list) {
     return hasher_finish(&hasher);
 }
 
-/* Is there an independent step with STEP's key below it already? One result cannot be mounted twice in a stack. */
-static bool is_below(const struct step *step) {
+/* How many independent steps that do the same are below STEP: one result cannot be mounted twice in a stack. */
+static unsigned count_repetitions(const struct step *step) {
     for (const struct step *below = step->parent; below; below = below->parent) {
-        if (step_is_independent(below) && digest_equal(&below->key, &step->key)) {
-            return true;
+        if (step_is_independent(below) && digest_equal(&below->own_key, &step->own_key)) {
+            return below->repetition + 1;
         }
     }
-    return false;
+    return 0;
 }
 
 bool recipe_has_root(const struct step *step) {
@@ -278,12 +278,10 @@ void recipe_make(const struct plan *plan, struct step *step, struct arena *arena
         make_image(&list, arena, plan, step);
         break;
     }
-    step->key = hash(&list);
-    for (unsigned n = 1; step_is_independent(step) && is_below(step); n++) {
-        if (n > 1) {
-            list.count--;
-        }
-        add(&list, arena, STR("repetition"), str_printf(arena, "%u", n));
+    step->key = step->own_key = hash(&list);
+    step->repetition = step_is_independent(step) ? count_repetitions(step) : 0;
+    if (step->repetition > 0) {
+        add(&list, arena, STR("repetition"), str_printf(arena, "%u", step->repetition));
         step->key = hash(&list);
     }
     step->has_key = true;

@@ -24,6 +24,8 @@ static const struct row rows[] = {
     { "FROM scratch\nENV a=0123456789abcdef\n", "ENV a=${a//?/$a}\n", 6, "",
       "failed to process \"${a//?/$a}\": the value would be longer than 16 MiB" },
     { "FROM scratch\nRUN", " \\\n--mount=type=tmpfs,target=/%u", 5000, " x\n", NULL },
+    { "FROM scratch\n", "COPY --link <<E /a\nx\nE\n", 5000, "", NULL },
+    { "FROM scratch\n", "COPY --link <<E /%u\nx\nE\n", 5000, "", NULL },
     { "FROM scratch AS a\n", "ONBUILD ENV a%u=1\n", 5000, "FROM a\n", NULL },
 };
 
