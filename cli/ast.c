@@ -14,11 +14,10 @@ static const struct option_spec ast_options[] = {
 
 static int ast_run(struct invocation *invocation, struct error *error) {
     const struct options *options = &invocation->options;
-    const char *file = options->argument_count > 0 ? options->arguments[0] : NULL;
-    const char *path, *name;
+    const char *name;
     struct str text;
     struct dockerfile *dockerfile;
-    if (build_file_read(file, ".", invocation->arena, &path, &name, &text, error) < 0 ||
+    if (build_file_argument(invocation, &name, &text, error) < 0 ||
         parser_parse_syntax(text, name, invocation->arena, &dockerfile, error) < 0) {
         return -1;
     }
@@ -33,17 +32,19 @@ static int ast_run(struct invocation *invocation, struct error *error) {
 
 const struct command command_ast = {
     .name = "ast",
-    .arguments = "[OPTION...] [FILE]",
+    .arguments = "[OPTION...] [CONTEXT | FILE]",
     .summary = "show how a Dockerfile is read",
     .description =
-        "Prints the syntax tree of FILE, `-` for standard input; default: Containerfile, "
-        "then Dockerfile in the current directory. Nothing is checked but the syntax: "
+        "Prints the syntax tree of FILE, `-` for standard input, or of the Dockerfile in CONTEXT; "
+        "default: the one in the current directory. Nothing is checked but the syntax: "
         "instructions that bud does not know are printed, too.\n"
         "\n"
         "The S-expressions are those of BuildKit's parser tests. The JSON has the place "
         "of every part.",
     .examples = "bud ast\nbud ast --format json Dockerfile.test | jq '.instructions[].name'",
-    .groups = (const struct option_group[]){ { "Options", ast_options }, { NULL, NULL } },
+    .groups = (const struct option_group[]){ { "Options", ast_options },
+                                             { "Options of the Dockerfile", file_options },
+                                             { NULL, NULL } },
     .maximum = 1,
     .run = ast_run,
 };

@@ -31,6 +31,10 @@ int build_request_read_options(const struct invocation *invocation, const char *
  * *name what messages call it. */
 int build_file_read(const char *file, const char *context, struct arena *arena, const char **path,
                     const char **name, struct str *text, struct error *error);
+/* For a command whose table has file_options and whose argument is a Dockerfile or a context: finds it by either. */
+extern const struct option_spec file_options[];
+int build_file_argument(const struct invocation *invocation, const char **name, struct str *text,
+                        struct error *error);
 /* Is TEXT a directory that can be a context? */
 int build_context_check(const char *text, struct error *error);
 

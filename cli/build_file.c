@@ -77,8 +77,9 @@ static int open_named(const char *file, const char *context, struct arena *arena
     if (fd >= 0 || errno != ENOENT) {
         return fd >= 0 ? fd : error_system(error, "cannot open %s", file);
     }
-    if (file[0] == '/') {
-        return error_set(error, ERROR_NOT_FOUND, "no Dockerfile: %s does not exist", file);
+    if (file[0] == '/' || strcmp(context, ".") == 0) {
+        error_set(error, ERROR_NOT_FOUND, "no Dockerfile: %s does not exist", file);
+        return error_hint(error, "give the path of a Dockerfile, or the directory it is in");
     }
     *path = arena_printf(arena, "%s/%s", context, file);
     fd = open(*path, O_RDONLY | O_CLOEXEC);
@@ -86,7 +87,7 @@ static int open_named(const char *file, const char *context, struct arena *arena
         return fd >= 0 ? fd : error_system(error, "cannot open %s", *path);
     }
     error_set(error, ERROR_NOT_FOUND, "no Dockerfile: there is neither %s nor %s", file, *path);
-    return error_hint(error, "--file is relative to the current directory, then to the context");
+    return error_hint(error, "a file is looked for in the current directory, then in the context");
 }
 
 static int read_open(int fd, const char *name, struct arena *arena, struct str *text,
@@ -130,4 +131,30 @@ int build_file_read(const char *file, const char *context, struct arena *arena, 
         *name += 2;
     }
     return read_open(fd, *name, arena, text, error);
+}
+
+const struct option_spec file_options[] = {
+    { .name = "file",
+      .letter = 'f',
+      .kind = OPTION_TEXT,
+      .value = "FILE",
+      .help = "the Dockerfile, `-` for standard input, as for `bud build`" },
+    { .name = NULL },
+};
+
+int build_file_argument(const struct invocation *invocation, const char **name, struct str *text,
+                        struct error *error) {
+    const struct options *options = &invocation->options;
+    const char *file = option_text(options, "file", NULL), *context = ".", *path;
+    const char *argument = options->argument_count > 0 ? options->arguments[0] : NULL;
+    struct stat stat_;
+    if (argument != NULL && stat(argument, &stat_) == 0 && S_ISDIR(stat_.st_mode)) {
+        context = argument;
+    } else if (argument != NULL && file != NULL) {
+        error_set(error, ERROR_USAGE, "two Dockerfiles: %s and %s", file, argument);
+        return error_hint(error, "give one of them, alone or with its context's directory");
+    } else if (argument != NULL) {
+        file = argument;
+    }
+    return build_file_read(file, context, invocation->arena, &path, name, text, error);
 }

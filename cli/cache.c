@@ -255,6 +255,20 @@ static int parse_age(const char *option, const char *text, struct usage_filter *
     return 0;
 }
 
+static int check_kind(struct str kind, struct error *error) {
+    static const char *const kinds[] = { "run", "copy", "add", "directory", "output" };
+    size_t count = sizeof(kinds) / sizeof(kinds[0]);
+    for (size_t i = 0; i < count; i++) {
+        if (str_equal_nocase(kind, str_of(kinds[i]))) {
+            return 0;
+        }
+    }
+    const char *nearest = str_nearest(kind, kinds, count);
+    error_set(error, ERROR_USAGE, "--filter kind: there is no `%.*s`", STR_ARG(kind));
+    return nearest ? error_hint(error, "did you mean `%s`?", nearest)
+                   : error_hint(error, "known: run, copy, add, directory, output");
+}
+
 static int parse_filter(const char *text, struct usage_filter *out, struct error *error) {
     static const struct {
         const char *name;
@@ -274,6 +288,9 @@ static int parse_filter(const char *text, struct usage_filter *out, struct error
             continue;
         }
         *out = (struct usage_filter){ .test = tests[i].test, .text = value };
+        if (tests[i].test == USAGE_TEST_KIND && check_kind(value, error) < 0) {
+            return -1;
+        }
         return tests[i].test == USAGE_TEST_OLDER
                    ? parse_age("--filter older", value.data, out, error)
                    : 0;

@@ -58,6 +58,10 @@ static int remove_victims(struct pruning *pruning, struct error *error) {
 static int finish(struct pruning *pruning, int result, struct error *error) {
     struct arena *arena = pruning->view->arena;
     const struct prune_result *done = &pruning->result;
+    if (result < 0 && done->records + pruning->mounts + done->spared == 0) {
+        buf_free(&pruning->out);
+        return result;
+    }
     buf_printf(&pruning->out, "%s %zu record%s", pruning->is_dry ? "would remove" : "removed",
                done->records, done->records == 1 ? "" : "s");
     if (pruning->mounts > 0) {

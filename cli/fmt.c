@@ -20,7 +20,10 @@ static const struct option_spec fmt_options[] = {
     { .name = "check",
       .kind = OPTION_FLAG,
       .help = "name the files that would change; exit status 1 when there are any" },
-    { .name = "diff", .letter = 'd', .kind = OPTION_FLAG, .help = "print the changes" },
+    { .name = "diff",
+      .letter = 'd',
+      .kind = OPTION_FLAG,
+      .help = "print the changes; with --write they are made, too" },
     { .name = NULL },
 };
 
@@ -89,6 +92,10 @@ static int fmt_run(struct invocation *invocation, struct error *error) {
     if (is_input && formatting.is_write) {
         error_set(error, ERROR_USAGE, "--write: there is no file to write");
         return error_hint(error, "name the files: %s fmt -w Dockerfile", invocation->program);
+    }
+    if (formatting.is_write && formatting.is_check) {
+        error_set(error, ERROR_USAGE, "--check changes no file, --write does");
+        return error_hint(error, "give one of them; --diff with --write shows what is changed");
     }
     if (is_input && format_one(&formatting, NULL, error) < 0) {
         return -1;

@@ -209,8 +209,7 @@ static const struct option_spec target_options[] = {
 static int read_outline(struct invocation *invocation, const char *target, struct outline *out,
                         struct error *error) {
     const struct options *options = &invocation->options;
-    const char *file = options->argument_count > 0 ? options->arguments[0] : NULL;
-    const char *path, *name;
+    const char *name;
     struct str text;
     struct dockerfile *dockerfile;
     struct name_values arguments = { 0 };
@@ -219,7 +218,7 @@ static int read_outline(struct invocation *invocation, const char *target, struc
         str_split(&value, '=', &key);
         give(&arguments, invocation->arena, key, value);
     }
-    return build_file_read(file, ".", invocation->arena, &path, &name, &text, error) < 0 ||
+    return build_file_argument(invocation, &name, &text, error) < 0 ||
                    parser_parse(text, name, invocation->arena, &dockerfile, error) < 0 ||
                    outline_make(dockerfile, &arguments, target, invocation->arena, out, error) < 0
                ? -1
@@ -249,22 +248,23 @@ static int args_run(struct invocation *invocation, struct error *error) {
 
 const struct command command_targets = {
     .name = "targets",
-    .arguments = "[OPTION...] [FILE]",
+    .arguments = "[OPTION...] [CONTEXT | FILE]",
     .summary = "list the stages of a Dockerfile",
     .description =
-        "Prints what `--target` takes: the stages of FILE, `-` for standard input; default: "
-        "Containerfile, then Dockerfile in the current directory. The description of a stage is "
-        "the "
-        "comment before its FROM that begins with its name.",
+        "Prints what `--target` takes: the stages of FILE, `-` for standard input, or of the "
+        "Dockerfile in CONTEXT; default: the one in the current directory. The description of a "
+        "stage is the comment before its FROM that begins with its name.",
     .examples = "bud targets\nbud targets --format json Dockerfile | jq -r '.targets[].name'",
-    .groups = (const struct option_group[]){ { "Options", outline_options }, { NULL, NULL } },
+    .groups = (const struct option_group[]){ { "Options", outline_options },
+                                             { "Options of the Dockerfile", file_options },
+                                             { NULL, NULL } },
     .maximum = 1,
     .run = targets_run,
 };
 
 const struct command command_args = {
     .name = "args",
-    .arguments = "[OPTION...] [FILE]",
+    .arguments = "[OPTION...] [CONTEXT | FILE]",
     .summary = "list the arguments and secrets a build takes",
     .description = "Prints what `--build-arg`, `--secret` and `--ssh` can give to the build of a "
                    "target: the ARGs "
@@ -274,6 +274,7 @@ const struct command command_args = {
     .examples = "bud args\nbud args --target test --format json Dockerfile | jq .args",
     .groups = (const struct option_group[]){ { "Options", outline_options },
                                              { "Options of the target", target_options },
+                                             { "Options of the Dockerfile", file_options },
                                              { NULL, NULL } },
     .maximum = 1,
     .run = args_run,

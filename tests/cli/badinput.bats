@@ -26,7 +26,7 @@ told() { # texts
     build_fails 125
     told "no Dockerfile: there is neither ./Containerfile nor ./Dockerfile"
     build_fails 125 -f nope
-    told "no Dockerfile: there is neither nope nor ./nope"
+    told "no Dockerfile: nope does not exist"
 }
 
 @test "an empty Dockerfile, and one of comments" {

@@ -72,6 +72,9 @@ key_of() { # $1: part of the step's text
     is "$(keys --filter older=0s | wc -l)" 5
     run_bud 2 cache ls --filter colour=red
     contains "$stderr" "there is no filter \`colour=red\`"
+    run_bud 2 cache ls --filter kind=foo
+    is "${stderr_lines[0]}" "error: --filter kind: there is no \`foo\`"
+    is "${stderr_lines[1]}" "hint: known: run, copy, add, directory, output"
     run_bud 2 cache ls --filter older=soon
     contains "$stderr" "no length of time"
     run_bud 2 cache ls --all
@@ -168,7 +171,14 @@ key_of() { # $1: part of the step's text
     contains "$(bud cache prune --keep-size 0)" "removed 1 record,"
     is "$(keys --filter unused)" ""
     run_bud 2 cache prune --older-than yesterday
-    run_bud 2 cache prune --keep-size much
+    is "$output" ""
+    for words in '--keep-size much' '--keep-size 1x' '--keep-size -1' '--filter kind=foo'; do
+        # shellcheck disable=SC2086
+        run_bud 2 cache prune $words
+        is "$output" ""
+    done
+    run_bud 125 cache prune --mount nope
+    is "$output" ""
 }
 
 @test "rm: the record and what is built upon it" {

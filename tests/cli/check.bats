@@ -48,7 +48,7 @@ hint: write LABEL org.opencontainers.image.authors=\"...\""
     printf 'FROM scratch\nCMD x\n' > two
     run_bud 125 check one two
     contains "$output" "JSONArgsRecommended"
-    contains "$stderr" "there is neither one nor"
+    contains "$stderr" "no Dockerfile: one does not exist"
     run_bud 125 check one
     is "$output" ""
     is "$(grep -c ^error: <<< "$stderr")" 1

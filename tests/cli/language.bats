@@ -69,6 +69,8 @@ ENV b'
     [ -L link ]
     is "$(stat -c %y other | cut -c1-4)" 2001
     run_bud 2 fmt -w < Dockerfile
+    run_bud 2 fmt -w --check Dockerfile
+    is "${stderr_lines[0]}" "error: --check changes no file, --write does"
 }
 
 @test "fmt --check: names what is not formatted" {
@@ -156,6 +158,22 @@ END
     is "$(jq -c '.targets[0]' <<< "$output")" \
         '{"name":"base","description":"what all are made of","base":"golang:1.23","line":5}'
     is "$(jq -c '[.targets[].default]' <<< "$output")" "[null,null,null,true]"
+}
+
+@test "targets, args, ast: of a file, of a context, or of a file in a context" {
+    offer
+    mkdir context
+    mv Dockerfile context
+    printf 'FROM scratch AS other\n' > context/Other
+    for command in targets args ast; do
+        is "$(bud $command context)" "$(bud $command context/Dockerfile)"
+        is "$(bud $command -f context/Dockerfile)" "$(bud $command context/Dockerfile)"
+        is "$(bud $command -f Other context)" "$(bud $command context/Other)"
+        run_bud 2 $command -f context/Other context/Dockerfile
+        run_bud 125 $command nowhere
+        is "${stderr_lines[0]}" "error: no Dockerfile: nowhere does not exist"
+        is "${stderr_lines[1]}" "hint: give the path of a Dockerfile, or the directory it is in"
+    done
 }
 
 @test "args: what the build of a target takes" {
