@@ -110,8 +110,9 @@ static void add_security_options(struct list *list, struct arena *arena,
     for (size_t i = 0; i < run->security_options.count; i++) {
         struct str option = run->security_options.items[i];
         struct str name = str_printf(arena, "security option %zu", i + 1);
-        bool is_file =
-            str_has_prefix(option, STR("seccomp")) && !str_has_suffix(option, STR("unconfined"));
+        bool is_file = str_has_prefix(option, STR("seccomp")) &&
+                       !str_equal_c(option, "seccomp=unconfined") &&
+                       !str_equal_c(option, "seccomp:unconfined");
         add(list, arena, name,
             is_file ? str_printf(arena, "seccomp=sha256:%s", digest_hex(&run->seccomp).text)
                     : option);

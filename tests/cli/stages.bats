@@ -242,6 +242,12 @@ EOF
     contains "$(step RUN)" "miss: security option 1: seccomp=sha256:"
     PLAN_OPTIONS=(--security-opt seccomp=../p2 --add-host b:192.0.2.1)
     contains "$(step RUN)" "miss: host 1: a → b"
+    mv ../p2 ../un-unconfined
+    build --security-opt seccomp=../un-unconfined
+    PLAN_OPTIONS=(--security-opt seccomp=../un-unconfined)
+    is "$(step RUN)" hit
+    mv ../p1 ../un-unconfined
+    contains "$(step RUN)" "miss: security option 1: seccomp=sha256:"
 }
 
 @test "a Dockerfile from standard input has a place, too" {
