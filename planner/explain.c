@@ -143,6 +143,13 @@ static void compare_content(struct comparison *c) {
     add(c, RANK_CONTENT, str_printf(c->arena, "the files from %.*s changed", STR_ARG(label)));
 }
 
+/* "bind ro CONTENT", as recipe.c writes it: do they differ in the content alone? */
+static bool is_same_bind(const struct str *before, const struct str *now) {
+    size_t mode = sizeof("bind ro") - 1;
+    return before && now && str_has_prefix(*now, STR("bind ")) &&
+           str_equal(str_sub(*before, 0, mode), str_sub(*now, 0, mode));
+}
+
 /* BEFORE or NOW may be NULL: the ingredient is new or gone. */
 static void compare(struct comparison *c, struct str name, const struct str *before,
                     const struct str *now) {
@@ -162,6 +169,8 @@ static void compare(struct comparison *c, struct str name, const struct str *bef
         compare_parent(c);
     } else if (str_equal_c(name, "content")) {
         compare_content(c);
+    } else if (take_prefix(&rest, STR("mount ")) && is_same_bind(before, now)) {
+        add(c, RANK_CONTENT, str_printf(c->arena, "the files on %.*s changed", STR_ARG(rest)));
     } else if (take_prefix(&rest, STR("heredoc "))) {
         add(c, RANK_OWN, STR("a heredoc changed"));
     } else if (str_has_prefix(name, STR("layer "))) {

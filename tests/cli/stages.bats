@@ -381,6 +381,11 @@ EOF
     chmod 711 c
     build
     is "$(contents out)" $'711\n755'
+    echo 1 > c/x
+    is "$(step RUN)" "miss: new file c/x"
+    build
+    echo 2 > c/x
+    is "$(step RUN)" "miss: c/x changed"
 }
 
 @test "a RUN of another architecture says what is missing" {
