@@ -61,6 +61,18 @@ void check_look(struct check_run *run, struct str source, struct check_file *fil
     file->report.error = error;
 }
 
+/* What is only shown leaves the file as it is, and what there is to say of it. */
+static int fix_file(struct check_run *run, struct check_file *file, struct error *error) {
+    if (!run->fixing.is_diff) {
+        return check_fix(run, &run->fixing, file, &run->file_arena, error);
+    }
+    struct check_file fixed = *file;
+    check_look(run, file->source, &fixed);
+    int result = check_fix(run, &run->fixing, &fixed, &run->file_arena, error);
+    error_clear(&fixed.report.error);
+    return result;
+}
+
 /* FILE NULL: the context's own. CONTEXT NULL: there is none, the file stands for itself. */
 static int check_file(struct check_run *run, const char *path, const char *context,
                       struct error *error) {
@@ -84,10 +96,7 @@ static int check_file(struct check_run *run, const char *path, const char *conte
         run->lint.ignore_name = tree.ignore_name;
     }
     check_look(run, source, &file);
-    int result = 0;
-    if (run->is_fixing) {
-        result = check_fix(run, &run->fixing, &file, &run->file_arena, error);
-    }
+    int result = run->is_fixing ? fix_file(run, &file, error) : 0;
     if (result == 0) {
         result = check_output_add(&run->output, &file, error);
     }
@@ -173,10 +182,20 @@ static int check_all(struct check_run *run, struct error *error) {
     return error->code != ERROR_NONE ? -1 : 0;
 }
 
+static bool is_input_named(const struct options *options) {
+    bool is_named = false;
+    for (const char *const *file = option_items(options, "file"); *file; file++) {
+        is_named = is_named || strcmp(*file, "-") == 0;
+    }
+    for (size_t i = 0; i < options->argument_count; i++) {
+        is_named = is_named || strcmp(options->arguments[i], "-") == 0;
+    }
+    return is_named;
+}
+
 static int check_run(struct invocation *invocation, struct error *error) {
     struct check_run run = { .is_fixing = false };
     const char *format = option_text(&invocation->options, "format", "text");
-    const char *const *files = option_items(&invocation->options, "file");
     if (prepare(&run, invocation, error) < 0) {
         return -1;
     }
@@ -186,11 +205,8 @@ static int check_run(struct invocation *invocation, struct error *error) {
     run.fixing.is_diff = option_flag(&invocation->options, "diff", false);
     run.is_fixing = run.fixing.is_diff || option_flag(&invocation->options, "fix", false);
     run.fixing.is_coloured = run.output.is_coloured;
-    bool is_text_taken = run.fixing.is_diff;
-    for (size_t i = 0; files[i] != NULL; i++) {
-        is_text_taken = is_text_taken || (run.is_fixing && strcmp(files[i], "-") == 0);
-    }
-    if (is_text_taken) { /* standard output has the rewritten text */
+    if (run.fixing.is_diff || (run.is_fixing && is_input_named(&invocation->options))) {
+        /* standard output has the rewritten text */
         run.output.descriptor = STDERR_FILENO;
         run.output.is_coloured = output_is_coloured(STDERR_FILENO);
     }

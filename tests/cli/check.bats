@@ -175,8 +175,13 @@ END
     printf '%s\n' "$output" > patch
     run -0 patch -s -o patched Dockerfile patch
     diff wanted patched
+    printf 'FROM scratch\nENV a b\n' > other
+    run_bud 1 check --diff other # it is still to be fixed
+    contains "$stderr" "LegacyKeyValueFormat"
     bud check --fix -f - < Dockerfile 2>/dev/null > filtered || true
     diff wanted filtered
+    bud check --fix - < Dockerfile 2>/dev/null > filtered || true
+    diff <(sed 's/COPY a.txt/ADD a.txt/' wanted) filtered # without a context
 }
 
 @test "what is not certain is left to a person" {
