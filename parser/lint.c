@@ -77,7 +77,7 @@ const struct lint_rule_info lint_rules[LINT_RULE_COUNT] = {
 void lint_enter(struct lint *lint, const struct instruction *instruction) {
     lint->instruction = instruction;
     lint->place = instruction;
-    lint->first_finding = lint->report->count;
+    map_free(&lint->told);
     lint->local =
         instruction->comment_count > 0 ? lint_settings_of(lint, instruction) : lint->settings;
 }
@@ -103,11 +103,9 @@ struct lint_finding *lint_add(struct lint *lint, enum lint_rule rule, struct spa
     if (lint->place != lint->instruction) {
         span = lint->place->span; /* a trigger has no place of its own */
     }
-    for (size_t i = lint->first_finding; i < report->count; i++) {
-        const struct lint_finding *earlier = &report->findings[i];
-        if (earlier->rule == rule && str_equal(earlier->message, message)) {
-            return NULL;
-        }
+    struct str told = str_printf(lint->arena, "%d %.*s", (int)rule, STR_ARG(message));
+    if (!map_set(&lint->told, told, report)) {
+        return NULL;
     }
     struct lint_finding finding = {
         .rule = rule, .message = message, .hint = STR_EMPTY, .span = span, .line = lint->place->line
@@ -248,6 +246,7 @@ void lint_run(const struct dockerfile *dockerfile, const struct lint_options *op
     free_scope(&lint.globals);
     map_free(&lint.names);
     map_free(&lint.uses);
+    map_free(&lint.told);
     if (out->count > 0) {
         qsort(out->findings, out->count, sizeof(*out->findings), compare);
     }

@@ -63,7 +63,7 @@ struct lint {
     struct lint_settings local; /* SETTINGS with those of the instruction's comments */
     struct lint_stage *stage;
     char escape;
-    size_t first_finding; /* of this instruction */
+    struct map told; /* rules and messages of this instruction, which are not repeated */
     size_t error_count;
     size_t expanded; /* bytes, by all expansions */
     size_t searched; /* names, for the nearest */
