@@ -44,18 +44,26 @@ static enum glob_kind compile_double_star(struct scan *scan) {
     return scan->cursor == scan->limit ? GLOB_ALL : GLOB_DIRECTORIES;
 }
 
-/* `**` before nothing but characters that mean themselves is any text, whether it ends with a '/' or not: `**a` matches
- * `ba`. Elsewhere `**` means whole components (moby/patternmatcher, suffixMatch). */
-static bool is_suffix_pattern(struct str pattern) {
-    if (!str_has_prefix(pattern, STR("**")) || str_has_prefix(pattern, STR("**/"))) {
-        return false;
-    }
-    for (size_t i = 2; i < pattern.len; i++) {
-        if (memchr("*?[]\\", pattern.data[i], 5)) {
+/* Nothing but characters that mean themselves. */
+static bool is_plain(struct str text) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (memchr("*?[]\\", text.data[i], 5)) {
             return false;
         }
     }
     return true;
+}
+
+/* `**` before plain text is any text, whether it ends with a '/' or not: `**a` matches `ba`. Elsewhere `**` means whole
+ * components (moby/patternmatcher, suffixMatch). */
+static bool is_suffix_pattern(struct str pattern) {
+    return str_has_prefix(pattern, STR("**")) && !str_has_prefix(pattern, STR("**/")) &&
+           is_plain(str_from(pattern, 2));
+}
+
+/* Plain text before `**` (moby/patternmatcher, prefixMatch). */
+static bool is_prefix_pattern(struct str pattern) {
+    return str_has_suffix(pattern, STR("**")) && is_plain(str_sub(pattern, 0, pattern.len - 2));
 }
 
 static bool is_in_class(const struct glob_part *part, uint32_t character) {
@@ -91,10 +99,10 @@ static size_t count_components(const struct glob_part *parts, size_t count) {
     return components;
 }
 
-/* A byte that is no character may be one half of one in a path; it is compared as a part. */
-static bool is_literal(const struct glob_part *part) {
+/* A byte that is no character may be one half of one in a path; it is compared as a part, but where bytes are meant. */
+static bool is_literal(const struct glob_part *part, bool is_bytes) {
     uint32_t first = part->character >> 24;
-    return part->kind == GLOB_CHARACTER && (first < 0x80 || part->character << 8);
+    return part->kind == GLOB_CHARACTER && (is_bytes || first < 0x80 || part->character << 8);
 }
 
 static struct str literal_of(const struct glob_part *parts, size_t from, size_t to,
@@ -127,19 +135,19 @@ static enum glob_middle middle_of(const struct glob *glob) {
 }
 
 /* What can be said of a match without running the automaton. */
-static void find_ends(struct glob *glob, struct arena *arena) {
+static void find_ends(struct glob *glob, bool is_bytes, struct arena *arena) {
     size_t start = 0;
     if (glob->count > 0 && glob->parts[0].kind == GLOB_DIRECTORIES) {
         glob->components = count_components(glob->parts, glob->count);
         start = glob->components > 0;
     }
     for (glob->first = start; glob->first < glob->count; glob->first++) {
-        if (!is_literal(&glob->parts[glob->first])) {
+        if (!is_literal(&glob->parts[glob->first], is_bytes)) {
             break;
         }
     }
     for (glob->last = glob->count; glob->last > glob->first; glob->last--) {
-        if (!is_literal(&glob->parts[glob->last - 1])) {
+        if (!is_literal(&glob->parts[glob->last - 1], is_bytes)) {
             break;
         }
     }
@@ -258,11 +266,12 @@ bool glob_compile(struct str pattern, struct arena *arena, struct glob *out) {
         }
         parts[count++] = part;
     }
-    if (is_suffix_pattern(pattern)) {
+    bool is_suffix = is_suffix_pattern(pattern);
+    if (is_suffix) {
         parts[0].kind = GLOB_ALL;
     }
     *out = (struct glob){ .parts = parts, .count = count };
-    find_ends(out, arena);
+    find_ends(out, is_suffix || is_prefix_pattern(pattern), arena);
     if (out->middle == GLOB_PARTS || (out->middle == GLOB_NO_SLASH && out->components == 0)) {
         out->machine = machine_new(out, arena);
     }
