@@ -43,7 +43,6 @@ struct cache_record {
                         * holds only while the parent step still has this result */
     int64_t created;   /* wall clock when the step ended, ns: `created` of its history entry */
     uint64_t duration; /* ns the step took */
-    uint64_t size;     /* bytes on disk of the snapshot */
     struct str text;   /* the step as printed */
     struct str stage;
     struct str reason; /* why it ran: what `bud plan` said */
