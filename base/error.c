@@ -235,6 +235,8 @@ int error_exit_status(const struct error *error) {
         return 2;
     case ERROR_EXIT:
         return error->number >= 1 && error->number <= 127 ? error->number : 1;
+    case ERROR_FOUND:
+        return 1;
     case ERROR_INTERRUPTED:
         return 128 + error->number;
     case ERROR_FAILED:

@@ -22,6 +22,7 @@ enum error_code {
     ERROR_CORRUPT,     /* stored data is not what it should be: 125 */
     ERROR_UNSUPPORTED, /* known, but not done by this version: 125 */
     ERROR_EXIT, /* a RUN ended with `number` as its status: that status when 1..125 or 126/127, else 1 */
+    ERROR_FOUND, /* nothing failed: what a check looks for is there, and the message says how much: 1 */
     ERROR_INTERRUPTED, /* by signal `number`: 128 + number */
     ERROR_CHANGED, /* somebody else changed what we were working on; trying again may help: 125 */
 };
@@ -89,7 +90,7 @@ void error_clear(struct error *error);
 #define error_at(...) (error_at(__VA_ARGS__), -1)
 #endif
 
-/* The whole story as text: `error: message`, the place with the line quoted and a caret line, `because: cause`
+/* The whole story as text: `error: message` (the message alone for ERROR_FOUND), the place with the line quoted and a caret line, `because: cause`
  * for every cause, `hint: ...`, and so on for every further error. IS_COLOURED adds ANSI colours. */
 void error_print(struct buf *out, const struct error *error, bool is_coloured);
 /* A place by itself, for what is not an error; to be freed with error_place_clear(). Without a FILE it is empty. */

@@ -172,7 +172,11 @@ void error_print_place(struct buf *out, const struct error_place *place, bool is
 }
 
 static void print_one(struct buf *out, const struct error *error, const struct palette *palette) {
-    for (const struct error *each = error; each; each = each->cause) {
+    if (error->code == ERROR_FOUND) {
+        error_print_text(out, error->message);
+        buf_append_byte(out, '\n');
+    }
+    for (const struct error *each = error; each && each->code != ERROR_FOUND; each = each->cause) {
         print_labelled(out, palette->failure, each == error ? "error" : "because",
                        each->message ? each->message : "unknown failure", palette);
         if (each->place.file) {

@@ -53,7 +53,7 @@ struct check_output {
     int descriptor;
     struct buf text;
     json_t *results; /* JSON and SARIF: an array */
-    size_t files, errors, warnings;
+    size_t files, errors, warnings, fixable;
 };
 
 int check_output_add(struct check_output *output, const struct check_file *file,

@@ -88,6 +88,9 @@ int check_output_add(struct check_output *output, const struct check_file *file,
     const struct lint_report *report = &file->report;
     output->files++;
     output->warnings += report->count;
+    for (size_t i = 0; i < report->count; i++) {
+        output->fixable += report->findings[i].edit_count > 0;
+    }
     for (const struct error *each = &report->error; each && each->code; each = each->next) {
         output->errors++;
     }
@@ -135,11 +138,10 @@ int check_output_finish(struct check_output *output, struct error *error) {
     if (output->errors + output->warnings == 0) {
         return 0;
     }
-    error_set(error, ERROR_EXIT, "%s", numbers.data);
-    if (error) {
-        error->number = 1;
+    if (output->fixable > 0) {
+        buf_printf(&numbers, ", %zu of which --fix can mend", output->fixable);
     }
-    return -1;
+    return error_set(error, ERROR_FOUND, "%s", numbers.data);
 }
 
 void check_output_free(struct check_output *output) {

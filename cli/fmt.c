@@ -112,9 +112,8 @@ static int fmt_run(struct invocation *invocation, struct error *error) {
         return -1;
     }
     if (formatting.is_check && formatting.unformatted > 0) {
-        error_set(error, ERROR_EXIT, "%zu %s not formatted", formatting.unformatted,
+        error_set(error, ERROR_FOUND, "%zu %s not formatted", formatting.unformatted,
                   formatting.unformatted == 1 ? "file is" : "files are");
-        error->number = 1;
         return error_hint(error, "`%s fmt -w FILE` formats it", invocation->program);
     }
     return 0;

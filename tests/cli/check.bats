@@ -30,7 +30,7 @@ warning: MaintainerDeprecated: Maintainer instruction is deprecated in favor of 
 2 | MAINTAINER me
   | ^^^^^^^^^^
 hint: write LABEL org.opencontainers.image.authors=\"...\""
-    is "$stderr" "error: 2 warnings"
+    is "$stderr" "2 warnings, 2 of which --fix can mend"
 }
 
 @test "errors and warnings of several files in one run" {
@@ -41,7 +41,7 @@ hint: write LABEL org.opencontainers.image.authors=\"...\""
     contains "$output" "unknown instruction: COPPY (did you mean COPY?)"
     contains "$output" "warning: FromAsCasing"
     contains "$output" "--> two:2:5"
-    is "$stderr" "error: 2 errors, 2 warnings in 2 files"
+    is "$stderr" "2 errors, 2 warnings in 2 files, 2 of which --fix can mend"
 }
 
 @test "a file that is not there does not keep the others from being looked at" {
@@ -152,7 +152,7 @@ END
     ln -s real Dockerfile
     run_bud 1 check --fix # $v is not defined: nobody can fix that
     contains "$stderr" "fixed: Dockerfile:2: StageNameCasing"
-    contains "$stderr" "error: 1 warning"
+    contains "$stderr" "1 warning"
     contains "$output" "UndefinedVar"
     [ -L Dockerfile ]
     diff wanted real
@@ -160,7 +160,7 @@ END
     local inode
     inode=$(stat -c %i real)
     run_bud 1 check --fix
-    is "$stderr" "error: 1 warning"
+    is "$stderr" "1 warning"
     is "$(stat -c %i real)" "$inode"
 }
 
@@ -289,9 +289,9 @@ from scratch"
 @test "every stage without --target, else those it needs" {
     printf 'FROM scratch AS a\nCMD x\nFROM scratch AS b\nCMD x\nFROM a AS c\n' | dockerfile
     run_bud 1 check
-    is "$stderr" "error: 2 warnings"
+    is "$stderr" "2 warnings, 2 of which --fix can mend"
     run_bud 1 check --target c
-    is "$stderr" "error: 1 warning"
+    is "$stderr" "1 warning, 1 of which --fix can mend"
     run_bud 1 check --target d
     contains "$output" 'target stage "d" could not be found'
 }
@@ -302,16 +302,16 @@ from scratch"
     printf 'FROM unknown\nENV x=$nothing\n' > unknown
     run_bud 1 check known unknown
     contains "$output" "--> known:2:7"
-    is "$stderr" "error: 1 warning in 2 files"
+    is "$stderr" "1 warning in 2 files"
 }
 
 @test "bud build --check is bud check; --call=check, too" {
     printf 'FROM scratch\nCMD x\n' | dockerfile
     run_bud 1 build --check .
     contains "$output" "JSONArgsRecommended"
-    is "$stderr" "error: 1 warning"
+    is "$stderr" "1 warning, 1 of which --fix can mend"
     run_bud 1 build --call check -t x .
-    is "$stderr" "error: 1 warning"
+    is "$stderr" "1 warning, 1 of which --fix can mend"
     [ ! -e "$STORE/root" ]
 }
 

@@ -232,11 +232,11 @@ static void exit_statuses(void **state) {
         int number;
         int status;
     } rows[] = {
-        { ERROR_NONE, 0, 0 },      { ERROR_FAILED, 0, 125 },      { ERROR_SYSTEM, ENOENT, 125 },
-        { ERROR_USAGE, 0, 2 },     { ERROR_INPUT, 0, 125 },       { ERROR_NOT_FOUND, 0, 125 },
-        { ERROR_EXIT, 3, 3 },      { ERROR_EXIT, 127, 127 },      { ERROR_EXIT, 137, 1 },
-        { ERROR_EXIT, 0, 1 },      { ERROR_INTERRUPTED, 2, 130 }, { ERROR_CHANGED, 0, 125 },
-        { ERROR_CORRUPT, 0, 125 }, { ERROR_UNSUPPORTED, 0, 125 },
+        { ERROR_NONE, 0, 0 },      { ERROR_FAILED, 0, 125 },  { ERROR_SYSTEM, ENOENT, 125 },
+        { ERROR_USAGE, 0, 2 },     { ERROR_INPUT, 0, 125 },   { ERROR_NOT_FOUND, 0, 125 },
+        { ERROR_EXIT, 3, 3 },      { ERROR_EXIT, 127, 127 },  { ERROR_EXIT, 137, 1 },
+        { ERROR_EXIT, 0, 1 },      { ERROR_FOUND, 0, 1 },     { ERROR_INTERRUPTED, 2, 130 },
+        { ERROR_CHANGED, 0, 125 }, { ERROR_CORRUPT, 0, 125 }, { ERROR_UNSUPPORTED, 0, 125 },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct error error = ERROR_INIT;
