@@ -296,6 +296,22 @@ static int read_lists(const struct reader *reader) {
     return 0;
 }
 
+/* buildah-build(1), --http-proxy: the variables that are passed on to RUN. */
+static int check_proxy(const struct reader *reader) {
+    static const char *const variables[] = { "http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
+                                             "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY" };
+    bool is_wanted = option_flag(reader->options, "http-proxy", false);
+    for (size_t i = 0; is_wanted && i < sizeof(variables) / sizeof(variables[0]); i++) {
+        const char *value = getenv(variables[i]);
+        if (value != NULL && value[0] != '\0') {
+            error_set(reader->error, ERROR_UNSUPPORTED,
+                      "--http-proxy: passing %s on to RUN is not done yet", variables[i]);
+            return error_hint(reader->error, "pass it on with --build-arg %s", variables[i]);
+        }
+    }
+    return 0;
+}
+
 static int read_running(const struct reader *reader) {
     struct run_options *run = &reader->request->plan.run;
     const char *network = option_text(reader->options, "net", "host");
@@ -303,7 +319,7 @@ static int read_running(const struct reader *reader) {
     run->network = strcmp(network, "none") == 0 ? NETWORK_NONE : NETWORK_HOST;
     run->runtime = option_text(reader->options, "runtime", NULL);
     run->hostname = STR("buildsandbox");
-    if (read_capabilities(reader, "cap-add", &run->cap_add) < 0 ||
+    if (check_proxy(reader) < 0 || read_capabilities(reader, "cap-add", &run->cap_add) < 0 ||
         read_capabilities(reader, "cap-drop", &run->cap_drop) < 0) {
         return -1;
     }

@@ -42,8 +42,9 @@ static void append_wrapped(struct buf *out, struct str text, size_t column, size
     buf_append_byte(out, '\n');
 }
 
+/* An empty help: named, not described. */
 static bool is_undone(const struct option_spec *spec) {
-    return spec->only != NULL && spec->only[0] == '\0';
+    return spec->help != NULL && spec->help[0] == '\0';
 }
 
 static bool is_repeatable(const struct option_spec *spec) {

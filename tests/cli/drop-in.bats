@@ -42,6 +42,19 @@ load build_helper
     run_bud 0 build --progress=plain --platform "linux/$(uname -m)" -t image --provenance=false --sbom=false --load .
 }
 
+@test "options that ask for the default pass" {
+    dockerfile <<< 'FROM scratch'
+    unset HTTP_PROXY HTTPS_PROXY FTP_PROXY NO_PROXY http_proxy https_proxy ftp_proxy no_proxy
+    run_bud 0 build --tls-verify=false --no-hosts=false --stdin=false --omit-history=false --http-proxy=true \
+        --network=default --force-rm=false --rm --pull=missing --pull=never --pull=false --pull-always=false \
+        --squash-all=false --push=false --inherit-labels=true --logsplit=false .
+    http_proxy=http://proxy run_bud 0 build --http-proxy=false .
+    http_proxy=http://proxy run_bud 125 build --http-proxy .
+    is "${stderr_lines[0]}" "error: --http-proxy: passing http_proxy on to RUN is not done yet"
+    run_bud 125 build --no-hosts .
+    is "${stderr_lines[0]}" "error: --no-hosts is not done yet"
+}
+
 @test "what is not done yet says so, and never looks as if it were" {
     dockerfile <<< 'FROM scratch'
     for option in --secret=id=x --ssh=default --output=type=tar --cache-from=x --memory=1g --manifest=x; do
