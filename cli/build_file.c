@@ -34,10 +34,16 @@ int build_context_check(const char *text, struct error *error) {
     if (stat(text, &stat_) < 0) {
         int number = errno;
         error_system(error, "context %s", text);
-        const char *command = number == ENOENT ? command_nearest(text) : NULL;
-        return command != NULL ? error_hint(error, "did you mean the command `%s`?", command)
-                               : error_hint(error, "the last argument is the directory with the "
-                                                   "files that COPY and ADD may take");
+        bool is_word = number == ENOENT && strchr(text, '/') == NULL;
+        const char *command = is_word ? command_nearest(text) : NULL;
+        if (command != NULL) {
+            return error_hint(error, "did you mean the command `%s`?", command);
+        }
+        return error_hint(error,
+                          "%sthe last argument is the directory with the files that COPY "
+                          "and ADD may take",
+                          is_word ? "there is no such command either, `bud help` lists them; "
+                                  : "");
     }
     if (S_ISREG(stat_.st_mode)) {
         error_set(error, ERROR_UNSUPPORTED, "context %s: an archive as context is not done yet",

@@ -143,6 +143,18 @@ static int check_arguments(const struct invocation *invocation, bool is_named,
                       command->arguments);
 }
 
+/* `--root "$STORE"` with STORE unset must not mean the machine's own store. */
+static int check_places(const struct options *options, struct error *error) {
+    static const char *const names[] = { "root", "runroot" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (option_text(options, names[i], "/")[0] == '\0') {
+            error_set(error, ERROR_USAGE, "--%s is empty", names[i]);
+            return error_hint(error, "give a directory, or leave it out for the usual one");
+        }
+    }
+    return 0;
+}
+
 static int set_log_level(const struct options *options, struct error *error) {
     const char *text = option_text(options, "log-level", "warn");
     enum log_level level;
@@ -172,6 +184,17 @@ static const struct command *take_command(const char **words, struct arena *aren
     return command;
 }
 
+/* `bud --version`, global options before it or not: takes the word out. */
+static bool take_version(const char **words, size_t count) {
+    const struct option_spec *const tables[] = { global_options, NULL };
+    if (count == 0 || strcmp(words[count - 1], "--version") != 0 ||
+        options_first_argument(words, tables) != SIZE_MAX) {
+        return false;
+    }
+    words[count - 1] = NULL;
+    return true;
+}
+
 int command_run(const char *program, const char *const *given, struct arena *arena,
                 struct error *error) {
     size_t count = 0;
@@ -189,9 +212,8 @@ int command_run(const char *program, const char *const *given, struct arena *are
         help_overview(&out, program);
         return output_write(&out, error);
     }
-    if (!is_named && count == 1 && strcmp(words[0], "--version") == 0) {
+    if (!is_named && take_version(words, count)) {
         invocation.command = &command_version;
-        words[0] = NULL;
     }
     const char *full_name = arena_printf(arena, "%s %s", program, invocation.command->name);
     const struct option_spec *const *tables = command_tables(invocation.command, arena);
@@ -207,6 +229,7 @@ int command_run(const char *program, const char *const *given, struct arena *are
         return output_write(&out, error);
     }
     if (check_arguments(&invocation, is_named, error) < 0 ||
+        check_places(&invocation.options, error) < 0 ||
         set_log_level(&invocation.options, error) < 0) {
         return -1;
     }
@@ -255,5 +278,7 @@ int output_write(const struct buf *text, struct error *error) {
 
 bool output_is_coloured(int descriptor) {
     const char *no_colour = getenv("NO_COLOR"); /* https://no-color.org: any non-empty value */
-    return isatty(descriptor) && (no_colour == NULL || no_colour[0] == '\0');
+    const char *terminal = getenv("TERM");
+    return isatty(descriptor) && (no_colour == NULL || no_colour[0] == '\0') &&
+           (terminal == NULL || strcmp(terminal, "dumb") != 0);
 }

@@ -71,6 +71,6 @@ int invocation_with_store(const struct invocation *invocation, enum store_access
 
 /* All of TEXT to standard output; nothing for an empty text. */
 int output_write(const struct buf *text, struct error *error);
-bool output_is_coloured(int descriptor); /* a terminal, and NO_COLOR is not set */
+bool output_is_coloured(int descriptor); /* a terminal that can, and NO_COLOR is not set */
 
 #endif

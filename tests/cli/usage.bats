@@ -52,6 +52,10 @@ load helper
     is "$output" "bud version $(cat "$REPOSITORY/VERSION")"
     run --separate-stderr -0 "$BUD" --version
     is "$output" "bud version $(cat "$REPOSITORY/VERSION")"
+    run --separate-stderr -0 "$BUD" --root x --runroot=y --version
+    is "$output" "bud version $(cat "$REPOSITORY/VERSION")"
+    run --separate-stderr -2 "$BUD" --root --version
+    run --separate-stderr -2 "$BUD" . --version
     run_bud 0 version --json
     is "$(jq -r .version <<< "$output")" "$(cat "$REPOSITORY/VERSION")"
 }
@@ -59,6 +63,10 @@ load helper
 @test "global options stand before or after the command" {
     run_bud 0 images --log-level debug
     run_bud 0 --log-level=debug images
+    for option in --root --runroot; do
+        run_bud 2 images "$option" ''
+        is "${stderr_lines[0]}" "error: $option is empty"
+    done
     run_bud 2 --log-level loud images
     is "${stderr_lines[0]}" "error: --log-level: \`loud\` is no log level"
 }
@@ -114,6 +122,10 @@ load helper
     run_bud 125 imags
     is "${stderr_lines[0]}" "error: context imags: No such file or directory"
     is "${stderr_lines[1]}" "hint: did you mean the command \`images\`?"
+    run_bud 125 login
+    contains "${stderr_lines[1]}" "hint: there is no such command either, \`bud help\` lists them"
+    run_bud 125 some/where
+    contains "${stderr_lines[1]}" "hint: the last argument is the directory"
     run_bud 2 help imags
     is "${stderr_lines[1]}" "hint: did you mean \`images\`?"
 }
@@ -128,7 +140,7 @@ load helper
 }
 
 @test "of options that are done in part, the rest is an error that says so" {
-    for option in --network=bridge --net=private --isolation=chroot --pull --pull=always --rm=false --force-rm=false \
+    for option in --network=bridge --net=private --isolation=chroot --pull --pull=always --rm=false \
         --skip-unused-stages=false --identity-label --pid=host; do
         run_bud 125 build "$option" .
         contains "${stderr_lines[0]}" "not done yet"
