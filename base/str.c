@@ -139,6 +139,18 @@ bool str_parse_uint(struct str s, unsigned base, uint64_t limit, uint64_t *value
     return true;
 }
 
+bool str_parse_bool(struct str s, bool *value) {
+    static const char *const yes[] = { "1", "t", "T", "TRUE", "true", "True" };
+    static const char *const no[] = { "0", "f", "F", "FALSE", "false", "False" };
+    for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+        if (str_equal_c(s, yes[i]) || str_equal_c(s, no[i])) {
+            *value = str_equal_c(s, yes[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
 size_t str_decode_utf8(struct str s, uint32_t *code) {
     if (!s.len) {
         return 0;

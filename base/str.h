@@ -65,6 +65,8 @@ struct str str_printf(struct arena *arena, const char *format, ...)
 struct str str_lower(struct arena *arena, struct str s); /* ASCII */
 /* Decimal (base 10) or other base digits only, whole slice; false when empty, malformed or above LIMIT. */
 bool str_parse_uint(struct str s, unsigned base, uint64_t limit, uint64_t *value);
+/* The words of Go's strconv.ParseBool: 1 t T TRUE true True 0 f F FALSE false False. */
+bool str_parse_bool(struct str s, bool *value);
 /* Length in bytes of the UTF-8 character (RFC 3629: no surrogates, nothing overlong) S begins with and its
  * code point in *CODE; 0 when S is empty or begins with anything else. */
 size_t str_decode_utf8(struct str s, uint32_t *code);

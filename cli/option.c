@@ -112,17 +112,11 @@ static int refuse_value(const struct option_value *option, const char *value, st
 
 /* pflag's booleans (strconv.ParseBool). */
 static const char *parse_flag(const char *value) {
-    static const char *const yes[] = { "true", "1", "t", "T", "TRUE", "True" };
-    static const char *const no[] = { "false", "0", "f", "F", "FALSE", "False" };
-    for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
-        if (strcmp(value, yes[i]) == 0) {
-            return "true";
-        }
-        if (strcmp(value, no[i]) == 0) {
-            return "false";
-        }
+    bool is_on;
+    if (!str_parse_bool(str_of(value), &is_on)) {
+        return NULL;
     }
-    return NULL;
+    return is_on ? "true" : "false";
 }
 
 static void add_item(struct arena *arena, struct option_value *option, const char *item) {

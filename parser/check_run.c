@@ -53,17 +53,6 @@ static int check_mount(const struct check *check, struct ast_word value, struct 
     return 0;
 }
 
-static bool is_bool_word(struct str text) {
-    static const char *const words[] = { "1", "t", "T", "TRUE",  "true",  "True",
-                                         "0", "f", "F", "FALSE", "false", "False" };
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (str_equal_c(text, words[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* [name=]NAME[,required[=bool]]; names of CDI devices contain `=`. */
 static int check_device(const struct check *check, struct ast_word value) {
     struct scan scan = scan_of(value.text);
@@ -78,7 +67,8 @@ static int check_device(const struct check *check, struct ast_word value) {
         }
         struct ast_mount_option option = split_option(check, field, value.span);
         if (str_equal(option.key.text, STR("required"))) {
-            if (option.has_value && !is_bool_word(option.value.text)) {
+            bool is_required;
+            if (option.has_value && !str_parse_bool(option.value.text, &is_required)) {
                 check_fail(check, value.span, "invalid value for required: %.*s",
                            STR_ARG(option.value.text));
                 return error_hint(check->error, "use true or false");

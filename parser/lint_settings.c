@@ -3,19 +3,6 @@
 #include "parser/scan.h"
 #include "parser/words.h"
 
-/* Go's strconv.ParseBool. */
-static bool parse_bool(struct str text, bool *value) {
-    static const char *const words[] = { "1", "t", "T", "TRUE",  "true",  "True",
-                                         "0", "f", "F", "FALSE", "false", "False" };
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (str_equal_c(text, words[i])) {
-            *value = i < 6;
-            return true;
-        }
-    }
-    return false;
-}
-
 static uint64_t parse_rules(struct str list) {
     uint64_t rules = 0;
     struct str name;
@@ -74,7 +61,7 @@ int lint_settings_parse(struct str text, struct lint_settings *out, struct error
             out->enabled |= parse_rules(value);
         } else if (!str_equal_c(key, "error")) {
             return invalid(key, error);
-        } else if (!parse_bool(scan_trim(value), &out->is_fatal)) {
+        } else if (!str_parse_bool(scan_trim(value), &out->is_fatal)) {
             return invalid_bool(option, scan_trim(value), error);
         }
     }

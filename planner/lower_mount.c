@@ -42,18 +42,6 @@ static int parse_type(struct str value, enum mount_type *out, struct error *erro
     return error_hint(error, "the types are bind, cache, tmpfs, secret and ssh");
 }
 
-static bool parse_bool(struct str value, bool *out) {
-    static const char *const texts[] = { "1", "t", "T", "TRUE",  "true",  "True",
-                                         "0", "f", "F", "FALSE", "false", "False" };
-    for (size_t i = 0; i < 12; i++) {
-        if (str_equal_c(value, texts[i])) {
-            *out = i < 6;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* 64, 64k, 1MiB: 1024-based. */
 static bool parse_size(struct str value, uint64_t *out) {
     size_t digits = 0;
@@ -109,7 +97,7 @@ static int unknown_key(const struct ast_mount_option *option, struct error *erro
 static int parse_readonly(struct mount_options *options, struct str key, bool has_value,
                           struct str value, struct error *error) {
     bool is_on = true;
-    if (has_value && !parse_bool(value, &is_on)) {
+    if (has_value && !str_parse_bool(value, &is_on)) {
         return bad_value(key, value, error);
     }
     bool is_write = str_equal_c(key, "rw") || str_equal_c(key, "readwrite");
@@ -140,7 +128,7 @@ static int parse_typed(struct mount_options *options, struct str key, bool has_v
         return parse_size(value, &options->size) ? 0 : bad_value(key, value, error);
     }
     bool is_required;
-    return !has_value || parse_bool(value, &is_required) ? 0 : bad_value(key, value, error);
+    return !has_value || str_parse_bool(value, &is_required) ? 0 : bad_value(key, value, error);
 }
 
 /* Where the value of a key that takes any text goes; NULL: it is none of those. */

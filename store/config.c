@@ -51,15 +51,8 @@ static const char *user_home(struct error *error) {
 }
 
 static bool is_true(const char *text) {
-    /* Go's strconv.ParseBool. */
-    static const char *const yes[] = { "1", "t", "T", "true", "TRUE", "True", NULL };
-
-    for (size_t i = 0; yes[i]; i++) {
-        if (strcmp(text, yes[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    bool is_on;
+    return str_parse_bool(str_of(text), &is_on) && is_on;
 }
 
 static int unsupported(struct error *error, const char *setting, const char *from) {
