@@ -41,7 +41,7 @@ int outline_print_targets(const struct outline *outline, bool is_json, struct ar
     for (size_t i = 0; i < outline->stage_count; i++) {
         const struct outline_stage *stage = &outline->stages[i];
         struct str name =
-            stage->has_name ? stage->name : str_printf(arena, "(stage %.*s)", STR_ARG(stage->name));
+            stage->has_name ? stage->name : str_printf(arena, "(%.*s)", STR_ARG(stage->name));
         columns_add(&columns, cell(&columns, str_printf(arena, "%.*s%s", STR_ARG(name),
                                                         stage->is_default ? " (default)" : "")));
         columns_add(&columns, cell(&columns, stage->base));

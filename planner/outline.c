@@ -18,6 +18,7 @@ struct part { /* a stage */
     const struct instruction *from;
     struct instruction *const *instructions;
     size_t count;
+    size_t base; /* the stage it begins with, or SIZE_MAX */
     bool is_needed;
 };
 
@@ -206,7 +207,7 @@ static int add_stage(struct outlining *outlining, const struct instruction *from
     struct outline_stage *stage = &outlining->out->stages[index];
     stage->has_name = from->from.name.text.len > 0;
     stage->name =
-        stage->has_name ? from->from.name.text : str_printf(outlining->arena, "%zu", index);
+        stage->has_name ? from->from.name.text : str_printf(outlining->arena, "stage-%zu", index);
     stage->description = description(from, from->from.name.text);
     stage->line = from->line;
     outlining->parts[index].from = from;
@@ -214,6 +215,7 @@ static int add_stage(struct outlining *outlining, const struct instruction *from
         expand(outlining, &from->from.platform, &stage->platform, error) < 0) {
         return -1;
     }
+    outlining->parts[index].base = find_stage(outlining, stage->base);
     use(outlining, stage->base, false);
     return 0;
 }
@@ -378,19 +380,33 @@ static void add_mount(struct outlining *outlining, const struct outline_stage *s
     }
 }
 
+static void add_taken(struct outlining *outlining, const struct outline_stage *stage,
+                      const struct instruction *instruction) {
+    if (instruction->kind == INSTRUCTION_ARG) {
+        add_declared(outlining, stage, instruction);
+    }
+    for (size_t i = 0; instruction->kind == INSTRUCTION_RUN && i < instruction->run.mount_count;
+         i++) {
+        add_mount(outlining, stage, instruction, &instruction->run.mounts[i]);
+    }
+}
+
+/* The ARGs that the ONBUILDs of the stage it begins with run in it, whose mounts the parser does not read, then its
+ * own. */
 static void add_stages(struct outlining *outlining) {
     for (size_t i = 0; i <= outlining->out->target; i++) {
         const struct part *part = &outlining->parts[i];
+        const struct outline_stage *stage = &outlining->out->stages[i];
+        const struct part *base = part->base == SIZE_MAX ? NULL : &outlining->parts[part->base];
+        for (size_t j = 0; part->is_needed && base != NULL && j < base->count; j++) {
+            const struct instruction *onbuild = base->instructions[j];
+            if (onbuild->kind == INSTRUCTION_ONBUILD &&
+                onbuild->onbuild.trigger->kind == INSTRUCTION_ARG) {
+                add_declared(outlining, stage, onbuild->onbuild.trigger);
+            }
+        }
         for (size_t j = 0; part->is_needed && j < part->count; j++) {
-            const struct instruction *instruction = part->instructions[j];
-            if (instruction->kind == INSTRUCTION_ARG) {
-                add_declared(outlining, &outlining->out->stages[i], instruction);
-            }
-            for (size_t k = 0;
-                 instruction->kind == INSTRUCTION_RUN && k < instruction->run.mount_count; k++) {
-                add_mount(outlining, &outlining->out->stages[i], instruction,
-                          &instruction->run.mounts[k]);
-            }
+            add_taken(outlining, stage, part->instructions[j]);
         }
     }
 }

@@ -153,7 +153,7 @@ END
     contains "${lines[1]}" "golang:1.22"
     contains "${lines[1]}" "what all are made of"
     contains "${lines[2]}" "compiles"
-    is "$(tr -s ' ' <<< "${lines[4]}")" "(stage 3) (default) scratch"
+    is "$(tr -s ' ' <<< "${lines[4]}")" "(stage-3) (default) scratch"
     run_bud 0 targets --format json --build-arg GO_VERSION=1.23
     is "$(jq -c '.targets[0]' <<< "$output")" \
         '{"name":"base","description":"what all are made of","base":"golang:1.23","line":5}'
@@ -176,9 +176,15 @@ END
     done
 }
 
+@test "args: what the triggers of its base take, too" {
+    printf 'FROM scratch AS base\nONBUILD ARG VERSION=1\nFROM base\n' > Dockerfile
+    is "$(bud args --format json | jq -c '.args')" '[{"name":"VERSION","value":"1","stage":"stage-1","line":2}]'
+    is "$(bud args --target base --format json | jq -c '.args')" '[]'
+}
+
 @test "args: what the build of a target takes" {
     offer
-    is "$(bud args | sed 's/   */|/g')" 'TARGET: 3
+    is "$(bud args | sed 's/   */|/g')" 'TARGET: stage-3
 
 BUILD ARG|VALUE|STAGE|DESCRIPTION
 GO_VERSION|1.22|of the compiler
