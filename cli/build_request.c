@@ -381,8 +381,9 @@ static int read_file(const struct reader *reader) {
     if (build_context_check(plan->context, reader->error) < 0) {
         return -1;
     }
-    const char *name;
-    if (build_file_read(files[0], plan->context, reader->arena, &plan->dockerfile_path, &name,
+    /* Given empty, as in `-f "$FILE"`, it is not given. */
+    const char *file = files[0] != NULL && files[0][0] != '\0' ? files[0] : NULL, *name;
+    if (build_file_read(file, plan->context, reader->arena, &plan->dockerfile_path, &name,
                         &reader->request->source, reader->error) < 0) {
         return -1;
     }

@@ -146,7 +146,11 @@ void progress_end(struct progress *progress, const struct step *step, bool is_ok
     struct buf *pending = &progress->pending[step->id];
     _cleanup_buf_ struct buf out = BUF_INIT;
     if (pending->len > 0 && (!progress->is_quiet || !is_ok)) {
-        append_line(&out, progress, step, buf_str(pending));
+        struct str rest = buf_str(pending);
+        if (str_has_suffix(rest, STR("\n"))) {
+            rest.len--;
+        }
+        append_line(&out, progress, step, rest);
     }
     buf_reset(pending);
     /* Short steps say nothing more; for long ones the time is worth a line. */

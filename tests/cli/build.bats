@@ -350,6 +350,7 @@ RUN echo what went wrong; exit 4
 END
     build_fails 4 -q
     contains "$stderr" "what went wrong"
+    run ! grep -qx '' <<< "$stderr"
 }
 
 @test "--iidfile has the ID; a build that fails leaves no such file" {

@@ -95,6 +95,11 @@ scratch() { # $1: file
     contains "$stderr" "UPPER CASE"
 }
 
+@test "an empty --file is none" {
+    printf 'FROM scratch\n' > Dockerfile
+    run_bud 0 build -f '' .
+}
+
 @test "a directory for --iidfile that is not there is told before the build" {
     printf 'FROM scratch\n' > Dockerfile
     run_bud 125 build --iidfile nowhere/id .
