@@ -336,6 +336,11 @@ static int help_run(struct invocation *invocation, struct error *error) {
         return nearest != NULL ? error_hint(error, "did you mean `%s`?", nearest)
                                : error_hint(error, "`%s help` lists them", invocation->program);
     }
+    /* Only `bud cache` has commands below it, all told of at once. */
+    if (options->argument_count > 1 && command != &command_cache) {
+        error_set(error, ERROR_USAGE, "`%s` has no commands below it", word);
+        return error_hint(error, "usage: %s help [COMMAND]", invocation->program);
+    }
     if (man != NULL) {
         help_man(&out, command);
     } else if (command != NULL) {
@@ -352,6 +357,6 @@ const struct command command_help = {
     .summary = "tell what a command does",
     .description = "Without COMMAND the commands are listed.",
     .groups = (const struct option_group[]){ { "Options", help_options }, { NULL, NULL } },
-    .maximum = 1,
+    .maximum = 2,
     .run = help_run,
 };

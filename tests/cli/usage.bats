@@ -21,6 +21,13 @@ load helper
     done
 }
 
+@test "help of a command of bud cache is that of bud cache" {
+    local of_cache
+    of_cache=$(bud help cache)
+    is "$(bud help cache ls)" "$of_cache"
+    run_bud 2 help plan ls
+}
+
 @test "help is on standard output and needs no store" {
     STORAGE=(--root /proc/nowhere)
     run_bud 0 build --help
