@@ -60,6 +60,9 @@ static int check_and_run(struct building *build, bool is_cached_only, struct pla
     int status = build_lint_run(&lint, &build->request->plan, plan, error);
     if (status == 0) {
         tell_warnings(plan);
+        status = plan->image->state == STEP_HIT ? 0 : store_prepare(build->store, error);
+    }
+    if (status == 0) {
         status = executor_run(plan, build->store, build->cache, &build->executor, result, error);
     }
     bool is_last = status == 0 || !(is_cached_only || error->code == ERROR_CHANGED);
@@ -87,12 +90,24 @@ static int build_once(struct building *build, bool is_cached_only, bool *is_done
     return status;
 }
 
+/* A build with nothing to do makes nothing; but a root that is not there yet is made at once. */
+static int open_store(const struct building *build, enum namespace_use use, struct store **store,
+                      struct error *error) {
+    if (invocation_open_store(build->invocation, STORE_READ, use, store, error) < 0) {
+        return -1;
+    }
+    if ((*store)->root_fd >= 0) {
+        return 0;
+    }
+    store_close(*store);
+    return invocation_open_store(build->invocation, STORE_WRITE, use, store, error);
+}
+
 static int build_with_store(struct building *build, bool is_cached_only, bool *is_done,
                             struct executor_result *result, struct error *error) {
     struct store *store;
-    if (invocation_open_store(build->invocation, STORE_WRITE,
-                              is_cached_only ? NAMESPACE_FOR_TABLES : NAMESPACE_FOR_FILES, &store,
-                              error) < 0) {
+    if (open_store(build, is_cached_only ? NAMESPACE_FOR_TABLES : NAMESPACE_FOR_FILES, &store,
+                   error) < 0) {
         return -1;
     }
     int status = cache_open(store, CACHE_WRITE, &build->cache, error);

@@ -38,15 +38,13 @@ static bool has_name(const struct image *image, const char *name) {
     return false;
 }
 
-/* The image is there: add the names it lacks. Reads under a shared lock; writes only when something is missing. */
-static int finish_cached(struct execution *execution, struct executor_result *result,
-                         struct error *error) {
-    struct image_list images = { 0 };
+/* The image is one of IMAGES: add the names it lacks. Writes only when something is missing. */
+static int finish_cached(struct execution *execution, const struct image_list *images,
+                         struct executor_result *result, struct error *error) {
     const struct image *image = NULL;
     const char *id = str_dup(&execution->arena, execution->plan->image->record.result);
     const char *const wanted[] = { id, NULL };
-    if (image_list_read(execution->store, &execution->arena, &images, error) < 0 ||
-        image_find(&images, wanted, &image, error) < 0) {
+    if (image_find(images, wanted, &image, error) < 0) {
         return -1;
     }
     if (image == NULL) {
@@ -223,7 +221,9 @@ static int run(struct execution *execution, struct executor_result *result, stru
         status = lookup_step(&lookup, image, NULL, error);
     }
     if (status == 0 && image->state == STEP_HIT) {
-        status = finish_cached(execution, result, error);
+        struct image_list images = { 0 };
+        status = image_list_read(execution->store, &execution->arena, &images, error);
+        status = status < 0 ? -1 : finish_cached(execution, &images, result, error);
     } else if (status == 0) {
         status = commit_image(&work, &execution->outcomes, execution->hashing, options->names,
                               options->is_recording, scheduled.keys, scheduled.key_count,
@@ -250,7 +250,7 @@ int executor_run(struct plan *plan, const struct store *store, struct cache *cac
     int status;
     if (plan->image->state == STEP_HIT) {
         report_cached(&execution, result);
-        status = finish_cached(&execution, result, error);
+        status = finish_cached(&execution, plan->stored, result, error);
     } else {
         status = begin(&execution, error);
         if (status == 0) {

@@ -217,6 +217,7 @@ struct plan {
         struct plan_base *items;
         size_t count, capacity;
     } bases;
+    const struct image_list *stored; /* the images the store had */
     struct run_options run;
     bool
         is_cache_unused; /* --no-cache, --layers=false: nothing is looked up, deferred steps neither */

@@ -355,15 +355,20 @@ static struct span error_span(struct planning *planning, const struct step *step
 static int look_up(struct planning *planning, struct error *error) {
     struct plan *plan = planning->plan;
     const struct plan_request *request = planning->request;
+    if (read_images(planning, error)) {
+        return -1;
+    }
+    struct image_list *images = arena_new(planning->arena, struct image_list);
+    *images = planning->images;
+    plan->stored = images;
     struct lookup lookup = {
         .store = planning->store,
         .cache = planning->cache,
         .arena = planning->arena,
-        .images = &planning->images,
+        .images = images,
         .plan = plan,
     };
-    if (read_images(planning, error) ||
-        layer_list_read(planning->store, planning->arena, &lookup.layers, error)) {
+    if (layer_list_read(planning->store, planning->arena, &lookup.layers, error)) {
         return -1;
     }
     const struct step *failed = NULL;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -35,11 +36,12 @@ struct cache_file {
     size_t map_size; /* to begin with */
     MDB_env *env;    /* NULL: nothing can be read or stored */
     MDB_dbi tables[CACHE_TABLES];
-    bool is_writable;
-    bool is_unreadable;
+    atomic_bool is_writable;
+    atomic_bool is_unreadable;
     pthread_rwlock_t
-        map_lock;          /* shared by transactions, exclusive for changing the size of the map */
-    pthread_mutex_t mutex; /* for what follows */
+        map_lock; /* shared by transactions, exclusive for changing the map's size, and: */
+    atomic_bool is_opened_to_read; /* although is_writable; opened anew before the first change */
+    pthread_mutex_t mutex;         /* for what follows */
     bool has_written;
     char boot[BOOT_ID_LEN + 1]; /* "" until read */
 };
@@ -239,6 +241,9 @@ static void give_up(MDB_env *env, const char *message) __attribute__((noreturn))
 
 static struct verdict open_env(struct cache_file *file, enum cache_access access) {
     bool is_checked = !cache_stamp_is_current(file->directory, FILE_NAME);
+    if (is_checked && file->is_opened_to_read) {
+        return verdict_of(EAGAIN); /* only who may write can vouch for the file afterwards */
+    }
     if (is_checked) {
         struct verdict verdict = check_head(file);
         if (verdict.damage) {
@@ -358,6 +363,7 @@ static int replace_damaged(struct cache_file *file, struct verdict *verdict, str
     return 0;
 }
 
+/* As access says, or as near to that as can be. */
 static void open_best(struct cache_file *file, enum cache_access access) {
     struct verdict verdict = try_open(file, access);
     if (verdict.damage && access == CACHE_WRITE) {
@@ -377,6 +383,49 @@ static void open_best(struct cache_file *file, enum cache_access access) {
         log_warn("the build cache %s is not used: %s", file->path,
                  verdict.damage ? verdict.damage : mdb_strerror(verdict.code));
     }
+    if (file->is_writable) {
+        mdb_reader_check(file->env, NULL);
+    }
+}
+
+/* Most builds have nothing to store: LMDB takes less to read, and nothing can be written by mistake. False when all is
+ * as it was. */
+static bool open_to_read(struct cache_file *file) {
+    if (faccessat(file->directory, FILE_NAME, W_OK, AT_EACCESS)) {
+        return false;
+    }
+    file->is_opened_to_read = true;
+    struct verdict verdict = try_open(file, CACHE_READ);
+    file->is_opened_to_read = !verdict.damage && verdict.code == 0;
+    file->is_writable = file->is_opened_to_read;
+    return file->is_opened_to_read;
+}
+
+/* Before the first change. Readers wait, and find the tables where they were. */
+static void open_to_write(struct cache_file *file) {
+    if (!file->is_opened_to_read) {
+        return;
+    }
+    pthread_rwlock_wrlock(&file->map_lock);
+    if (file->is_opened_to_read) {
+        file->is_opened_to_read = false;
+        mdb_env_close(file->env);
+        file->env = NULL;
+        open_best(file, CACHE_WRITE);
+    }
+    pthread_rwlock_unlock(&file->map_lock);
+}
+
+static int open_directory(const char *directory, enum cache_access access) {
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 || errno != ENOENT || access == CACHE_READ) {
+        return fd;
+    }
+    if (mkdir(directory, 0700) && errno != EEXIST) {
+        log_warn("cannot create %s: nothing will be remembered of this build: %s", directory,
+                 strerror(errno));
+    }
+    return open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 struct cache_file *cache_file_open(const char *directory, enum cache_access access,
@@ -386,15 +435,10 @@ struct cache_file *cache_file_open(const char *directory, enum cache_access acce
     pthread_mutex_init(&file->mutex, NULL);
     file->map_size = map_size;
     file->path = xasprintf("%s/" FILE_NAME, directory);
-    if (access == CACHE_WRITE && mkdir(directory, 0700) && errno != EEXIST) {
-        log_warn("cannot create %s: nothing will be remembered of this build: %s", directory,
-                 strerror(errno));
-    }
-    file->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    file->directory = open_directory(directory, access);
     if (file->directory >= 0) {
-        open_best(file, access);
-        if (file->is_writable) {
-            mdb_reader_check(file->env, NULL);
+        if (access == CACHE_READ || !open_to_read(file)) {
+            open_best(file, access);
         }
     } else if (errno != ENOENT) {
         file->is_unreadable = true;
@@ -457,7 +501,7 @@ static int resize_map(struct cache_file *file, unsigned factor) {
 static int begin(struct cache_file *file, unsigned flags, MDB_txn **transaction) {
     for (int attempt = 0;; attempt++) {
         pthread_rwlock_rdlock(&file->map_lock);
-        int code = mdb_txn_begin(file->env, NULL, flags, transaction);
+        int code = !file->env ? ENOENT : mdb_txn_begin(file->env, NULL, flags, transaction);
         if (code == 0) {
             return 0;
         }
@@ -473,15 +517,11 @@ static int begin(struct cache_file *file, unsigned flags, MDB_txn **transaction)
 
 MDB_txn *cache_file_begin_read(struct cache_file *file) {
     MDB_txn *transaction;
-    if (!file->env) {
-        return NULL;
-    }
     int code = begin(file, MDB_RDONLY, &transaction);
-    if (code) {
+    if (code && code != ENOENT) {
         log_debug("the build cache %s cannot be read: %s", file->path, mdb_strerror(code));
-        return NULL;
     }
-    return transaction;
+    return code ? NULL : transaction;
 }
 
 void cache_file_end_read(struct cache_file *file, MDB_txn *transaction) {
@@ -544,6 +584,10 @@ static int write_once(struct cache_file *file, cache_file_change *change, void *
 
 int cache_file_write(struct cache_file *file, cache_file_change *change, void *context,
                      struct error *error) {
+    if (!file->is_writable) {
+        return 0;
+    }
+    open_to_write(file);
     if (!file->is_writable) {
         return 0;
     }

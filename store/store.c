@@ -116,6 +116,12 @@ static int make_directories(const struct store *store, struct error *error) {
     return result;
 }
 
+int store_prepare(const struct store *store, struct error *error) {
+    return make_directories(store, error) < 0
+               ? error_wrap(error, "cannot prepare the store %s", store->root)
+               : 0;
+}
+
 static int refuse_fuse(const struct store *store, struct error *error) {
     _cleanup_buf_ struct buf text = BUF_INIT;
     bool exists = false;
@@ -144,8 +150,8 @@ static int open_root(struct store *store, enum store_access access, struct error
         error_system(error, "cannot open the store %s", store->root);
         return error_hint(error, "choose another with --root");
     }
-    if (access == STORE_WRITE && make_directories(store, error) < 0) {
-        return error_wrap(error, "cannot prepare the store %s", store->root);
+    if (access == STORE_WRITE && store_prepare(store, error) < 0) {
+        return -1;
     }
     return refuse_fuse(store, error);
 }

@@ -44,6 +44,9 @@ struct store {
  * force_mask, imagestore, composefs, transient_store, fuse-overlayfs whiteouts) is ERROR_UNSUPPORTED and named. */
 int store_open(const struct store_options *options, enum store_access access, struct store **out,
                struct error *error);
+/* Makes the directories STORE_WRITE makes, for a store that was opened with STORE_READ and whose root is there: a build
+ * knows only when it has planned whether it will write. */
+int store_prepare(const struct store *store, struct error *error);
 void store_close(struct store *store);
 
 #endif
