@@ -239,7 +239,8 @@ static bool adopt_earlier(struct scheduler *scheduler, struct task *task, struct
     }
     const char *id = str_dup(&attempt->arena, record.result);
     if (build_hold(work->store, work->build, &id, 1, NULL) < 0 ||
-        snapshot_locate(work->store, work->cache, id, &attempt->arena, &path, &layer, NULL) < 0 ||
+        snapshot_check(work->store, work->cache, &record, &attempt->arena, &path, &layer) !=
+            SNAPSHOT_SOUND ||
         protect_late(scheduler, layer, NULL) < 0) {
         return false;
     }
@@ -259,6 +260,7 @@ static int keep_result(struct scheduler *scheduler, struct task *task, struct at
     if (is_recorded && adopt_earlier(scheduler, task, attempt)) {
         return 0;
     }
+    const char *path = arena_printf(&attempt->arena, "%s/diff", attempt->snapshot.directory);
     if (is_recorded) {
         struct cache_record record = {
             .key = step->key,
@@ -274,11 +276,11 @@ static int keep_result(struct scheduler *scheduler, struct task *task, struct at
             .ingredients = step->ingredients,
             .ingredient_count = step->ingredient_count,
         };
+        snapshot_describe(path, &record);
         if (cache_store(scheduler->work->cache, &record, &step->place, error) < 0) {
             return -1;
         }
     }
-    const char *path = arena_printf(&attempt->arena, "%s/diff", attempt->snapshot.directory);
     pthread_mutex_lock(&scheduler->lock);
     keep_outcome(scheduler, task, attempt->snapshot.id, path, NULL, created);
     if (is_recorded) {

@@ -128,28 +128,29 @@ static bool has_image(struct lookup *lookup, struct str id, struct str manifest)
     return false;
 }
 
-/* Afterwards the result of an image record is the image's ID alone. */
-static bool has_result(struct lookup *lookup, struct cache_record *record) {
+/* Why the result of RECORD cannot be used; empty: it can. Afterwards that of an image record is the image's ID alone. */
+static struct str find_fault(struct lookup *lookup, struct cache_record *record) {
     if (record->kind == CACHE_IMAGE) {
         struct str manifest = record->result;
         str_split(&manifest, '@', &record->result);
-        return has_image(lookup, record->result, manifest);
+        return has_image(lookup, record->result, manifest)
+                   ? STR_EMPTY
+                   : STR("its image was removed or has another manifest now");
     }
     const char *path, *layer = NULL;
-    if (snapshot_locate(lookup->store, lookup->cache, str_dup(lookup->arena, record->result),
-                        lookup->arena, &path, &layer, NULL)) {
-        return false;
+    struct digest_hex published;
+    switch (snapshot_check(lookup->store, lookup->cache, record, lookup->arena, &path, &layer)) {
+    case SNAPSHOT_CHANGED:
+        return STR("its result was changed by somebody else");
+    case SNAPSHOT_SOUND:
+        if (!layer || layer_find(&lookup->layers, str_of(layer))) {
+            return STR_EMPTY;
+        }
+        break;
+    case SNAPSHOT_GONE:
+        break;
     }
-    return !layer || layer_find(&lookup->layers, str_of(layer)) != NULL;
-}
-
-/* Why the result of RECORD is not there. */
-static struct str removal_reason(struct lookup *lookup, const struct cache_record *record) {
-    struct digest_hex layer;
-    if (record->kind == CACHE_IMAGE) {
-        return STR("its image was removed or has another manifest now");
-    }
-    return cache_published_get(lookup->cache, str_dup(lookup->arena, record->result), &layer)
+    return cache_published_get(lookup->cache, str_dup(lookup->arena, record->result), &published)
                ? STR("its layer was removed with an image")
                : STR("its result was removed");
 }
@@ -181,13 +182,13 @@ static void judge(struct lookup *lookup, struct step *step) {
         return;
     }
     enum cache_result kind = step->kind == STEP_IMAGE ? CACHE_IMAGE : CACHE_SNAPSHOT;
-    struct str below = step_is_independent(step) ? STR_EMPTY : result_of(lookup, parent);
+    struct str fault, below = step_is_independent(step) ? STR_EMPTY : result_of(lookup, parent);
     if (record.created < lookup->plan->oldest_record) {
         miss(lookup, step, STR("its record is older than --cache-ttl"));
     } else if (record.kind != kind || !str_equal(record.parent, below)) {
         miss(lookup, step, STR("the step before it was built anew"));
-    } else if (!has_result(lookup, &record)) {
-        miss(lookup, step, removal_reason(lookup, &record));
+    } else if ((fault = find_fault(lookup, &record)).len > 0) {
+        miss(lookup, step, fault);
     } else {
         step->state = STEP_HIT;
         step->record = record;

@@ -43,7 +43,10 @@ struct cache_record {
                         * holds only while the parent step still has this result */
     int64_t created;   /* wall clock when the step ended, ns: `created` of its history entry */
     uint64_t duration; /* ns the step took */
-    struct str text;   /* the step as printed */
+    /* Of the snapshot's directory when the step was done: is it still as it was? See snapshot_check(). 0: not known. */
+    uint64_t inode;
+    int64_t modified; /* ns */
+    struct str text;  /* the step as printed */
     struct str stage;
     struct str reason; /* why it ran: what `bud plan` said */
     struct str build;  /* ID of the build it ran in */

@@ -89,6 +89,8 @@ void cache_record_encode(struct buf *out, const struct cache_record *record,
     put_number(out, record->kind, 1);
     put_number(out, (uint64_t)record->created, 8);
     put_number(out, record->duration, 8);
+    put_number(out, record->inode, 8);
+    put_number(out, (uint64_t)record->modified, 8);
     put_string(out, record->result);
     put_string(out, record->parent);
     put_string(out, record->text);
@@ -133,6 +135,8 @@ bool cache_record_decode(struct str payload, struct arena *arena, struct cache_r
                                                                               : CACHE_SNAPSHOT };
     record->created = (int64_t)take_number(&reader, 8);
     record->duration = take_number(&reader, 8);
+    record->inode = take_number(&reader, 8);
+    record->modified = (int64_t)take_number(&reader, 8);
     record->result = take_string(&reader);
     record->parent = take_string(&reader);
     record->text = take_string(&reader);

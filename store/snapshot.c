@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/time.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -115,9 +116,13 @@ int snapshot_remove(const struct store *store, const char *id, struct error *err
     return snapshot_doom(store, id, error) ? -1 : snapshot_delete_doomed(store, id, error);
 }
 
+static bool read_directory(const char *path, struct stat *status) {
+    return lstat(path, status) == 0 && S_ISDIR(status->st_mode);
+}
+
 static bool is_directory(const char *path) {
     struct stat status;
-    return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
+    return read_directory(path, &status);
 }
 
 static const char *layer_directory(const struct store *store, struct arena *arena,
@@ -127,27 +132,58 @@ static const char *layer_directory(const struct store *store, struct arena *aren
                : arena_printf(arena, "%s/%s/%s/diff", store->root, store->driver_name, layer);
 }
 
-int snapshot_locate(const struct store *store, struct cache *cache, const char *id,
-                    struct arena *arena, const char **path, const char **layer,
-                    struct error *error) {
+static bool find(const struct store *store, struct cache *cache, const char *id,
+                 struct arena *arena, const char **path, const char **layer, struct stat *status) {
     *layer = NULL;
     *path = arena_printf(arena, "%s/" DIRECTORY "/%s/diff", store->root, id);
-    if (snapshot_is_id(str_of(id)) && is_directory(*path)) {
-        return 0;
+    if (snapshot_is_id(str_of(id)) && read_directory(*path, status)) {
+        return true;
     }
     /* Publishing writes this before it renames, so whoever comes too late for the one finds the other. */
     struct digest_hex published;
-    if (cache_published_get(cache, id, &published)) {
-        *layer = arena_strdup(arena, published.text);
-        *path = layer_directory(store, arena, *layer);
-        if (is_directory(*path)) {
-            return 0;
-        }
+    if (!cache_published_get(cache, id, &published)) {
+        return false;
     }
-    *layer = NULL;
+    *path = layer_directory(store, arena, published.text);
+    if (!read_directory(*path, status)) {
+        return false;
+    }
+    *layer = arena_strdup(arena, published.text);
+    return true;
+}
+
+int snapshot_locate(const struct store *store, struct cache *cache, const char *id,
+                    struct arena *arena, const char **path, const char **layer,
+                    struct error *error) {
+    struct stat status;
+    if (find(store, cache, id, arena, path, layer, &status)) {
+        return 0;
+    }
     error_set(error, ERROR_CHANGED, "the result of a cached step, snapshot %s, is gone", id);
     return error_hint(error,
                       "its layer may have been removed with 'podman rmi' or the like; build again");
+}
+
+void snapshot_describe(const char *diff, struct cache_record *record) {
+    struct stat status;
+    if (read_directory(diff, &status)) {
+        record->inode = status.st_ino;
+        record->modified = time_of(status.st_mtim);
+    }
+}
+
+/* A snapshot may have been copied with the whole store: its inode says nothing. Of a layer it says that the directory is
+ * the one the step made. */
+enum snapshot_state snapshot_check(const struct store *store, struct cache *cache,
+                                   const struct cache_record *record, struct arena *arena,
+                                   const char **path, const char **layer) {
+    struct stat status;
+    if (!find(store, cache, str_dup(arena, record->result), arena, path, layer, &status)) {
+        return SNAPSHOT_GONE;
+    }
+    bool is_comparable = record->inode != 0 && (!*layer || record->inode == status.st_ino);
+    return is_comparable && record->modified != time_of(status.st_mtim) ? SNAPSHOT_CHANGED
+                                                                        : SNAPSHOT_SOUND;
 }
 
 /* Is NAME something that neither a live build nor a record will ask for? The build first: while it lives, it may be

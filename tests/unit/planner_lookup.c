@@ -19,12 +19,14 @@ struct scenario {
 
 /* ---- a stand-in for the executor ---- */
 
-static void add_snapshot(struct fixture *fixture, char id[SNAPSHOT_ID_LEN + 1]) {
+static void add_snapshot(struct fixture *fixture, char id[SNAPSHOT_ID_LEN + 1],
+                         struct cache_record *record) {
     _cleanup_error_ struct error error = ERROR_INIT;
     snprintf(id, SNAPSHOT_ID_LEN + 1, "test%028u", fixture->snapshots++);
     const char *path =
         arena_printf(&fixture->arena, "%s/bud/snapshots/%s/diff", fixture->store->root, id);
     assert_ok(fs_make_directories(AT_FDCWD, path, 0755, &error), &error);
+    snapshot_describe(path, record);
 }
 
 static struct str add_image(struct fixture *fixture) {
@@ -58,7 +60,7 @@ static void record(struct fixture *fixture, struct step *step) {
         made->kind = CACHE_IMAGE;
         made->result = add_image(fixture);
     } else {
-        add_snapshot(fixture, id);
+        add_snapshot(fixture, id, made);
         made->result = str_of(arena_strdup(&fixture->arena, id));
     }
     assert_ok(cache_store(fixture->cache, made, &step->place, &error), &error);
@@ -187,6 +189,13 @@ static void move_base(struct fixture *f) {
                   "{\"author\":\"new\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}");
 }
 
+static void change_snapshot(struct fixture *f) {
+    const char *path =
+        arena_printf(&f->arena, "%s/bud/snapshots/test%028u/diff", f->store->root, 0u);
+    struct timespec old[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+}
+
 static void remove_image(struct fixture *f) {
     _cleanup_error_ struct error error = ERROR_INIT;
     struct image_list list;
@@ -310,6 +319,8 @@ static const struct scenario scenarios[] = {
       "the cache is not used", false },
     { "result removed", COPY_RUN, NULL, NULL, NULL, remove_snapshot, "stage-0/1 stage-0/2 image ",
       "its result was removed", false },
+    { "result changed", COPY_RUN, NULL, NULL, NULL, change_snapshot, "stage-0/1 stage-0/2 image ",
+      "its result was changed by somebody else", false },
     { "image removed", COPY_RUN, NULL, NULL, NULL, remove_image, "image ",
       "its image was removed or has another manifest now", false },
     { "the step in the middle", "FROM scratch\nRUN a\nRUN b\nRUN c\n", NULL,
@@ -441,7 +452,7 @@ static void test_a_result_on_another_parent_is_no_hit(void **state) {
     run_plan(fixture, plan, false, &ran);
     struct cache_record other = plan->steps[0]->record;
     char id[SNAPSHOT_ID_LEN + 1];
-    add_snapshot(fixture, id);
+    add_snapshot(fixture, id, &other);
     other.result = str_of(id);
     assert_ok(cache_store(fixture->cache, &other, NULL, &error), &error);
     plan_free(plan);

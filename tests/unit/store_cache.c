@@ -71,6 +71,8 @@ static void records_come_back(void **state) {
                                    .parent = STR("below"),
                                    .created = -5,
                                    .duration = UINT64_MAX,
+                                   .inode = 42,
+                                   .modified = -43,
                                    .text = STR("RUN true"),
                                    .stage = STR("build"),
                                    .ingredients = ingredients,
@@ -89,6 +91,8 @@ static void records_come_back(void **state) {
     assert_string_equal(found.parent.data, "below");
     assert_int_equal(found.created, -5);
     assert_true(found.duration == UINT64_MAX);
+    assert_int_equal(found.inode, 42);
+    assert_int_equal(found.modified, -43);
     assert_string_equal(found.text.data, "RUN true");
     assert_string_equal(found.stage.data, "build");
     assert_int_equal(found.ingredient_count, COUNT(ingredients));
