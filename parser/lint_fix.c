@@ -277,11 +277,19 @@ static bool print_words(struct buf *out, struct str script) {
 }
 
 /* CMD is also the arguments of ENTRYPOINT: only one of them in the stage can be rewritten without a look at the other. */
+static bool is_base_unknown(const struct lint_scope *scope) {
+    while (scope && !scope->is_unknown) {
+        scope = scope->parent;
+    }
+    return scope != NULL;
+}
+
 void lint_fix_command(struct lint *lint, struct lint_finding *finding) {
     const struct instruction *instruction = lint->instruction;
     const struct lint_stage *stage = lint->stage;
     _cleanup_buf_ struct buf text = BUF_INIT;
-    bool is_alone = !stage->scope.has_entrypoint;
+    /* An ENTRYPOINT of the base would get other arguments than before. */
+    bool is_alone = !stage->scope.has_entrypoint && !is_base_unknown(&stage->scope);
     for (size_t i = 0; i < stage->count; i++) {
         const struct instruction *other = stage->instructions[i];
         is_alone = is_alone && (other == instruction || (other->kind != INSTRUCTION_CMD &&

@@ -605,6 +605,8 @@ static void test_fixes(void **state) {
         { "NoEmptyContinuation", "FROM a\nRUN x \\\n\n  \t\n# c\n\n  y <<E\n\nz\nE\n",
           "FROM a\nRUN x \\\n# c\n  y <<E\n\nz\nE\n" },
         { "ConsistentInstructionCasing", "FROM a\nrun x\nCopy y /\n", "FROM a\nRUN x\nCOPY y /\n" },
+        { "JSONArgsRecommended, what the base has is not known", "FROM unknown\nCMD a -b c=d\n",
+          NULL },
         { "JSONArgsRecommended", "FROM a\nCMD a -b c=d\n",
           "FROM a\nCMD [\"a\", \"-b\", \"c=d\"]\n" },
         { "a shell is needed", "FROM a\nCMD a && b\n", NULL },
