@@ -134,8 +134,10 @@ static void compare_parent(struct comparison *c) {
     const struct step *parent = c->step->parent;
     bool is_image = parent && parent->kind == STEP_SOURCE;
     add(c, RANK_PARENT,
-        is_image ? str_printf(c->arena, "base image %.*s moved", STR_ARG(parent->source.name))
-                 : STR("the steps before it are others"));
+        !is_image ? STR("the steps before it are others")
+        : parent->source.replacement.len > 0
+            ? str_printf(c->arena, "another base image: %.*s", STR_ARG(parent->source.replacement))
+            : str_printf(c->arena, "base image %.*s moved", STR_ARG(parent->source.name)));
 }
 
 static void compare_content(struct comparison *c) {

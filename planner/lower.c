@@ -203,16 +203,21 @@ int lower_input(struct lowering *lowering, struct str text, bool is_mount, struc
 
 /* ---- the start of a stage ---- */
 
-/* FROM as printed: with what stands for its argument, if anything does. */
-static struct str lower_from_text(const struct lowering *lowering) {
+/* What stands for the argument of FROM, if anything does: as said on the command line. */
+static struct str base_replacement(const struct lowering *lowering) {
     const struct named_context *context = lowering->draft->context;
     const char *from = lowering->draft->index == 0 ? lowering->planning->request->from : NULL;
-    struct str text = lowering->instruction->text;
-    if (context) {
-        return str_printf(lowering->arena, "%.*s (build context %.*s)", STR_ARG(text),
-                          STR_ARG(context->value));
-    }
-    return from ? str_printf(lowering->arena, "%.*s (--from %s)", STR_ARG(text), from) : text;
+    return context ? str_printf(lowering->arena, "build context %.*s", STR_ARG(context->value))
+           : from  ? str_printf(lowering->arena, "--from %s", from)
+                   : STR_EMPTY;
+}
+
+/* FROM as printed. */
+static struct str lower_from_text(const struct lowering *lowering) {
+    struct str text = lowering->instruction->text, replacement = base_replacement(lowering);
+    return replacement.len > 0
+               ? str_printf(lowering->arena, "%.*s (%.*s)", STR_ARG(text), STR_ARG(replacement))
+               : text;
 }
 
 static void begin_from_image(struct lowering *lowering) {
@@ -221,6 +226,7 @@ static void begin_from_image(struct lowering *lowering) {
     struct step *step = lower_new_step(lowering, STEP_SOURCE, lower_from_text(lowering));
     step->source.image = str_dup(lowering->arena, base->image->id);
     step->source.name = base->name;
+    step->source.replacement = base_replacement(lowering);
     if (base->image->layer.len > 0) {
         step->source.layer = str_dup(lowering->arena, base->image->layer);
     }

@@ -137,6 +137,8 @@ struct step_source {
     const char *image; /* image ID */
     const char *layer; /* top layer ID, or NULL: no layers */
     struct str name;   /* as the Dockerfile names it */
+    struct str
+        replacement; /* "build context VALUE", "--from NAME": why it stands for what FROM says; or empty */
 };
 
 struct step_image {

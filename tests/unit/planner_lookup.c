@@ -196,6 +196,19 @@ static void change_snapshot(struct fixture *f) {
     assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
 }
 
+static void replace_base(struct fixture *f) {
+    fixture_image(f, "other",
+                  "{\"author\":\"other\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}");
+    f->request.from = "other";
+}
+
+static void replace_base_by_context(struct fixture *f) {
+    replace_base(f);
+    f->request.from = NULL;
+    name_values_set(&f->request.build_contexts, &f->arena, STR("base"),
+                    STR("docker-image://other"));
+}
+
 static void remove_image(struct fixture *f) {
     _cleanup_error_ struct error error = ERROR_INIT;
     struct image_list list;
@@ -278,6 +291,10 @@ static const struct scenario scenarios[] = {
       "b/1 b/2 stage-1/1 stage-1/2 image ", "src/main.c changed", true },
     { "caching 7.20", "FROM base\nRUN a\n", NULL, NULL, NULL, move_base, "stage-0/2 image ",
       "base image base moved", false },
+    { "--from", "FROM base\nRUN a\n", NULL, NULL, NULL, replace_base, "stage-0/2 image ",
+      "another base image: --from other", false },
+    { "--build-context", "FROM base\nRUN a\n", NULL, NULL, NULL, replace_base_by_context,
+      "stage-0/2 image ", "another base image: build context docker-image://other", false },
     { "caching 7.21", "FROM scratch\nRUN a \\\n# one\n b\n", NULL,
       "FROM scratch\nRUN a \\\n# two\n b\n", NULL, NULL, "", NULL, false },
     { "caching 7.22", COPY_RUN, NULL, NULL, NULL, edit_ignore, "", NULL, false },
