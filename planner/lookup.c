@@ -78,12 +78,15 @@ static int find_content(struct lookup *lookup, struct step_input *input, const s
     return 0;
 }
 
-/* Those below an independent step tell whether it is a repetition of one of them. */
-static bool has_keys_of_independent(const struct step *step) {
-    while (step && (step->has_key || !step_is_independent(step))) {
-        step = step->parent;
+/* Those below an independent step tell whether it is a repetition of one of them; what has another destination cannot be
+ * the same whatever it copies. */
+static bool knows_repetitions(const struct step *step) {
+    const struct step *below = step->parent;
+    while (below && (below->has_key || !step_is_independent(below) ||
+                     !str_equal(below->file.destination, step->file.destination))) {
+        below = below->parent;
     }
-    return !step;
+    return !below;
 }
 
 /* True when the key cannot be made yet; the reason is set then. */
@@ -100,8 +103,7 @@ static bool is_deferred(struct lookup *lookup, struct step *step) {
             return true;
         }
     }
-    if (step_is_independent(step) ? !has_keys_of_independent(step->parent)
-                                  : !recipe_has_root(step->parent)) {
+    if (step_is_independent(step) ? !knows_repetitions(step) : !recipe_has_root(step->parent)) {
         step->reason = STR("follows a step that is decided later");
         return true;
     }

@@ -428,6 +428,19 @@ static void test_copies_from_a_stage_wait_for_it(void **state) {
     plan_free(plan);
 }
 
+static void test_links_wait_only_for_what_they_may_repeat(void **state) {
+    struct fixture *fixture = *state;
+    fixture_file(fixture, "src/main.c", "main");
+    struct plan *plan = plan_text(fixture, "FROM scratch AS b\nRUN make\nFROM scratch\n"
+                                           "COPY --link --from=b /out /a/\n"
+                                           "COPY --link src /b/\nCOPY --link src /a/\n");
+    assert_int_equal(STEP_DEFERRED, plan->steps[1]->state);
+    assert_int_equal(STEP_MISS, plan->steps[2]->state);
+    assert_string_equal("no record: first build", plan->steps[2]->reason.data);
+    assert_int_equal(STEP_DEFERRED, plan->steps[3]->state);
+    plan_free(plan);
+}
+
 static void test_an_image_that_is_there_needs_nothing(void **state) {
     struct fixture *fixture = *state;
     _cleanup_buf_ struct buf ran = BUF_INIT;
@@ -568,6 +581,8 @@ int main(void) {
         cmocka_unit_test(test_scenarios),
         cmocka_unit_test_setup_teardown(test_copies_from_a_stage_wait_for_it, fixture_begin,
                                         fixture_end),
+        cmocka_unit_test_setup_teardown(test_links_wait_only_for_what_they_may_repeat,
+                                        fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_an_image_that_is_there_needs_nothing, fixture_begin,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_needed_are_the_layers, fixture_begin, fixture_end),
