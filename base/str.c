@@ -231,10 +231,16 @@ static bool is_swapped(struct str a, struct str b) {
     while (i < a.len && i < b.len && str_equal_nocase(str_sub(a, i, i + 1), str_sub(b, i, i + 1))) {
         i++;
     }
-    return a.len == b.len && i + 1 < a.len &&
+    return a.len == b.len && a.len > 2 && i + 1 < a.len &&
            str_equal_nocase(str_sub(a, i, i + 1), str_sub(b, i + 1, i + 2)) &&
            str_equal_nocase(str_sub(a, i + 1, i + 2), str_sub(b, i, i + 1)) &&
            str_equal_nocase(str_from(a, i + 2), str_from(b, i + 2));
+}
+
+/* Of three letters any two changed make another word. */
+static bool is_near(struct str a, struct str b, size_t distance) {
+    size_t shorter = min_of(a.len, b.len), longer = a.len + b.len - shorter;
+    return distance <= (shorter <= 3 ? 1 : 2) && 2 * distance <= longer;
 }
 
 const char *str_nearest(struct str word, const char *const *candidates, size_t count) {
@@ -243,7 +249,7 @@ const char *str_nearest(struct str word, const char *const *candidates, size_t c
     for (size_t i = 0; i < count && best > 0; i++) {
         struct str candidate = str_of(candidates[i]);
         size_t distance = is_swapped(word, candidate) ? 1 : str_distance(word, candidate, best - 1);
-        if (distance < best) {
+        if (distance < best && is_near(word, candidate, distance)) {
             best = distance;
             nearest = candidates[i];
         }

@@ -72,8 +72,8 @@ bool str_parse_bool(struct str s, bool *value);
 size_t str_decode_utf8(struct str s, uint32_t *code);
 /* Levenshtein distance, ASCII case ignored, at most LIMIT + 1. */
 size_t str_distance(struct str a, struct str b, size_t limit);
-/* The candidate nearest to WORD within distance 2 (strictly nearest first, then first listed; two swapped neighbours count
- * as one), or NULL. */
+/* The candidate nearest to WORD within distance 2, of words of three letters or fewer 1, at least half of it the same
+ * (strictly nearest first, then first listed; two swapped neighbours of more than two count as one), or NULL. */
 const char *str_nearest(struct str word, const char *const *candidates, size_t count);
 
 struct buf {

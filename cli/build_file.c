@@ -9,6 +9,9 @@
 /* Far above what anybody writes; a device or a log given by mistake ends here. */
 #define DOCKERFILE_LIMIT ((size_t)16 << 20)
 
+/* In a directory of more files no suggestion is looked for. */
+#define NEAREST_LIMIT 10000
+
 static bool is_remote(const char *text) {
     static const char *const prefixes[] = { "http://", "https://",      "git://",         "ssh://",
                                             "git@",    "oci-layout://", "docker-image://" };
@@ -75,6 +78,44 @@ static int open_default(const char *context, struct arena *arena, const char **p
     return error_hint(error, "name it with --file, or give the directory it is in");
 }
 
+/* The file beside PATH, which is not there, that may have been meant; NULL: none is near. */
+static const char *nearest_file(const char *path, struct arena *arena) {
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    struct str directory =
+        slash != NULL ? str_sub(str_of(path), 0, (size_t)(name - path)) : STR(".");
+    _cleanup_fd_ int fd = open(str_dup(arena, directory), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct str *names;
+    size_t count;
+    if (fd < 0 || fs_list(fd, arena, &names, &count, NULL) < 0 || count > NEAREST_LIMIT) {
+        return NULL;
+    }
+    const char **candidates = arena_array(arena, count, sizeof(*candidates));
+    for (size_t i = 0; i < count; i++) {
+        candidates[i] = str_dup(arena, names[i]);
+    }
+    const char *nearest = str_nearest(str_of(name), candidates, count);
+    return nearest != NULL && slash != NULL
+               ? arena_printf(arena, "%.*s%s", STR_ARG(directory), nearest)
+               : nearest;
+}
+
+static int no_such_file(const char *file, const char *other, struct arena *arena,
+                        struct error *error) {
+    const char *nearest = nearest_file(file, arena);
+    if (other != NULL) {
+        error_set(error, ERROR_NOT_FOUND, "no Dockerfile: there is neither %s nor %s", file, other);
+        nearest = nearest != NULL ? nearest : nearest_file(other, arena);
+    } else {
+        error_set(error, ERROR_NOT_FOUND, "no Dockerfile: %s does not exist", file);
+    }
+    return nearest != NULL ? error_hint(error, "did you mean %s?", nearest)
+           : other != NULL ? error_hint(error, "a file is looked for in the current directory, "
+                                               "then in the context")
+                           : error_hint(error, "give the path of a Dockerfile, or the directory "
+                                               "it is in");
+}
+
 /* FILE as given; a relative one that is not there is looked for in CONTEXT too (buildah-build(1), --file). */
 static int open_named(const char *file, const char *context, struct arena *arena, const char **path,
                       struct error *error) {
@@ -84,16 +125,14 @@ static int open_named(const char *file, const char *context, struct arena *arena
         return fd >= 0 ? fd : error_system(error, "cannot open %s", file);
     }
     if (file[0] == '/' || strcmp(context, ".") == 0) {
-        error_set(error, ERROR_NOT_FOUND, "no Dockerfile: %s does not exist", file);
-        return error_hint(error, "give the path of a Dockerfile, or the directory it is in");
+        return no_such_file(file, NULL, arena, error);
     }
     *path = arena_printf(arena, "%s/%s", context, file);
     fd = open(*path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0 || errno != ENOENT) {
         return fd >= 0 ? fd : error_system(error, "cannot open %s", *path);
     }
-    error_set(error, ERROR_NOT_FOUND, "no Dockerfile: there is neither %s nor %s", file, *path);
-    return error_hint(error, "a file is looked for in the current directory, then in the context");
+    return no_such_file(file, *path, arena, error);
 }
 
 static int read_open(int fd, const char *name, struct arena *arena, struct str *text,

@@ -24,7 +24,10 @@ int stored_image_find(const struct image_list *list, const char *text, struct ar
     }
     if (*out == NULL) {
         error_set(error, ERROR_NOT_FOUND, "%s: there is no such image", text);
-        return error_hint(error, "`bud images` lists the images that are there");
+        const char *nearest = reference_nearest(list, str_of(text), arena);
+        return nearest != NULL
+                   ? error_hint(error, "did you mean %s? `bud images` lists all", nearest)
+                   : error_hint(error, "`bud images` lists the images that are there");
     }
     if (name != NULL) {
         *name = matched_name(*out, candidates, arena);

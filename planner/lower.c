@@ -132,12 +132,18 @@ static int no_such_image(struct lowering *lowering, struct str text, struct erro
     }
     const char *stage = stage_draft_nearest(lowering->planning, text, lowering->draft->index);
     const char *image = planning_nearest_image(lowering->planning, text);
+    const char *context = named_context_nearest(lowering->planning, text);
     error_set(error, ERROR_NOT_FOUND,
               "there is no stage %.*s before this one, and no such image in the store",
               STR_ARG(text));
-    if (stage || image) {
-        return error_hint(error, "did you mean the %s %s?", stage ? "stage" : "image",
-                          stage ? stage : image);
+    if (stage || context || image) {
+        return error_hint(error, "did you mean the %s %s?",
+                          stage     ? "stage"
+                          : context ? "build context"
+                                    : "image",
+                          stage     ? stage
+                          : context ? context
+                                    : image);
     }
     return error_hint(error, "`podman pull %.*s` fetches an image", STR_ARG(text));
 }

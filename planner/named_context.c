@@ -228,6 +228,15 @@ static int layout_image(struct planning *planning, const struct named_context *c
     return 0;
 }
 
+const char *named_context_nearest(struct planning *planning, struct str text) {
+    size_t count = planning->named_contexts.count;
+    const char **names = arena_array(planning->arena, count, sizeof(*names));
+    for (size_t i = 0; i < count; i++) {
+        names[i] = str_dup(planning->arena, planning->named_contexts.items[i].name);
+    }
+    return str_nearest(text, names, count);
+}
+
 int named_context_image(struct planning *planning, const struct named_context *context,
                         struct base_image **out, struct error *error) {
     if (context->kind == NAMED_LAYOUT) {

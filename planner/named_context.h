@@ -25,6 +25,8 @@ struct named_context {
 /* What replaces TEXT, an image or stage name, for the platform that is planned; NULL: nothing does. One for this platform
  * alone comes first. */
 struct named_context *named_context_find(struct planning *planning, struct str text);
+/* The name nearest to TEXT, to suggest it; NULL: none is near. */
+const char *named_context_nearest(struct planning *planning, struct str text);
 /* The directory as a tree with its own ignore file. */
 int named_context_open(struct planning *planning, struct named_context *context,
                        const struct tree **out, struct error *error);

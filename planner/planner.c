@@ -170,29 +170,8 @@ int planning_find_former_image(struct planning *planning, struct str name,
     return 0;
 }
 
-/* As people write it: without what they leave out. */
-static struct str short_name(struct str name) {
-    static const char *const prefixes[] = { "localhost/", "docker.io/library/", "docker.io/" };
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        if (str_has_prefix(name, str_of(prefixes[i]))) {
-            name = str_from(name, strlen(prefixes[i]));
-            break;
-        }
-    }
-    return str_has_suffix(name, STR(":latest")) ? str_sub(name, 0, name.len - 7) : name;
-}
-
 const char *planning_nearest_image(struct planning *planning, struct str name) {
-    VEC(const char *) names = VEC_INIT;
-    for (size_t i = 0; i < planning->images.count; i++) {
-        const struct image *image = &planning->images.items[i];
-        for (size_t j = 0; j < image->name_count; j++) {
-            vec_push(&names, str_dup(planning->arena, short_name(image->names[j])));
-        }
-    }
-    const char *nearest = str_nearest(short_name(name), names.items, names.count);
-    vec_free(&names);
-    return nearest;
+    return reference_nearest(&planning->images, name, planning->arena);
 }
 
 int planning_open_context(struct planning *planning, const char *directory, const char *dockerfile,

@@ -132,6 +132,13 @@ int platform_parse(struct str text, struct arena *arena, struct platform *out,
     return 0;
 }
 
+const char *platform_nearest_architecture(const struct platform *platform) {
+    return is_known_architecture(platform->architecture)
+               ? NULL
+               : str_nearest(platform->architecture, known_architectures,
+                             sizeof(known_architectures) / sizeof(known_architectures[0]) - 1);
+}
+
 bool platform_equal(const struct platform *a, const struct platform *b) {
     return str_equal(a->os, b->os) && str_equal(a->architecture, b->architecture) &&
            str_equal(a->variant, b->variant);

@@ -16,6 +16,8 @@ struct platform platform_host(void);
 int platform_parse(struct str text, struct arena *arena, struct platform *out, struct error *error);
 /* Normalises what an image config says. */
 struct platform platform_normalise(struct platform platform);
+/* The architecture that was meant when that of PLATFORM is none we know; NULL: it is known, or none is near. */
+const char *platform_nearest_architecture(const struct platform *platform);
 bool platform_equal(const struct platform *a, const struct platform *b);
 /* How well a machine of platform WANT likes what was made for HAVE: 0 it cannot run it, 1 the same, then the more the
  * older: amd64/v3 runs v2, v1, 386; arm/v7 runs v6, v5; arm64 runs arm (containerd's order). */

@@ -119,7 +119,7 @@ static int take_path(struct walk *walk, struct str path, struct str source, bool
         }
     }
     if (!*is_found && !(is_wildcard && is_ignored(walk, path))) {
-        return walk_not_found(walk, path, &resolved, error);
+        return walk_not_found(walk, path, source, &resolved, error);
     }
     return 0;
 }
@@ -225,7 +225,9 @@ static int take_pivot(struct walk *walk, struct str path, struct str source, str
     }
     if (!resolved.exists || !S_ISDIR(resolved.stat.st_mode)) {
         bool is_pattern = pattern_has_wildcard(source); /* then only directories were meant */
-        return resolved.exists || is_pattern ? 0 : walk_not_found(walk, source, &resolved, error);
+        return resolved.exists || is_pattern
+                   ? 0
+                   : walk_not_found(walk, source, source, &resolved, error);
     }
     struct selection_result result = {
         .path = resolved.path,
@@ -276,7 +278,7 @@ static int take_parents(struct walk *walk, struct str source, struct error *erro
         if (resolve_path(walk->tree->fd, walk->ignore, whole, &walk->arena, &missing, error)) {
             return -1;
         }
-        walk_not_found(walk, whole, &missing, error);
+        walk_not_found(walk, whole, source, &missing, error);
         cleanup_resolved(&missing);
         return -1;
     }

@@ -289,9 +289,16 @@ static int wrong_platform(struct planning *planning, const struct stage_draft *d
                           struct str have, struct str want, struct error *error) {
     error_set(error, ERROR_NOT_FOUND, "no image %.*s for platform %.*s is stored",
               STR_ARG(draft->base_image->name), STR_ARG(want));
-    error_hint(error,
-               "the stored one is for %.*s; `podman pull --platform %.*s %.*s` fetches the other",
-               STR_ARG(have), STR_ARG(want), STR_ARG(draft->base_image->name));
+    const char *nearest = platform_nearest_architecture(&draft->platform);
+    if (nearest) {
+        error_hint(error, "did you mean %.*s/%s? The stored one is for %.*s",
+                   STR_ARG(draft->platform.os), nearest, STR_ARG(have));
+    } else {
+        error_hint(
+            error,
+            "the stored one is for %.*s; `podman pull --platform %.*s %.*s` fetches the other",
+            STR_ARG(have), STR_ARG(want), STR_ARG(draft->base_image->name));
+    }
     return planning_error_at(planning,
                              draft->has_platform ? draft->from->from.platform.span
                                                  : draft->from->from.image.span,
@@ -344,7 +351,12 @@ static void suggest_base(struct planning *planning, const struct stage_draft *dr
                          struct error *error) {
     const char *stage = stage_draft_nearest(planning, draft->image, draft->index);
     const char *image = planning_nearest_image(planning, draft->image);
-    if (!stage && image) {
+    const char *context = named_context_nearest(planning, draft->image);
+    if (!stage && context) {
+        error_hint(error,
+                   "did you mean the build context %s? Otherwise `podman pull %.*s` fetches it",
+                   context, STR_ARG(draft->image));
+    } else if (!stage && image) {
         error_hint(error, "did you mean the image %s? Otherwise `podman pull %.*s` fetches it",
                    image, STR_ARG(draft->image));
     } else if (stage) {

@@ -51,9 +51,9 @@ struct states { /* of the ignore rules, the exclusions and the --parents pattern
     struct ignore_state ignore, excludes, only;
 };
 
-/* ERROR_NOT_FOUND for SOURCE, with what is known about why as its hint. */
-int walk_not_found(struct walk *walk, struct str source, const struct resolved *resolved,
-                   struct error *error);
+/* ERROR_NOT_FOUND for PATH, what SOURCE, as written, means; with what is known about why as its hint. */
+int walk_not_found(struct walk *walk, struct str path, struct str source,
+                   const struct resolved *resolved, struct error *error);
 /* Sockets and devices of a context, at the walk's path. */
 int walk_refuse_special(const struct walk *walk, const struct stat *stat, struct error *error);
 int walk_announce_result(struct walk *walk, const struct selection_result *result,

@@ -1,7 +1,11 @@
 #include "registry/reference.h"
 
 #include "base/digest.h"
+#include "base/vec.h"
 #include "registry/reference_scan.h"
+#include "store/image.h"
+
+#include <stdlib.h>
 
 enum { NAME_LIMIT = 255 }; /* distribution/reference, NameTotalLengthMax */
 
@@ -140,4 +144,32 @@ const char **reference_candidates(struct str text, struct arena *arena) {
         add_candidate(candidates, &count, reference_format(&candidate, arena));
     }
     return candidates;
+}
+
+/* ---- suggestions ---- */
+
+static struct str short_name(struct str name) {
+    static const char *const prefixes[] = { "localhost/", "docker.io/library/", "docker.io/" };
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        if (str_has_prefix(name, str_of(prefixes[i]))) {
+            name = str_from(name, strlen(prefixes[i]));
+            break;
+        }
+    }
+    return str_has_suffix(name, STR(":latest")) ? str_sub(name, 0, name.len - strlen(":latest"))
+                                                : name;
+}
+
+const char *reference_nearest(const struct image_list *images, struct str text,
+                              struct arena *arena) {
+    VEC(const char *) names = VEC_INIT;
+    for (size_t i = 0; i < images->count; i++) {
+        const struct image *image = &images->items[i];
+        for (size_t j = 0; j < image->name_count; j++) {
+            vec_push(&names, str_dup(arena, short_name(image->names[j])));
+        }
+    }
+    const char *nearest = str_nearest(short_name(text), names.items, names.count);
+    vec_free(&names);
+    return nearest;
 }

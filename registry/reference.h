@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/str.h"
 
+struct image_list; /* store/image.h */
+
 struct reference {
     struct str
         registry; /* "docker.io", "localhost:5000", "localhost"; empty when the text names none */
@@ -26,5 +28,9 @@ int reference_for_tag(struct str text, struct arena *arena, const char **out, st
  * docker.io/library/TEXT:latest … NULL-terminated in ARENA. A text that is no reference (an image ID) is the only
  * candidate itself. */
 const char **reference_candidates(struct str text, struct arena *arena);
+/* The name of one of IMAGES nearest to TEXT, to suggest it: as people write it, without localhost/, docker.io/library/ and
+ * :latest; in ARENA. NULL: none is near. */
+const char *reference_nearest(const struct image_list *images, struct str text,
+                              struct arena *arena);
 
 #endif

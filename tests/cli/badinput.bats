@@ -205,6 +205,7 @@ END
         printf 'FROM scratch\nCOPY %s /\n' "$source" > Dockerfile
         build_fails 125
         told_at 2 "not found"
+        [[ $source != *..* ]] || contains "$stderr" "\`..\` stops at the root of the build context"
     done
     # as with BuildKit, `..` stops at the context
     echo inside > outside

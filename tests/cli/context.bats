@@ -15,6 +15,12 @@ scratch() { # $1: file
     is "${stderr_lines[0]}" "error: no Dockerfile: there is neither ./Containerfile nor ./Dockerfile"
     run_bud 125 build -f nope context
     is "${stderr_lines[0]}" "error: no Dockerfile: there is neither nope nor context/nope"
+    touch context/Dockerfile
+    run_bud 125 build -f Dokerfile context
+    contains "$stderr" "hint: did you mean context/Dockerfile?"
+    cd context
+    run_bud 125 build -f Dokerfile .
+    is "$stderr" $'error: no Dockerfile: Dokerfile does not exist\nhint: did you mean Dockerfile?'
 }
 
 @test "Containerfile comes before Dockerfile" {

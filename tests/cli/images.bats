@@ -33,6 +33,8 @@ small_image() {
 
 @test "an imported image is listed under its full name" {
     id=$(small_image app)
+    run_bud 125 inspect spp
+    is "$stderr" $'error: spp: there is no such image\nhint: did you mean app? `bud images` lists all'
     run_bud 0 images
     contains "${lines[1]}" "localhost/app   latest   ${id:0:12}   "
     run_bud 0 images -q

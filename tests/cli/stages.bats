@@ -105,6 +105,10 @@ EOF
     run_bud 125 plan --platform linux/s390x .
     contains "$stderr" "no image busybox for platform linux/s390x is stored"
     contains "$stderr" "podman pull --platform linux/s390x busybox"
+    run_bud 125 plan --platform linux/s390z .
+    contains "$stderr" "hint: did you mean linux/s390x? The stored one is for "
+    run_bud 125 plan --build-context shared=/ -f - . <<< $'FROM scratch\nCOPY --from=share /a /'
+    contains "$stderr" "hint: did you mean the build context shared?"
     run_bud 0 plan --platform "linux/$(uname -m)" .
     run_bud 0 plan --platform local .
     run_bud 0 plan --platform "" --arch "" --os "" --variant "" --from "" .

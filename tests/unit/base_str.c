@@ -155,13 +155,15 @@ static void distance_equals_the_plain_algorithm(void **state) {
 
 static void nearest_is_within_two_and_first_wins(void **state) {
     (void)state;
-    const char *const words[] = { "FROM", "RUN", "COPY", "CMD", "ADD" };
+    const char *const words[] = { "FROM", "RUN", "COPY", "CMD", "ADD", "ba", "x" };
     const struct {
         const char *word;
         const char *nearest;
     } rows[] = {
-        { "FORM", "FROM" },     { "run", "RUN" }, { "RUNN", "RUN" },
-        { "ENTRYPOINT", NULL }, { "CP", "COPY" }, { "COPPYYY", NULL },
+        { "FORM", "FROM" }, { "run", "RUN" },    { "RUNN", "RUN" }, { "ENTRYPOINT", NULL },
+        { "CPY", "COPY" },  { "COPPYYY", NULL }, { "CP", NULL },    { "R", NULL },
+        { "..", NULL },     { "rmi", NULL },     { "ab", NULL },    { "ca", "ba" },
+        { "d", NULL },      { "AADD", "ADD" },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         const char *nearest = str_nearest(str_of(rows[i].word), words, COUNT(words));
