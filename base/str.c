@@ -243,16 +243,25 @@ static bool is_near(struct str a, struct str b, size_t distance) {
     return distance <= (shorter <= 3 ? 1 : 2) && 2 * distance <= longer;
 }
 
-const char *str_nearest(struct str word, const char *const *candidates, size_t count) {
+static const char *nearest_of(struct str word, const char *const *candidates, size_t count,
+                              bool is_strict) {
     const char *nearest = NULL;
     size_t best = 3;
     for (size_t i = 0; i < count && best > 0; i++) {
         struct str candidate = str_of(candidates[i]);
         size_t distance = is_swapped(word, candidate) ? 1 : str_distance(word, candidate, best - 1);
-        if (distance < best && is_near(word, candidate, distance)) {
+        if (distance < best && (!is_strict || is_near(word, candidate, distance))) {
             best = distance;
             nearest = candidates[i];
         }
     }
     return nearest;
+}
+
+const char *str_nearest(struct str word, const char *const *candidates, size_t count) {
+    return nearest_of(word, candidates, count, true);
+}
+
+const char *str_nearest_keyword(struct str word, const char *const *candidates, size_t count) {
+    return nearest_of(word, candidates, count, false);
 }

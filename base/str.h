@@ -75,6 +75,8 @@ size_t str_distance(struct str a, struct str b, size_t limit);
 /* The candidate nearest to WORD within distance 2, of words of three letters or fewer 1, at least half of it the same
  * (strictly nearest first, then first listed; two swapped neighbours of more than two count as one), or NULL. */
 const char *str_nearest(struct str word, const char *const *candidates, size_t count);
+/* The same for the keywords of a Dockerfile, by BuildKit's rule: within distance 2 however short (util/suggest). */
+const char *str_nearest_keyword(struct str word, const char *const *candidates, size_t count);
 
 struct buf {
     char *data; /* NULL until the first byte, NUL-terminated afterwards */

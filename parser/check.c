@@ -74,7 +74,7 @@ static int check_unknown(const struct check *check) {
     if (!check->error) {
         return -1; /* a file of a hundred megabytes may have nothing else */
     }
-    const char *nearest = str_nearest(keyword->text, names, count);
+    const char *nearest = str_nearest_keyword(keyword->text, names, count);
     if (!nearest) {
         _cleanup_buf_ struct buf list = BUF_INIT;
         list_instructions(&list);

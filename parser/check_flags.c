@@ -60,7 +60,7 @@ static int fail_unknown(const struct check *check, const struct ast_flag *flag) 
         count++;
     }
     const char *instruction = instruction_name(check->instruction->kind);
-    const char *nearest = str_nearest(flag->name, names, count);
+    const char *nearest = str_nearest_keyword(flag->name, names, count);
     if (nearest) {
         check_fail(check, flag->span, "unknown flag: --%.*s (did you mean %s?)",
                    STR_ARG(flag->name), nearest);

@@ -341,9 +341,8 @@ static const struct option_row option_rows[] = {
       NULL,
       NULL,
       { "", "FROM alpine:4\n", NULL, NULL,
-        "1: there is no image alpine:4 in the store | `podman pull alpine:4` fetches it, `bud "
-        "import "
-        "FILE alpine:4` makes it from a root file system" },
+        "1: there is no image alpine:4 in the store | did you mean the build context alpine:3? "
+        "Otherwise `podman pull alpine:4` fetches it" },
       NULL },
     { "stages 9.20",
       "base=CONTEXT",
