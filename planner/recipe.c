@@ -7,19 +7,10 @@
 
 #include <stdlib.h>
 
-struct list {
-    struct ingredient *items;
-    size_t count;
-    size_t capacity;
-};
-
-static void add(struct list *list, struct arena *arena, struct str name, struct str value) {
-    arena_vec_push(arena, list, (struct ingredient){ name, value });
-}
-
-static void add_text(struct list *list, struct arena *arena, const char *name, struct str value) {
+static void add_text(struct ingredient_list *list, struct arena *arena, const char *name,
+                     struct str value) {
     if (value.len > 0) {
-        add(list, arena, str_of(name), value);
+        ingredient_add(list, arena, str_of(name), value);
     }
 }
 
@@ -27,7 +18,7 @@ static struct str hex(struct arena *arena, const struct digest *digest) {
     return str_of(arena_strdup(arena, digest_hex(digest).text));
 }
 
-static void add_parent(struct list *list, struct arena *arena, const struct step *step) {
+static void add_parent(struct ingredient_list *list, struct arena *arena, const struct step *step) {
     if (step_is_independent(step)) {
         return;
     }
@@ -35,41 +26,47 @@ static void add_parent(struct list *list, struct arena *arena, const struct step
     if (step->parent) {
         root = recipe_root(step->parent);
     }
-    add(list, arena, STR("parent"), step->parent ? hex(arena, &root) : STR("scratch"));
+    ingredient_add(list, arena, STR("parent"), step->parent ? hex(arena, &root) : STR("scratch"));
 }
 
-static void add_numbered(struct list *list, struct arena *arena, const char *name,
+static void add_numbered(struct ingredient_list *list, struct arena *arena, const char *name,
                          const struct str *items, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        add(list, arena, str_printf(arena, "%s %zu", name, i + 1), items[i]);
+        ingredient_add(list, arena, str_printf(arena, "%s %zu", name, i + 1), items[i]);
     }
 }
 
-static void add_timestamp(struct list *list, struct arena *arena, const struct plan *plan) {
+static void add_timestamp(struct ingredient_list *list, struct arena *arena,
+                          const struct plan *plan) {
     if (plan->has_timestamp) {
-        add(list, arena, STR("timestamp"), str_printf(arena, "%lld", (long long)plan->timestamp));
+        ingredient_add(list, arena, STR("timestamp"),
+                       str_printf(arena, "%lld", (long long)plan->timestamp));
     }
 }
 
 /* --timestamp reaches into every file a step writes. */
-static void add_rewriting(struct list *list, struct arena *arena, const struct plan *plan) {
+static void add_rewriting(struct ingredient_list *list, struct arena *arena,
+                          const struct plan *plan) {
     if (plan->is_rewriting_times) {
-        add(list, arena, STR("file times"), str_printf(arena, "%lld", (long long)plan->timestamp));
+        ingredient_add(list, arena, STR("file times"),
+                       str_printf(arena, "%lld", (long long)plan->timestamp));
     }
 }
 
 /* ---- kinds ---- */
 
-static void make_source(struct list *list, struct arena *arena, const struct step *step) {
-    add(list, arena, STR("kind"), STR("image"));
-    add(list, arena, STR("image"), str_of(step->source.image));
+static void make_source(struct ingredient_list *list, struct arena *arena,
+                        const struct step *step) {
+    ingredient_add(list, arena, STR("kind"), STR("image"));
+    ingredient_add(list, arena, STR("image"), str_of(step->source.image));
 }
 
 static int compare_str(const void *a, const void *b) {
     return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
-static void add_env(struct list *list, struct arena *arena, const struct step_exec *exec) {
+static void add_env(struct ingredient_list *list, struct arena *arena,
+                    const struct step_exec *exec) {
     struct str *sorted = arena_array(arena, exec->key_env_count, sizeof(*sorted));
     for (size_t i = 0; i < exec->key_env_count; i++) {
         sorted[i] = exec->env.items[i];
@@ -79,33 +76,35 @@ static void add_env(struct list *list, struct arena *arena, const struct step_ex
         struct str value = sorted[i];
         struct str name;
         str_split(&value, '=', &name);
-        add(list, arena, str_printf(arena, "env %.*s", STR_ARG(name)), value);
+        ingredient_add(list, arena, str_printf(arena, "env %.*s", STR_ARG(name)), value);
     }
 }
 
-static void add_mount(struct list *list, struct arena *arena, const struct step *step,
+static void add_mount(struct ingredient_list *list, struct arena *arena, const struct step *step,
                       const struct mount_plan *mount) {
     struct str name = str_printf(arena, "mount %.*s", STR_ARG(mount->target));
     const char *mode = mount->is_readonly ? "ro" : "rw";
     if (mount->is_host) {
-        add(list, arena, name, str_printf(arena, "volume %s %.*s", mode, STR_ARG(mount->source)));
+        ingredient_add(list, arena, name,
+                       str_printf(arena, "volume %s %.*s", mode, STR_ARG(mount->source)));
     } else if (mount->type == MOUNT_TMPFS) {
-        add(list, arena, name,
-            str_printf(arena, "tmpfs %s %llu", mode, (unsigned long long)mount->size));
+        ingredient_add(list, arena, name,
+                       str_printf(arena, "tmpfs %s %llu", mode, (unsigned long long)mount->size));
     } else if (mount->type == MOUNT_CACHE) {
         static const char *const sharings[] = { "shared", "private", "locked" };
-        add(list, arena, name,
-            str_printf(arena, "cache %s %s %o %u:%u %.*s", mode, sharings[mount->sharing],
-                       mount->mode, mount->uid, mount->gid, STR_ARG(mount->id)));
+        ingredient_add(list, arena, name,
+                       str_printf(arena, "cache %s %s %o %u:%u %.*s", mode,
+                                  sharings[mount->sharing], mount->mode, mount->uid, mount->gid,
+                                  STR_ARG(mount->id)));
     } else {
-        add(list, arena, name,
-            str_printf(arena, "bind %s %s", mode,
-                       hex(arena, &step->inputs[mount->input].content).data));
+        ingredient_add(list, arena, name,
+                       str_printf(arena, "bind %s %s", mode,
+                                  hex(arena, &step->inputs[mount->input].content).data));
     }
 }
 
 /* A seccomp profile counts by what is in it. */
-static void add_security_options(struct list *list, struct arena *arena,
+static void add_security_options(struct ingredient_list *list, struct arena *arena,
                                  const struct run_options *run) {
     for (size_t i = 0; i < run->security_options.count; i++) {
         struct str option = run->security_options.items[i];
@@ -113,32 +112,34 @@ static void add_security_options(struct list *list, struct arena *arena,
         bool is_file = str_has_prefix(option, STR("seccomp")) &&
                        !str_equal_c(option, "seccomp=unconfined") &&
                        !str_equal_c(option, "seccomp:unconfined");
-        add(list, arena, name,
-            is_file ? str_printf(arena, "seccomp=sha256:%s", digest_hex(&run->seccomp).text)
-                    : option);
+        ingredient_add(list, arena, name,
+                       is_file
+                           ? str_printf(arena, "seccomp=sha256:%s", digest_hex(&run->seccomp).text)
+                           : option);
     }
 }
 
-static void make_exec(struct list *list, struct arena *arena, const struct plan *plan,
+static void make_exec(struct ingredient_list *list, struct arena *arena, const struct plan *plan,
                       const struct step *step) {
     const struct step_exec *exec = &step->exec;
     const struct run_options *run = &plan->run;
-    add(list, arena, STR("kind"), STR("run"));
+    ingredient_add(list, arena, STR("kind"), STR("run"));
     add_parent(list, arena, step);
     add_numbered(list, arena, "argument", exec->argv.items, exec->argv.count);
     if (exec->script.len > 0) {
-        add(list, arena, str_printf(arena, "script %.*s", STR_ARG(exec->script_name)),
-            exec->script);
+        ingredient_add(list, arena, str_printf(arena, "script %.*s", STR_ARG(exec->script_name)),
+                       exec->script);
     }
     add_env(list, arena, exec);
-    add(list, arena, STR("directory"), exec->cwd);
+    ingredient_add(list, arena, STR("directory"), exec->cwd);
     add_text(list, arena, "user", exec->user);
     const struct image_config *config = &step->stage->config;
     struct platform platform = { config->os, config->architecture, config->variant };
-    add(list, arena, STR("platform"), platform_format(&platform, arena));
-    add(list, arena, STR("network"), exec->network == NETWORK_NONE ? STR("none") : STR("host"));
+    ingredient_add(list, arena, STR("platform"), platform_format(&platform, arena));
+    ingredient_add(list, arena, STR("network"),
+                   exec->network == NETWORK_NONE ? STR("none") : STR("host"));
     if (exec->is_insecure) {
-        add(list, arena, STR("security"), STR("insecure"));
+        ingredient_add(list, arena, STR("security"), STR("insecure"));
     }
     for (size_t i = 0; i < exec->mount_count; i++) {
         add_mount(list, arena, step, &exec->mounts[i]);
@@ -152,33 +153,34 @@ static void make_exec(struct list *list, struct arena *arena, const struct plan 
         struct str address = run->add_hosts.items[i];
         struct str name;
         str_split(&address, str_find_byte(address, '=') == SIZE_MAX ? ':' : '=', &name);
-        add(list, arena, str_printf(arena, "host %zu", i + 1), name);
+        ingredient_add(list, arena, str_printf(arena, "host %zu", i + 1), name);
     }
     add_rewriting(list, arena, plan);
 }
 
-static void make_file(struct list *list, struct arena *arena, const struct plan *plan,
+static void make_file(struct ingredient_list *list, struct arena *arena, const struct plan *plan,
                       const struct step *step) {
     const struct step_file *file = &step->file;
     static const char *const kinds[] = { "copy", "add", "directory" };
-    add(list, arena, STR("kind"), str_of(kinds[file->kind]));
+    ingredient_add(list, arena, STR("kind"), str_of(kinds[file->kind]));
     add_parent(list, arena, step);
-    add(list, arena, STR("destination"), file->destination);
+    ingredient_add(list, arena, STR("destination"), file->destination);
     add_text(list, arena, file->kind == FILE_DIRECTORY ? "user" : "chown", file->chown);
     add_text(list, arena, "chmod", file->chmod);
     if (file->is_link) {
-        add(list, arena, STR("link"), STR("true"));
+        ingredient_add(list, arena, STR("link"), STR("true"));
     }
     if (file->kind == FILE_ADD) {
-        add(list, arena, STR("unpack"), file->is_unpack ? STR("true") : STR("false"));
+        ingredient_add(list, arena, STR("unpack"), file->is_unpack ? STR("true") : STR("false"));
     }
     if (step->input_count > 0) {
-        add(list, arena, STR("content"), hex(arena, &step->inputs[0].content));
+        ingredient_add(list, arena, STR("content"), hex(arena, &step->inputs[0].content));
     }
     for (size_t i = 0; i < file->inline_file_count; i++) {
         struct digest digest =
             digest_of(file->inline_files[i].data.data, file->inline_files[i].data.len);
-        add(list, arena,
+        ingredient_add(
+            list, arena,
             str_printf(arena, "heredoc %zu %.*s", i + 1, STR_ARG(file->inline_files[i].name)),
             hex(arena, &digest));
     }
@@ -186,7 +188,7 @@ static void make_file(struct list *list, struct arena *arena, const struct plan 
     add_rewriting(list, arena, plan);
 }
 
-static void add_layers(struct list *list, struct arena *arena, const struct step *top) {
+static void add_layers(struct ingredient_list *list, struct arena *arena, const struct step *top) {
     size_t count = 0;
     for (const struct step *step = top; step; step = step->parent) {
         count++;
@@ -199,27 +201,27 @@ static void add_layers(struct list *list, struct arena *arena, const struct step
     add_numbered(list, arena, "layer", keys, count);
 }
 
-static void make_image(struct list *list, struct arena *arena, const struct plan *plan,
+static void make_image(struct ingredient_list *list, struct arena *arena, const struct plan *plan,
                        const struct step *step) {
     const struct step_image *image = &step->image;
     _cleanup_buf_ struct buf config = BUF_INIT;
-    add(list, arena, STR("kind"), STR("output"));
+    ingredient_add(list, arena, STR("kind"), STR("output"));
     add_layers(list, arena, step->parent);
     image_config_write_untimed(&config, &image->config);
-    add(list, arena, STR("config"), str_copy(arena, buf_str(&config)));
+    ingredient_add(list, arena, STR("config"), str_copy(arena, buf_str(&config)));
     for (size_t i = 0; i < image->annotations.count; i++) {
         const struct name_value *annotation = &image->annotations.items[i];
-        add(list, arena, str_printf(arena, "annotation %.*s", STR_ARG(annotation->name)),
-            annotation->value);
+        ingredient_add(list, arena, str_printf(arena, "annotation %.*s", STR_ARG(annotation->name)),
+                       annotation->value);
     }
-    add(list, arena, STR("format"), image->is_docker ? STR("docker") : STR("oci"));
+    ingredient_add(list, arena, STR("format"), image->is_docker ? STR("docker") : STR("oci"));
     if (image->is_squashed) {
-        add(list, arena, STR("squash"), STR("true"));
+        ingredient_add(list, arena, STR("squash"), STR("true"));
     }
     add_timestamp(list, arena, plan);
 }
 
-static struct digest hash(const struct list *list) {
+static struct digest hash(const struct ingredient_list *list) {
     struct hasher hasher;
     hasher_init(&hasher);
     hasher_update_str(&hasher, STR("bud-step-v1"));
@@ -264,7 +266,7 @@ struct digest recipe_root(const struct step *step) {
 }
 
 void recipe_make(const struct plan *plan, struct step *step, struct arena *arena) {
-    struct list list = { 0 };
+    struct ingredient_list list = { 0 };
     switch (step->kind) {
     case STEP_SOURCE:
         make_source(&list, arena, step);
@@ -282,7 +284,7 @@ void recipe_make(const struct plan *plan, struct step *step, struct arena *arena
     step->key = step->own_key = hash(&list);
     step->repetition = step_is_independent(step) ? count_repetitions(step) : 0;
     if (step->repetition > 0) {
-        add(&list, arena, STR("repetition"), str_printf(arena, "%u", step->repetition));
+        ingredient_add(&list, arena, STR("repetition"), str_printf(arena, "%u", step->repetition));
         step->key = hash(&list);
     }
     step->has_key = true;

@@ -4,7 +4,20 @@
 #ifndef BUD_PLANNER_RECIPE_H
 #define BUD_PLANNER_RECIPE_H
 
+#include "base/vec.h"
 #include "planner/plan.h"
+
+/* Ingredients while they are gathered, in an arena. */
+struct ingredient_list {
+    struct ingredient *items;
+    size_t count;
+    size_t capacity;
+};
+
+static inline void ingredient_add(struct ingredient_list *list, struct arena *arena,
+                                  struct str name, struct str value) {
+    arena_vec_push(arena, list, (struct ingredient){ name, value });
+}
 
 /* Fills step->ingredients and step->key. Parent and inputs must be known: their keys, the content of the latter. */
 void recipe_make(const struct plan *plan, struct step *step, struct arena *arena);

@@ -7,28 +7,19 @@
 /* More files than this are kept by directory, more directories by the first component of their path. */
 #define MAX_NAMES 1000
 
-struct list {
-    struct ingredient *items;
-    size_t count;
-    size_t capacity;
-};
-
-static void add(struct list *list, struct arena *arena, struct str name, struct str value) {
-    arena_vec_push(arena, list, (struct ingredient){ name, value });
-}
-
 static struct str short_hex(struct arena *arena, const struct digest *digest) {
     return str_printf(arena, "%.16s", digest_hex(digest).text);
 }
 
-static void add_directory(struct list *list, struct arena *arena, struct str path,
+static void add_directory(struct ingredient_list *list, struct arena *arena, struct str path,
                           const struct digest *digest) {
-    add(list, arena, str_printf(arena, "directory %.*s", STR_ARG(path.len > 0 ? path : STR("."))),
-        short_hex(arena, digest));
+    ingredient_add(list, arena,
+                   str_printf(arena, "directory %.*s", STR_ARG(path.len > 0 ? path : STR("."))),
+                   short_hex(arena, digest));
 }
 
-static void add_files(struct list *list, struct arena *arena, const struct content *content,
-                      const struct content_directory *directory) {
+static void add_files(struct ingredient_list *list, struct arena *arena,
+                      const struct content *content, const struct content_directory *directory) {
     const struct content_file *files;
     if (!content_list(content, directory, arena, &files)) {
         add_directory(list, arena, directory->path, &directory->digest);
@@ -38,7 +29,8 @@ static void add_files(struct list *list, struct arena *arena, const struct conte
         struct str name = str_printf(arena, "file %.*s%s%.*s", STR_ARG(directory->path),
                                      directory->path.len > 0 ? "/" : "", STR_ARG(files[i].name));
         struct str digest = short_hex(arena, &files[i].digest);
-        add(list, arena, name, str_printf(arena, "%o %.*s", files[i].mode, STR_ARG(digest)));
+        ingredient_add(list, arena, name,
+                       str_printf(arena, "%o %.*s", files[i].mode, STR_ARG(digest)));
     }
 }
 
@@ -48,7 +40,8 @@ static struct str first_component(struct str path) {
 }
 
 /* One ingredient for everything below the same entry of the root; the first thousand say enough. */
-static void add_coarse(struct list *list, struct arena *arena, const struct content *content) {
+static void add_coarse(struct ingredient_list *list, struct arena *arena,
+                       const struct content *content) {
     _cleanup_map_ struct map groups = MAP_INIT; /* first component -> hasher */
     for (size_t i = 0; i < content->directory_count; i++) {
         const struct content_directory *directory = &content->directories[i];
@@ -71,7 +64,8 @@ static void add_coarse(struct list *list, struct arena *arena, const struct cont
     }
 }
 
-static void add_content(struct list *list, struct arena *arena, const struct content *content) {
+static void add_content(struct ingredient_list *list, struct arena *arena,
+                        const struct content *content) {
     if (content->count > MAX_NAMES && content->directory_count > MAX_NAMES) {
         add_coarse(list, arena, content);
         return;
@@ -87,7 +81,8 @@ static void add_content(struct list *list, struct arena *arena, const struct con
 }
 
 void recipe_add_files(struct step *step, struct arena *arena) {
-    struct list list = { step->ingredients, step->ingredient_count, step->ingredient_count };
+    struct ingredient_list list = { step->ingredients, step->ingredient_count,
+                                    step->ingredient_count };
     for (size_t i = 0; i < step->input_count; i++) {
         if (step->inputs[i].details) {
             add_content(&list, arena, step->inputs[i].details);
