@@ -73,6 +73,8 @@ int fs_list(int directory, struct arena *arena, struct str **names, size_t *coun
 struct str path_clean(struct arena *arena, struct str path);
 /* BASE and PATH joined and cleaned; an absolute PATH replaces BASE. */
 struct str path_join(struct arena *arena, struct str base, struct str path);
+/* Does a `..` in PATH lead above where the path begins? */
+bool path_climbs_out(struct str path);
 struct str path_base(struct str path); /* last component of a cleaned path */
 struct str path_parent(struct str path);
 

@@ -65,3 +65,19 @@ struct str path_parent(struct str path) {
     }
     return str_sub(path, 0, slash ? slash : 1);
 }
+
+bool path_climbs_out(struct str path) {
+    struct str part;
+    size_t depth = 0;
+    while (path.len > 0) {
+        str_split(&path, '/', &part);
+        if (str_equal_c(part, "..")) {
+            if (depth-- == 0) {
+                return true;
+            }
+        } else if (part.len > 0 && !str_equal_c(part, ".")) {
+            depth++;
+        }
+    }
+    return false;
+}

@@ -289,7 +289,9 @@ static int show_answers(struct showing *showing, struct error *error) {
     if (missing != NULL) {
         error_set(error, ERROR_NOT_FOUND, "there is no %s in the context %s", missing,
                   showing->tree.name);
-        return error_hint(error, "paths are relative to the context, as in COPY");
+        return error_hint(error, path_climbs_out(str_of(missing))
+                                     ? "`..` stops at the root of the context, as in COPY"
+                                     : "paths are relative to the context, as in COPY");
     }
     return 0;
 }

@@ -8,9 +8,6 @@
 /* Longest instruction text shown in the tree, in bytes. */
 #define MAX_TEXT 72
 
-/* Shorter ones say nothing, ns. */
-#define SHOWN_DURATION 1000000
-
 struct painter {
     struct buf *out;
     bool is_coloured;
@@ -110,12 +107,12 @@ static void print_step(const struct painter *painter, const struct stage *stage,
         buf_free(&reason);
         if (!step->is_needed) {
             paint(painter, "2", ", not needed");
-        } else if (step->expected >= SHOWN_DURATION) {
+        } else if (step->expected >= PRINT_SHORTEST) {
             buf_append_c(out, "  took ");
             print_duration(out, step->expected);
             buf_append_c(out, " last time");
         }
-    } else if (step->record.duration >= SHOWN_DURATION) {
+    } else if (step->record.duration >= PRINT_SHORTEST) {
         buf_append_c(out, "  took ");
         print_duration(out, step->record.duration);
     }

@@ -4,6 +4,9 @@
 
 #include "planner/plan.h"
 
+/* Nanoseconds; what took less is not worth telling. */
+#define PRINT_SHORTEST 1000000
+
 /* A tree by stage: number, instruction, line, HIT/MISS/DEFERRED and why; skipped stages; a summary line. */
 void print_tree(struct buf *out, const struct plan *plan, bool is_coloured);
 /* One JSON object, schema in docs/plan.md. */

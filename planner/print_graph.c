@@ -28,7 +28,7 @@ static void append_label(struct buf *out, const struct language *language,
     buf_append_c(out, language->line_break);
     buf_append_c(out, state_name(step));
     uint64_t duration = step->state == STEP_HIT ? step->record.duration : step->expected;
-    if (duration > 0) {
+    if (duration >= PRINT_SHORTEST) {
         buf_append_byte(out, ' ');
         print_duration(out, duration);
     }

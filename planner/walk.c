@@ -32,23 +32,6 @@ static const char *nearest_name(struct walk *walk, int directory, struct str mis
     return str_nearest(missing, candidates, count);
 }
 
-/* Does the text go above where it begins? */
-static bool climbs_out(struct str source) {
-    struct str part;
-    size_t depth = 0;
-    while (source.len > 0) {
-        str_split(&source, '/', &part);
-        if (str_equal_c(part, "..")) {
-            if (depth-- == 0) {
-                return true;
-            }
-        } else if (part.len > 0 && !str_equal_c(part, ".")) {
-            depth++;
-        }
-    }
-    return false;
-}
-
 int walk_not_found(struct walk *walk, struct str path, struct str source,
                    const struct resolved *resolved, struct error *error) {
     struct str shown = str_has_prefix(path, STR("/")) ? str_from(path, 1) : path;
@@ -69,7 +52,7 @@ int walk_not_found(struct walk *walk, struct str path, struct str source,
                           resolved->path.len > 0 ? "/" : "", STR_ARG(resolved->path), "/",
                           STR_ARG(resolved->missing));
     }
-    if (climbs_out(source)) {
+    if (path_climbs_out(source)) {
         return error_hint(error, "`..` stops at the root of %s: what is outside cannot be copied",
                           walk->tree->is_context ? "the build context" : "that file system");
     }

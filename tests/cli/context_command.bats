@@ -50,6 +50,8 @@ src: in, 8 B in 2 files: no rule leaves it out'
     run_bud 125 context -C app gone.md gone
     is "$output" $'gone.md: not there; it would be left out: app/.dockerignore:4 `*.md`\ngone: not there'
     contains "$stderr" "there is no gone.md in the context app"
+    run_bud 125 context -C app ../gone
+    contains "$stderr" '`..` stops at the root of the context'
 }
 
 @test "JSON for programs" {
