@@ -12,6 +12,7 @@ enum { RULES = 16, SLOW_SIZE = 24 }; /* of rules, of characters in a pattern and
 struct slow_part {
     enum pattern_token token;
     struct str text;
+    bool is_escaped;
 };
 
 struct slow_rule {
@@ -33,6 +34,7 @@ static bool read_parts(struct slow_rule *rule) {
         const char *at = scan.cursor;
         struct slow_part part;
         part.token = pattern_next(&scan, &part.text);
+        part.is_escaped = part.token == PATTERN_CHARACTER && *at == '\\';
         if (part.token == PATTERN_END) {
             break;
         }
@@ -63,11 +65,11 @@ static bool slow_class(const struct slow_part *part, struct str character) {
 
 static bool slow_glob(const struct slow_rule *rule, size_t p, struct str path);
 
-/* A `**` at part P: nothing or whole components; anything at the end. */
+/* A `**` at part P: nothing or whole components; anything at the end. It takes a `/` behind it along, if not escaped. */
 static bool slow_double_star(const struct slow_rule *rule, size_t p, struct str path) {
     p += 2;
     if (p < rule->count && str_equal(rule->parts[p].text, STR("/")) &&
-        rule->parts[p].token == PATTERN_CHARACTER) {
+        rule->parts[p].token == PATTERN_CHARACTER && !rule->parts[p].is_escaped) {
         p++;
     }
     if (p == rule->count || slow_glob(rule, p, path)) {
