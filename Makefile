@@ -152,7 +152,7 @@ DEPS_BUILD = gcc make re2c bison libc6-dev libssl-dev libarchive-dev libjansson-
 # runc runs RUN; the seccomp profile is in golang-github-containers-common; uidmap is for rootless builds.
 DEPS_RUN = runc golang-github-containers-common uidmap busybox-static
 DEPS_TEST = libcmocka-dev bats bzip2 xz-utils zstd perl python3 podman buildah skopeo umoci docker.io mmdebstrap strace valgrind jq attr \
-            clang libclang-rt-14-dev e2fsprogs mount util-linux procps curl
+            clang libclang-rt-14-dev e2fsprogs mount util-linux procps curl patch
 DEPS_LINT = clang-format clang-tidy shellcheck
 
 # Installs what is missing of $(1) when root, else prints the command and fails.

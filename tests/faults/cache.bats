@@ -5,8 +5,8 @@
 bats_require_minimum_version 1.5.0
 load ../interop/helper
 
-KILLS=${CACHE_KILLS:-30}
-FLIPS=${CACHE_FLIPS:-50}
+KILLS=${CACHE_KILLS:-10}
+FLIPS=${CACHE_FLIPS:-25}
 
 setup() {
     setup_store "$BATS_TEST_TMPDIR/store"
