@@ -216,7 +216,7 @@ lint: deps-lint
 	printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P "$$(nproc)" -n 8 sh -c 'clang-tidy --quiet \
 	    --warnings-as-errors="*" "$$@" -- -std=gnu17 -D_GNU_SOURCE -DBUD_VERSION="\"$(VERSION)\"" -I. \
 	    -I$(BUILD)/generated' lint
-	shellcheck $(shell grep -rlE '^#!.*\b(ba)?sh' tests bench examples .ci --include='*' 2>/dev/null)
+	shellcheck $(shell grep -rlE '^#!.*\b(ba)?sh' tests bench examples .ci --exclude-dir=data 2>/dev/null)
 
 install: all
 	install -D -m 755 $(BUILD)/bud $(BINDIR)/bud
