@@ -213,7 +213,7 @@ C_FILES = $(wildcard */*.c */*.h tests/unit/*.c bench/*.c tests/fuzz/*.c tests/f
 lint: deps-lint
 	@$(MAKE) -s all
 	clang-format --dry-run -Werror $(C_FILES)
-	printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P "$$(nproc)" -n 8 sh -c 'clang-tidy --quiet \
+	printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P "$$(nproc)" -n 1 sh -c 'clang-tidy --quiet \
 	    --warnings-as-errors="*" "$$@" -- -std=gnu17 -D_GNU_SOURCE -DBUD_VERSION="\"$(VERSION)\"" -I. \
 	    -I$(BUILD)/generated' lint
 	shellcheck $(shell grep -rlE '^#!.*\b(ba)?sh' tests bench examples .ci --exclude-dir=data 2>/dev/null)

@@ -1,6 +1,8 @@
 /* Findings for programs: JSON of our own, and SARIF 2.1.0 (OASIS) for code hosts and editors. docs/check.md describes both. */
 #include "cli/check.h"
 
+#include <assert.h>
+
 #define SARIF_SCHEMA "https://json.schemastore.org/sarif-2.1.0.json"
 
 static json_t *string_of(struct str text) {
@@ -237,6 +239,7 @@ void check_json_add(struct check_output *output, const struct check_file *file) 
         }
         json_array_append_new(output->results, result);
     }
+    assert(file->report.count == 0 || file->report.findings);
     for (size_t i = 0; i < file->report.count; i++) {
         const struct lint_finding *finding = &file->report.findings[i];
         json_array_append_new(output->results, is_sarif ? sarif_finding(&lines, finding)
