@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/vec.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* Where the lines of the file begin. */
@@ -21,6 +22,7 @@ static void find_lines(struct lines *lines) {
 
 static void add_place(const struct lines *lines, json_t *span, const char *line_key,
                       const char *column_key, uint32_t offset) {
+    assert(lines->starts.items); /* a file that was parsed has a line */
     size_t low = 0, high = lines->starts.count;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
