@@ -32,6 +32,7 @@ teardown_file() {
     while [ -e "/proc/$pid" ]; do
         sleep 0.1
     done
+    STORE=$BATS_FILE_TMPDIR unmount_store # dockerd leaves its data directory mounted on itself
 }
 
 setup() {
