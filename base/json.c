@@ -138,6 +138,7 @@ void json_write(struct buf *out, const json_t *value) {
 
 void json_write_indented(struct buf *out, const json_t *value, unsigned spaces) {
     dump(out, value, JSON_INDENT(spaces));
+    buf_append_byte(out, '\n');
 }
 
 json_t *json_from_str(struct str s) {
@@ -161,6 +162,14 @@ json_t *json_from_str(struct str s) {
         out_of_memory();
     }
     return value;
+}
+
+void json_set_str(json_t *object, const char *key, struct str value) {
+    json_object_set_new(object, key, json_from_str(value));
+}
+
+void json_set_integer(json_t *object, const char *key, uint64_t value) {
+    json_object_set_new(object, key, json_integer((json_int_t)value));
 }
 
 void json_quote(struct buf *out, struct str s) {

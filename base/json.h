@@ -22,9 +22,13 @@ int json_read_object(const json_t *object, const char *key, json_t **out,
                      struct error *error); /* borrowed */
 /* Compact, members in insertion order, as UTF-8; the caller frees the text through the buf. */
 void json_write(struct buf *out, const json_t *value);
+/* A document for people: members on lines of their own, indented, with an end of line. */
 void json_write_indented(struct buf *out, const json_t *value, unsigned spaces);
 /* A string that may hold any bytes: invalid UTF-8 becomes U+FFFD, as Go's encoder does. New reference. */
 json_t *json_from_str(struct str s);
+/* A member that is such a string, or a number. */
+void json_set_str(json_t *object, const char *key, struct str value);
+void json_set_integer(json_t *object, const char *key, uint64_t value);
 /* The text as a quoted JSON string appended to OUT, same rule. */
 void json_quote(struct buf *out, struct str s);
 

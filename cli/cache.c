@@ -159,25 +159,25 @@ json_t *cache_json(const struct cache_view *view, const struct usage_item *item)
     if (!item->is_readable) {
         return object;
     }
-    json_object_set_new(object, "kind", json_from_str(usage_kind(item)));
-    json_object_set_new(object, "stage", json_from_str(record->stage));
-    json_object_set_new(object, "text", json_from_str(record->text));
-    json_object_set_new(object, "reason", json_from_str(record->reason));
-    json_object_set_new(object, "build", json_from_str(record->build));
-    json_object_set_new(object, "result", json_from_str(item->result));
+    json_set_str(object, "kind", usage_kind(item));
+    json_set_str(object, "stage", record->stage);
+    json_set_str(object, "text", record->text);
+    json_set_str(object, "reason", record->reason);
+    json_set_str(object, "build", record->build);
+    json_set_str(object, "result", item->result);
     if (item->layer.len > 0) {
-        json_object_set_new(object, "layer", json_from_str(item->layer));
+        json_set_str(object, "layer", item->layer);
     }
-    json_object_set_new(object, "parent", json_from_str(record->parent));
+    json_set_str(object, "parent", record->parent);
     if (item->parent != USAGE_NONE) {
         const struct digest *parent = &view->usage.items[item->parent].record.key;
         json_object_set_new(object, "parent_key", json_string(digest_hex(parent).text));
     }
     json_object_set_new(object, "created", cache_json_time(record->created));
     json_object_set_new(object, "last_used", cache_json_time(item->last_used));
-    json_object_set_new(object, "hits", json_integer((json_int_t)item->use.hits));
-    json_object_set_new(object, "duration", json_integer((json_int_t)record->duration));
-    json_object_set_new(object, "size", json_integer((json_int_t)item->size));
+    json_set_integer(object, "hits", item->use.hits);
+    json_set_integer(object, "duration", record->duration);
+    json_set_integer(object, "size", item->size);
     return object;
 }
 
@@ -189,7 +189,6 @@ int cache_print_json(json_t *value, struct error *error) {
     _cleanup_json_ json_t *owned = value;
     _cleanup_buf_ struct buf out = BUF_INIT;
     json_write_indented(&out, owned, 4);
-    buf_append_byte(&out, '\n');
     return output_write(&out, error);
 }
 

@@ -5,21 +5,13 @@
 
 #define SARIF_SCHEMA "https://json.schemastore.org/sarif-2.1.0.json"
 
-static json_t *string_of(struct str text) {
-    return json_from_str(text);
-}
-
-static json_t *string_of_c(const char *text) {
-    return json_from_str(str_of(text));
-}
-
 /* An error and its causes in one sentence. */
 static json_t *message_of(const struct error *error) {
     _cleanup_buf_ struct buf text = BUF_INIT;
     for (const struct error *each = error; each; each = each->cause) {
         buf_printf(&text, "%s%s", each == error ? "" : ": ", each->message);
     }
-    return string_of(buf_str(&text));
+    return json_from_str(buf_str(&text));
 }
 
 static const char *hint_of(const struct error *error) {
@@ -34,10 +26,10 @@ static const char *hint_of(const struct error *error) {
 /* ---- our own ------------------------------------------------------------------------------------------- */
 
 static void set_place(json_t *object, const struct error_place *place) {
-    json_object_set_new(object, "line", json_integer(place->line_number));
-    json_object_set_new(object, "column", json_integer(place->column));
-    json_object_set_new(object, "end_line", json_integer(place->end_line));
-    json_object_set_new(object, "end_column", json_integer(place->end_column));
+    json_set_integer(object, "line", place->line_number);
+    json_set_integer(object, "column", place->column);
+    json_set_integer(object, "end_line", place->end_line);
+    json_set_integer(object, "end_column", place->end_column);
 }
 
 static json_t *plain_fix(const struct check_lines *lines, const struct lint_finding *finding) {
@@ -46,7 +38,7 @@ static json_t *plain_fix(const struct check_lines *lines, const struct lint_find
         struct error_place place = check_place(lines, finding->edits[i].span);
         json_t *edit = json_object();
         set_place(edit, &place);
-        json_object_set_new(edit, "text", string_of(finding->edits[i].text));
+        json_set_str(edit, "text", finding->edits[i].text);
         json_array_append_new(edits, edit);
     }
     return edits;
@@ -55,13 +47,13 @@ static json_t *plain_fix(const struct check_lines *lines, const struct lint_find
 static json_t *plain_finding(const struct check_lines *lines, const struct lint_finding *finding) {
     struct error_place place = check_place(lines, finding->span);
     json_t *object = json_object();
-    json_object_set_new(object, "file", string_of_c(lines->file->name));
+    json_set_str(object, "file", str_of(lines->file->name));
     set_place(object, &place);
-    json_object_set_new(object, "rule", string_of_c(lint_rules[finding->rule].name));
-    json_object_set_new(object, "severity", string_of_c("warning"));
-    json_object_set_new(object, "message", string_of(finding->message));
+    json_set_str(object, "rule", str_of(lint_rules[finding->rule].name));
+    json_set_str(object, "severity", str_of("warning"));
+    json_set_str(object, "message", finding->message);
     json_object_set_new(object, "hint",
-                        finding->hint.len > 0 ? string_of(finding->hint) : json_null());
+                        finding->hint.len > 0 ? json_from_str(finding->hint) : json_null());
     json_object_set_new(object, "fix", plain_fix(lines, finding));
     return object;
 }
@@ -69,14 +61,14 @@ static json_t *plain_finding(const struct check_lines *lines, const struct lint_
 static json_t *plain_error(const struct check_file *file, const struct error *error) {
     json_t *object = json_object();
     const char *hint = hint_of(error);
-    json_object_set_new(object, "file", string_of_c(file->name));
+    json_set_str(object, "file", str_of(file->name));
     if (error->place.line_number > 0) {
         set_place(object, &error->place);
     }
     json_object_set_new(object, "rule", json_null());
-    json_object_set_new(object, "severity", string_of_c("error"));
+    json_set_str(object, "severity", str_of("error"));
     json_object_set_new(object, "message", message_of(error));
-    json_object_set_new(object, "hint", hint ? string_of_c(hint) : json_null());
+    json_object_set_new(object, "hint", hint ? json_from_str(str_of(hint)) : json_null());
     json_object_set_new(object, "fix", json_array());
     return object;
 }
@@ -96,7 +88,7 @@ static json_t *uri_of(const char *name) {
             buf_printf(&uri, "%%%02X", (unsigned char)*c);
         }
     }
-    return string_of(buf_str(&uri));
+    return json_from_str(buf_str(&uri));
 }
 
 /* Columns are counted in characters there, in bytes here. */
@@ -118,11 +110,11 @@ static struct str line_of(const struct check_lines *lines, unsigned number) {
 
 static json_t *region_of(const struct check_lines *lines, const struct error_place *place) {
     json_t *region = json_object();
-    json_object_set_new(region, "startLine", json_integer(place->line_number));
+    json_set_integer(region, "startLine", place->line_number);
     json_object_set_new(
         region, "startColumn",
         json_integer(count_characters(line_of(lines, place->line_number), place->column)));
-    json_object_set_new(region, "endLine", json_integer(place->end_line));
+    json_set_integer(region, "endLine", place->end_line);
     json_object_set_new(
         region, "endColumn",
         json_integer(count_characters(line_of(lines, place->end_line), place->end_column)));
@@ -144,8 +136,8 @@ static json_t *text_object(json_t *text) {
 static json_t *sarif_result(const struct check_lines *lines, const char *rule, const char *level,
                             json_t *message, const struct error_place *place) {
     json_t *result = json_object(), *physical = json_object(), *location = json_object();
-    json_object_set_new(result, "ruleId", string_of_c(rule));
-    json_object_set_new(result, "level", string_of_c(level));
+    json_set_str(result, "ruleId", str_of(rule));
+    json_set_str(result, "level", str_of(level));
     json_object_set_new(result, "message", text_object(message));
     json_object_set_new(physical, "artifactLocation", artifact_of(lines->file));
     if (place->line_number > 0 && place->end_line <= lines->count) {
@@ -165,7 +157,7 @@ static json_t *sarif_fixes(const struct check_lines *lines, const struct lint_fi
         json_t *replacement = json_object();
         json_object_set_new(replacement, "deletedRegion", region_of(lines, &place));
         json_object_set_new(replacement, "insertedContent",
-                            text_object(string_of(finding->edits[i].text)));
+                            text_object(json_from_str(finding->edits[i].text)));
         json_array_append_new(replacements, replacement);
     }
     json_t *change = json_object(), *changes = json_array(), *fix = json_object();
@@ -173,7 +165,7 @@ static json_t *sarif_fixes(const struct check_lines *lines, const struct lint_fi
     json_object_set_new(change, "replacements", replacements);
     json_array_append_new(changes, change);
     if (finding->hint.len > 0) {
-        json_object_set_new(fix, "description", text_object(string_of(finding->hint)));
+        json_object_set_new(fix, "description", text_object(json_from_str(finding->hint)));
     }
     json_object_set_new(fix, "artifactChanges", changes);
     json_t *fixes = json_array();
@@ -184,8 +176,8 @@ static json_t *sarif_fixes(const struct check_lines *lines, const struct lint_fi
 static json_t *sarif_finding(const struct check_lines *lines, const struct lint_finding *finding) {
     struct error_place place = check_place(lines, finding->span);
     json_t *result = sarif_result(lines, lint_rules[finding->rule].name, "warning",
-                                  string_of(finding->message), &place);
-    json_object_set_new(result, "ruleIndex", json_integer(finding->rule));
+                                  json_from_str(finding->message), &place);
+    json_set_integer(result, "ruleIndex", finding->rule);
     if (finding->edit_count > 0) {
         json_object_set_new(result, "fixes", sarif_fixes(lines, finding));
     }
@@ -198,10 +190,12 @@ static json_t *sarif_rules(void) {
     for (size_t i = 0; i <= LINT_RULE_COUNT; i++) {
         json_t *rule = json_object();
         bool is_error = i == LINT_RULE_COUNT;
-        json_object_set_new(rule, "id", string_of_c(is_error ? "Error" : lint_rules[i].name));
-        json_object_set_new(rule, "shortDescription",
-                            text_object(string_of_c(is_error ? "The Dockerfile can be built."
-                                                             : lint_rules[i].summary)));
+        json_object_set_new(rule, "id",
+                            json_from_str(str_of(is_error ? "Error" : lint_rules[i].name)));
+        json_object_set_new(
+            rule, "shortDescription",
+            text_object(json_from_str(
+                str_of(is_error ? "The Dockerfile can be built." : lint_rules[i].summary))));
         json_array_append_new(rules, rule);
     }
     return rules;
@@ -209,17 +203,17 @@ static json_t *sarif_rules(void) {
 
 static json_t *sarif_log(json_t *results) {
     json_t *driver = json_object(), *tool = json_object(), *run = json_object();
-    json_object_set_new(driver, "name", string_of_c("bud"));
-    json_object_set_new(driver, "version", string_of_c(BUD_VERSION));
+    json_set_str(driver, "name", str_of("bud"));
+    json_set_str(driver, "version", str_of(BUD_VERSION));
     json_object_set_new(driver, "rules", sarif_rules());
     json_object_set_new(tool, "driver", driver);
     json_object_set_new(run, "tool", tool);
-    json_object_set_new(run, "columnKind", string_of_c("unicodeCodePoints"));
+    json_set_str(run, "columnKind", str_of("unicodeCodePoints"));
     json_object_set(run, "results", results);
     json_t *runs = json_array(), *log = json_object();
     json_array_append_new(runs, run);
-    json_object_set_new(log, "$schema", string_of_c(SARIF_SCHEMA));
-    json_object_set_new(log, "version", string_of_c("2.1.0"));
+    json_set_str(log, "$schema", str_of(SARIF_SCHEMA));
+    json_set_str(log, "version", str_of("2.1.0"));
     json_object_set_new(log, "runs", runs);
     return log;
 }
@@ -235,7 +229,7 @@ void check_json_add(struct check_output *output, const struct check_file *file) 
             is_sarif ? sarif_result(&lines, "Error", "error", message_of(each), &each->place)
                      : plain_error(file, each);
         if (is_sarif) {
-            json_object_set_new(result, "ruleIndex", json_integer(LINT_RULE_COUNT));
+            json_set_integer(result, "ruleIndex", LINT_RULE_COUNT);
         }
         json_array_append_new(output->results, result);
     }
@@ -254,12 +248,11 @@ void check_json_finish(struct check_output *output) {
         root = sarif_log(output->results);
     } else {
         root = json_object();
-        json_object_set_new(root, "version", json_integer(1));
-        json_object_set_new(root, "files", json_integer((json_int_t)output->files));
-        json_object_set_new(root, "errors", json_integer((json_int_t)output->errors));
-        json_object_set_new(root, "warnings", json_integer((json_int_t)output->warnings));
+        json_set_integer(root, "version", 1);
+        json_set_integer(root, "files", output->files);
+        json_set_integer(root, "errors", output->errors);
+        json_set_integer(root, "warnings", output->warnings);
         json_object_set(root, "findings", output->results);
     }
     json_write_indented(&output->text, root, 2);
-    buf_append_byte(&output->text, '\n');
 }

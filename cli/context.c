@@ -54,14 +54,6 @@ struct showing {
 
 /* ---- the files ---- */
 
-static void set_str(json_t *object, const char *key, struct str value) {
-    json_object_set_new(object, key, json_from_str(value));
-}
-
-static void set_integer(json_t *object, const char *key, uint64_t value) {
-    json_object_set_new(object, key, json_integer((json_int_t)value));
-}
-
 static const char *type_name(uint32_t mode) {
     return S_ISREG(mode)    ? "file"
            : S_ISDIR(mode)  ? "directory"
@@ -127,15 +119,15 @@ static void print_totals(struct showing *showing) {
 static void print_files_json(struct showing *showing) {
     _cleanup_json_ json_t *root = json_object();
     const struct inventory_entry *all = &showing->inventory.entries[0];
-    set_integer(root, "version", 1);
-    set_str(root, "context", str_of(showing->tree.name));
+    json_set_integer(root, "version", 1);
+    json_set_str(root, "context", str_of(showing->tree.name));
     json_object_set_new(root, "ignore_file",
                         showing->tree.ignore_name != NULL
                             ? json_from_str(str_of(showing->tree.ignore_name))
                             : json_null());
-    set_integer(root, "files", all->files);
-    set_integer(root, "directories", all->directories);
-    set_integer(root, "bytes", all->bytes);
+    json_set_integer(root, "files", all->files);
+    json_set_integer(root, "directories", all->directories);
+    json_set_integer(root, "bytes", all->bytes);
     json_t *entries = json_array();
     for (size_t i = 1; i < showing->inventory.count; i++) {
         const struct inventory_entry *entry = &showing->inventory.entries[i];
@@ -143,18 +135,17 @@ static void print_files_json(struct showing *showing) {
             continue;
         }
         json_t *object = json_object();
-        set_str(object, "path", entry->path);
+        json_set_str(object, "path", entry->path);
         json_object_set_new(object, "type", json_string(type_name(entry->mode)));
-        set_integer(object, "mode", entry->mode & 07777);
-        set_integer(object, "bytes", entry->bytes);
+        json_set_integer(object, "mode", entry->mode & 07777);
+        json_set_integer(object, "bytes", entry->bytes);
         if (S_ISDIR(entry->mode)) {
-            set_integer(object, "files", entry->files);
+            json_set_integer(object, "files", entry->files);
         }
         json_array_append_new(entries, object);
     }
     json_object_set_new(root, "entries", entries);
     json_write_indented(&showing->out, root, 2);
-    buf_append_byte(&showing->out, '\n');
 }
 
 static void show_files(struct showing *showing) {
@@ -240,18 +231,18 @@ static void print_answer(struct showing *showing, const struct answer *answer) {
 
 static json_t *answer_to_json(const struct showing *showing, const struct answer *answer) {
     json_t *object = json_object();
-    set_str(object, "path", answer->path);
+    json_set_str(object, "path", answer->path);
     json_object_set_new(object, "exists", json_boolean(answer->exists));
     json_object_set_new(object, "included", json_boolean(answer->entry != NULL));
     if (answer->entry != NULL) {
-        set_integer(object, "bytes", answer->entry->bytes);
-        set_integer(object, "files", answer->entry->files);
+        json_set_integer(object, "bytes", answer->entry->bytes);
+        json_set_integer(object, "files", answer->entry->files);
     }
     if (answer->has_rule) {
         json_t *rule = json_object();
-        set_str(rule, "file", str_of(showing->tree.ignore_name));
-        set_integer(rule, "line", answer->rule.line);
-        set_str(rule, "text", answer->rule.text);
+        json_set_str(rule, "file", str_of(showing->tree.ignore_name));
+        json_set_integer(rule, "line", answer->rule.line);
+        json_set_str(rule, "text", answer->rule.text);
         json_object_set_new(rule, "keeps", json_boolean(answer->rule.is_exclusion));
         json_object_set_new(object, "rule", rule);
     } else {
@@ -281,7 +272,6 @@ static int show_answers(struct showing *showing, struct error *error) {
     }
     if (is_json) {
         json_write_indented(&showing->out, array, 2);
-        buf_append_byte(&showing->out, '\n');
     }
     if (output_write(&showing->out, error) < 0) {
         return -1;

@@ -116,7 +116,6 @@ static void print_entries(const struct options *options, struct arena *arena,
             json_array_append_new(array, entry_json(&entries[i - 1]));
         }
         json_write_indented(out, array, 4);
-        buf_append_byte(out, '\n');
     } else {
         static const char *const headings[] = { "ID", "CREATED", "CREATED BY", "SIZE", "COMMENT" };
         struct columns table = { .arena = arena, .width = 5, .gap = 2 };

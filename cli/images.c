@@ -182,7 +182,6 @@ static int print_images(const struct invocation *invocation, struct store *store
     }
     if (is_json) {
         json_write_indented(&out, json, 4);
-        buf_append_byte(&out, '\n');
     } else {
         columns_print(&listing.table, &out);
     }

@@ -77,7 +77,6 @@ static int print_info(const struct store *store, struct arena *arena, struct err
         "number", (json_int_t)layers.count, "version", "Version", BUD_VERSION);
     _cleanup_buf_ struct buf out = BUF_INIT;
     json_write_indented(&out, object, 4);
-    buf_append_byte(&out, '\n');
     return output_write(&out, error);
 }
 

@@ -31,10 +31,6 @@ static json_t *names_array(const struct image *image) {
     return names;
 }
 
-static void set_string(json_t *object, const char *key, struct str value) {
-    json_object_set_new(object, key, json_from_str(value));
-}
-
 /* A member of FROM, or a JSON null. Borrowed into OBJECT. */
 static void set_member(json_t *object, const char *key, const json_t *from, const char *member) {
     json_t *value = json_object_get(from, member);
@@ -47,22 +43,22 @@ static json_t *describe(const struct image *image, const char *name, struct str 
                         uint64_t size) {
     json_t *object = json_object();
     json_t *annotations = json_object_get(manifest, "annotations");
-    set_string(object, "Type", STR("image"));
-    set_string(object, "FromImage", str_of(name));
-    set_string(object, "FromImageID", image->id);
-    set_string(object, "FromImageDigest", image->digest);
-    set_string(object, "Config", config_text);
-    set_string(object, "Manifest", manifest_text);
+    json_set_str(object, "Type", STR("image"));
+    json_set_str(object, "FromImage", str_of(name));
+    json_set_str(object, "FromImageID", image->id);
+    json_set_str(object, "FromImageDigest", image->digest);
+    json_set_str(object, "Config", config_text);
+    json_set_str(object, "Manifest", manifest_text);
     json_object_set(object, "ImageAnnotations", annotations != NULL ? annotations : json_null());
     json_object_set(object, "OCIv1", config);
     json_object_set(object, "Docker", config);
 
     char created[TIME_TEXT_SIZE];
     time_format(created, image->created);
-    set_string(object, "Id", image->id);
-    set_string(object, "Digest", image->digest);
+    json_set_str(object, "Id", image->id);
+    json_set_str(object, "Digest", image->digest);
     json_object_set_new(object, "RepoTags", names_array(image));
-    set_string(object, "Created", str_of(created));
+    json_set_str(object, "Created", str_of(created));
     set_member(object, "Author", config, "author");
     set_member(object, "Architecture", config, "architecture");
     set_member(object, "Os", config, "os");
@@ -71,7 +67,7 @@ static json_t *describe(const struct image *image, const char *name, struct str 
     set_member(object, "History", config, "history");
     set_member(object, "ManifestType", manifest, "mediaType");
     json_object_set_new(object, "Size", json_integer((json_int_t)size));
-    set_string(object, "TopLayer", image->layer);
+    json_set_str(object, "TopLayer", image->layer);
     return object;
 }
 
@@ -108,7 +104,6 @@ static int inspect_image(const struct invocation *invocation, struct store *stor
                                              buf_str(&manifest_text), manifest, size);
     _cleanup_buf_ struct buf out = BUF_INIT;
     json_write_indented(&out, object, 4);
-    buf_append_byte(&out, '\n');
     return output_write(&out, error);
 }
 

@@ -15,7 +15,7 @@ static const char *cell(struct columns *columns, struct str text) {
 
 static void add_texts(json_t *object, const char *key, struct str text) {
     if (text.len > 0) {
-        json_object_set_new(object, key, json_from_str(text));
+        json_set_str(object, key, text);
     }
 }
 
@@ -57,7 +57,7 @@ int outline_print_targets(const struct outline *outline, bool is_json, struct ar
         add_texts(object, "description", stage->description);
         add_texts(object, "base", stage->base);
         add_texts(object, "platform", stage->platform);
-        json_object_set_new(object, "line", json_integer(stage->line));
+        json_set_integer(object, "line", stage->line);
         json_array_append_new(targets, object);
     }
     if (is_json) {
@@ -111,7 +111,7 @@ static json_t *secrets_json(const struct outline_secret *secrets, size_t count) 
         add_texts(object, "name", secrets[i].id);
         json_object_set_new(object, "required", json_boolean(secrets[i].is_required));
         add_texts(object, "stage", secrets[i].stage);
-        json_object_set_new(object, "line", json_integer(secrets[i].line));
+        json_set_integer(object, "line", secrets[i].line);
         json_array_append_new(out, object);
     }
     return out;
@@ -125,10 +125,10 @@ static json_t *arguments_json(const struct outline *outline) {
         add_texts(object, "name", argument->name);
         add_texts(object, "description", argument->description);
         if (argument->has_value) {
-            json_object_set_new(object, "value", json_from_str(argument->value));
+            json_set_str(object, "value", argument->value);
         }
         add_texts(object, "stage", argument->stage);
-        json_object_set_new(object, "line", json_integer(argument->line));
+        json_set_integer(object, "line", argument->line);
         json_array_append_new(out, object);
     }
     return out;

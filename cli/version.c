@@ -16,7 +16,6 @@ static int version_run(struct invocation *invocation, struct error *error) {
         _cleanup_json_ json_t *object = json_pack("{s:s, s:s, s:s}", "version", BUD_VERSION, "os",
                                                   "linux", "machine", machine.machine);
         json_write_indented(&out, object, 4);
-        buf_append_byte(&out, '\n');
     } else {
         buf_append_c(&out, "bud version " BUD_VERSION "\n");
     }

@@ -46,13 +46,9 @@ static void add_span(const struct lines *lines, json_t *object, const char *key,
     json_object_set_new(object, key, out);
 }
 
-static void add_text(json_t *object, const char *key, struct str text) {
-    json_object_set_new(object, key, json_from_str(text));
-}
-
 static json_t *word_of(const struct lines *lines, const struct ast_word *word) {
     json_t *out = json_object();
-    add_text(out, "text", word->text);
+    json_set_str(out, "text", word->text);
     add_span(lines, out, "span", word->span);
     return out;
 }
@@ -62,7 +58,7 @@ static json_t *flags_of(const struct lines *lines, const struct instruction *ins
     for (size_t i = 0; i < instruction->flag_count; i++) {
         const struct ast_flag *flag = &instruction->flags[i];
         json_t *object = json_object();
-        add_text(object, "name", flag->name);
+        json_set_str(object, "name", flag->name);
         json_object_set_new(object, "value",
                             flag->has_value ? json_from_str(flag->value) : json_null());
         add_span(lines, object, "span", flag->span);
@@ -98,11 +94,11 @@ static json_t *heredocs_of(const struct lines *lines, const struct instruction *
     for (size_t i = 0; i < instruction->heredoc_count; i++) {
         const struct ast_heredoc *heredoc = &instruction->heredocs[i];
         json_t *object = json_object();
-        add_text(object, "name", heredoc->name);
+        json_set_str(object, "name", heredoc->name);
         json_object_set_new(object, "descriptor", json_integer(heredoc->descriptor));
         json_object_set_new(object, "chomp", json_boolean(heredoc->is_chomped));
         json_object_set_new(object, "expand", json_boolean(heredoc->is_expanded));
-        add_text(object, "body", heredoc->body);
+        json_set_str(object, "body", heredoc->body);
         add_span(lines, object, "span", heredoc->span);
         add_span(lines, object, "bodySpan", heredoc->body_span);
         json_array_append_new(out, object);
@@ -127,12 +123,12 @@ static json_t *instruction_of(const struct lines *lines, const struct instructio
     json_t *first = NULL, *outer = NULL;
     while (instruction != NULL) {
         json_t *object = json_object();
-        add_text(object, "name", str_of(kind_name(instruction->kind)));
+        json_set_str(object, "name", str_of(kind_name(instruction->kind)));
         json_object_set_new(object, "keyword", word_of(lines, &instruction->keyword));
         add_span(lines, object, "span", instruction->span);
         json_object_set_new(object, "comments", comments_of(instruction));
         json_object_set_new(object, "flags", flags_of(lines, instruction));
-        add_text(object, "arguments", instruction->arguments);
+        json_set_str(object, "arguments", instruction->arguments);
         json_object_set_new(object, "json", json_boolean(instruction->is_json));
         json_object_set_new(object, "words", words_of(lines, instruction));
         json_object_set_new(object, "pairs", pairs_of(lines, instruction));
@@ -156,8 +152,8 @@ static json_t *directives_of(const struct lines *lines, const struct dockerfile 
     for (size_t i = 0; i < dockerfile->directive_count; i++) {
         const struct directive *directive = &dockerfile->directives[i];
         json_t *object = json_object();
-        add_text(object, "name", str_of(names[directive->kind]));
-        add_text(object, "value", directive->value);
+        json_set_str(object, "name", str_of(names[directive->kind]));
+        json_set_str(object, "value", directive->value);
         add_span(lines, object, "span", directive->span);
         json_array_append_new(out, object);
     }
@@ -169,8 +165,8 @@ void dump_json(struct buf *out, const struct dockerfile *dockerfile) {
     _cleanup_json_ json_t *root = json_object();
     find_lines(&lines);
     json_object_set_new(root, "version", json_integer(1));
-    add_text(root, "file", str_of(dockerfile->name));
-    add_text(root, "escape", str_make(&dockerfile->escape, 1));
+    json_set_str(root, "file", str_of(dockerfile->name));
+    json_set_str(root, "escape", str_make(&dockerfile->escape, 1));
     json_object_set_new(root, "directives", directives_of(&lines, dockerfile));
     json_t *instructions = json_array();
     for (size_t i = 0; i < dockerfile->instruction_count; i++) {

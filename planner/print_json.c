@@ -4,14 +4,6 @@
 #include "planner/estimate.h"
 #include "planner/print.h"
 
-static void set_str(json_t *object, const char *key, struct str value) {
-    json_object_set_new(object, key, json_from_str(value));
-}
-
-static void set_integer(json_t *object, const char *key, uint64_t value) {
-    json_object_set_new(object, key, json_integer((json_int_t)value));
-}
-
 static void set_id(json_t *object, const char *key, const struct step *step) {
     json_object_set_new(object, key, step ? json_integer(step->id) : json_null());
 }
@@ -21,15 +13,15 @@ static json_t *inputs_to_json(const struct step *step) {
     for (size_t i = 0; i < step->input_count; i++) {
         const struct step_input *input = &step->inputs[i];
         json_t *object = json_object();
-        set_str(object, "label", input->label);
+        json_set_str(object, "label", input->label);
         json_object_set_new(object, "context", json_boolean(input->context != NULL));
         set_id(object, "step", input->step);
         if (input->has_content) {
-            set_str(object, "content", str_of(digest_hex(&input->content).text));
+            json_set_str(object, "content", str_of(digest_hex(&input->content).text));
         }
         if (input->details) {
-            set_integer(object, "files", input->details->files);
-            set_integer(object, "bytes", input->details->bytes);
+            json_set_integer(object, "files", input->details->files);
+            json_set_integer(object, "bytes", input->details->bytes);
         }
         json_array_append_new(array, object);
     }
@@ -44,33 +36,33 @@ static const char *kind_name(const struct step *step) {
 static json_t *step_to_json(const struct step *step) {
     static const char *const states[] = { "hit", "miss", "deferred" };
     json_t *object = json_object();
-    set_integer(object, "id", step->id);
+    json_set_integer(object, "id", step->id);
     json_object_set_new(object, "kind", json_string(kind_name(step)));
-    set_str(object, "stage", step->stage->label);
-    set_integer(object, "number", step->number);
+    json_set_str(object, "stage", step->stage->label);
+    json_set_integer(object, "number", step->number);
     if (step->instruction) {
-        set_integer(object, "line", step->instruction->line);
+        json_set_integer(object, "line", step->instruction->line);
     }
-    set_str(object, "text", step->text);
+    json_set_str(object, "text", step->text);
     set_id(object, "parent", step->parent);
     json_object_set_new(object, "inputs", inputs_to_json(step));
     json_object_set_new(object, "state", json_string(states[step->state]));
     json_object_set_new(object, "needed", json_boolean(step->is_needed));
     if (step->has_key) {
-        set_str(object, "key", str_of(digest_hex(&step->key).text));
+        json_set_str(object, "key", str_of(digest_hex(&step->key).text));
     }
     if (step->kind == STEP_SOURCE) {
-        set_str(object, "image", step->source.name);
+        json_set_str(object, "image", step->source.name);
     }
     if (step->state != STEP_HIT) {
-        set_str(object, "reason", step->reason);
+        json_set_str(object, "reason", step->reason);
         if (step->expected > 0) {
-            set_integer(object, "expected", step->expected);
+            json_set_integer(object, "expected", step->expected);
         }
     } else {
-        set_str(object, "result", step->record.result);
+        json_set_str(object, "result", step->record.result);
         if (step->record.duration > 0) {
-            set_integer(object, "duration", step->record.duration);
+            json_set_integer(object, "duration", step->record.duration);
         }
     }
     return object;
@@ -78,17 +70,17 @@ static json_t *step_to_json(const struct step *step) {
 
 static json_t *stage_to_json(const struct stage *stage) {
     json_t *object = json_object();
-    set_str(object, "label", stage->label);
-    set_integer(object, "index", stage->index);
-    set_integer(object, "line", stage->line);
-    set_integer(object, "steps", stage->step_count);
+    json_set_str(object, "label", stage->label);
+    json_set_integer(object, "index", stage->index);
+    json_set_integer(object, "line", stage->line);
+    json_set_integer(object, "steps", stage->step_count);
     set_id(object, "last", stage->last);
     json_t *lines = json_array();
     for (size_t i = 0; i < stage->lines.count; i++) {
         const struct stage_line *line = &stage->lines.items[i];
         json_t *item = json_object();
-        set_str(item, "text", line->text);
-        set_integer(item, "line", line->line);
+        json_set_str(item, "text", line->text);
+        json_set_integer(item, "line", line->line);
         set_id(item, "step", line->step);
         json_array_append_new(lines, item);
     }
@@ -100,13 +92,13 @@ static json_t *estimate_to_json(const struct plan *plan) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
     struct estimate estimate = estimate_plan(plan, &arena);
     json_t *object = json_object();
-    set_integer(object, "cached", estimate.cached);
-    set_integer(object, "run", estimate.to_run);
-    set_integer(object, "deferred", estimate.deferred);
-    set_integer(object, "unknown", estimate.unknown);
-    set_integer(object, "bytes", estimate.bytes);
-    set_integer(object, "work", estimate.work);
-    set_integer(object, "duration", estimate.path);
+    json_set_integer(object, "cached", estimate.cached);
+    json_set_integer(object, "run", estimate.to_run);
+    json_set_integer(object, "deferred", estimate.deferred);
+    json_set_integer(object, "unknown", estimate.unknown);
+    json_set_integer(object, "bytes", estimate.bytes);
+    json_set_integer(object, "work", estimate.work);
+    json_set_integer(object, "duration", estimate.path);
     json_t *critical = json_array();
     for (size_t i = 0; i < estimate.critical_count; i++) {
         json_array_append_new(critical, json_integer(estimate.critical[i]->id));
@@ -117,9 +109,9 @@ static json_t *estimate_to_json(const struct plan *plan) {
 
 void print_json(struct buf *out, const struct plan *plan) {
     _cleanup_json_ json_t *root = json_object();
-    set_integer(root, "version", 1);
-    set_str(root, "dockerfile", str_of(plan->dockerfile->name));
-    set_str(root, "target", plan->target->label);
+    json_set_integer(root, "version", 1);
+    json_set_str(root, "dockerfile", str_of(plan->dockerfile->name));
+    json_set_str(root, "target", plan->target->label);
     json_t *steps = json_array();
     for (size_t i = 0; i < plan->step_count; i++) {
         json_array_append_new(steps, step_to_json(plan->steps[i]));
@@ -133,9 +125,9 @@ void print_json(struct buf *out, const struct plan *plan) {
     json_t *skipped = json_array();
     for (size_t i = 0; i < plan->skipped_count; i++) {
         json_t *object = json_object();
-        set_str(object, "label", plan->skipped[i].label);
-        set_integer(object, "line", plan->skipped[i].line);
-        set_str(object, "reason", print_skip_reason(plan, &plan->skipped[i]));
+        json_set_str(object, "label", plan->skipped[i].label);
+        json_set_integer(object, "line", plan->skipped[i].line);
+        json_set_str(object, "reason", print_skip_reason(plan, &plan->skipped[i]));
         json_array_append_new(skipped, object);
     }
     json_object_set_new(root, "skipped", skipped);
@@ -146,5 +138,4 @@ void print_json(struct buf *out, const struct plan *plan) {
     }
     json_object_set_new(root, "warnings", warnings);
     json_write_indented(out, root, 2);
-    buf_append_byte(out, '\n');
 }
