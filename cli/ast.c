@@ -22,7 +22,7 @@ static int ast_run(struct invocation *invocation, struct error *error) {
         return -1;
     }
     _cleanup_buf_ struct buf out = BUF_INIT;
-    if (strcmp(option_text(options, "format", "sexpr"), "json") == 0) {
+    if (option_is(options, "format", "json")) {
         dump_json(&out, dockerfile);
     } else {
         dump_sexpr(&out, dockerfile);

@@ -182,7 +182,7 @@ json_t *cache_json(const struct cache_view *view, const struct usage_item *item)
 }
 
 bool cache_is_json(const struct cache_view *view) {
-    return strcmp(option_text(view->options, "format", "table"), "json") == 0;
+    return option_is(view->options, "format", "json");
 }
 
 int cache_print_json(json_t *value, struct error *error) {

@@ -105,7 +105,7 @@ static int print_keys(struct usage_item *const *items, size_t count, struct erro
 
 int cache_command_list(struct cache_view *view, struct error *error) {
     bool is_quiet = option_flag(view->options, "quiet", false);
-    bool is_by_size = strcmp(option_text(view->options, "sort", ""), "size") == 0;
+    bool is_by_size = option_is(view->options, "sort", "size");
     size_t count;
     if ((!is_quiet || is_by_size) && usage_measure(&view->usage, error)) {
         return -1;

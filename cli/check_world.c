@@ -8,7 +8,6 @@
 #include "store/archive.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 bool check_is_reference(void *context, struct str text) {
@@ -22,19 +21,14 @@ static struct lint_platform platform_of(const struct platform *platform) {
 
 static void set_build_args(const struct name_values *given, struct arena *arena,
                            struct lint_options *out) {
-    struct lint_variable *variables = arena_array(arena, given->count, sizeof(*variables));
-    for (size_t i = 0; i < given->count; i++) {
-        struct lint_variable variable = { given->items[i].name, given->items[i].value };
-        if (!variable.value.data) { /* `--build-arg NAME` */
-            const char *text = getenv(str_dup(arena, variable.name));
-            if (!text) {
-                continue;
-            }
-            variable.value = str_of(text);
-        }
-        variables[out->build_arg_count++] = variable;
+    struct name_values known = { 0 };
+    arguments_given(given, arena, &known);
+    struct lint_variable *variables = arena_array(arena, known.count, sizeof(*variables));
+    for (size_t i = 0; i < known.count; i++) {
+        variables[i] = (struct lint_variable){ known.items[i].name, known.items[i].value };
     }
     out->build_args = variables;
+    out->build_arg_count = known.count;
 }
 
 void check_options_of(const struct plan_request *request, struct arena *arena,

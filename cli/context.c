@@ -152,7 +152,7 @@ static void show_files(struct showing *showing) {
     const struct inventory_entry *root = &showing->inventory.entries[0];
     if (option_flag(showing->options, "quiet", false)) {
         print_paths(showing, root);
-    } else if (strcmp(option_text(showing->options, "format", "tree"), "json") == 0) {
+    } else if (option_is(showing->options, "format", "json")) {
         print_files_json(showing);
     } else {
         _cleanup_buf_ struct buf branches = BUF_INIT;
@@ -254,7 +254,7 @@ static json_t *answer_to_json(const struct showing *showing, const struct answer
 /* ERROR_NOT_FOUND, after all answers, when one of the paths does not exist. */
 static int show_answers(struct showing *showing, struct error *error) {
     const char *const *argument = showing->options->arguments;
-    bool is_json = strcmp(option_text(showing->options, "format", "tree"), "json") == 0;
+    bool is_json = option_is(showing->options, "format", "json");
     bool is_quiet = option_flag(showing->options, "quiet", false);
     _cleanup_json_ json_t *array = json_array();
     const char *missing = NULL;
@@ -302,7 +302,7 @@ static int find_dockerfile(const struct showing *showing, const char *context, c
 
 static int show(struct showing *showing, struct error *error) {
     const struct options *options = showing->options;
-    bool is_by_size = strcmp(option_text(options, "sort", "name"), "size") == 0;
+    bool is_by_size = option_is(options, "sort", "size");
     if (inventory_read(&showing->tree, is_by_size, showing->arena, &showing->inventory, error) <
         0) {
         return -1;

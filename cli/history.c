@@ -110,7 +110,7 @@ static void print_entries(const struct options *options, struct arena *arena,
             buf_printf(out, "%s\n", entries[i - 1].id);
         }
     } else if (option_flag(options, "json", false) ||
-               strcmp(option_text(options, "format", "table"), "json") == 0) {
+               option_is(options, "format", "json")) {
         _cleanup_json_ json_t *array = json_array();
         for (size_t i = count; i > 0; i--) {
             json_array_append_new(array, entry_json(&entries[i - 1]));

@@ -163,7 +163,7 @@ static int print_images(const struct invocation *invocation, struct store *store
         return -1;
     }
     bool is_json = option_flag(options, "json", false) ||
-                   strcmp(option_text(options, "format", "table"), "json") == 0;
+                   option_is(options, "format", "json");
     _cleanup_buf_ struct buf out = BUF_INIT;
     _cleanup_json_ json_t *json = is_json ? json_array() : NULL;
     struct listing listing = { .options = options,

@@ -398,6 +398,10 @@ const char *option_text(const struct options *options, const char *name, const c
     return option->is_given ? option->text : otherwise;
 }
 
+bool option_is(const struct options *options, const char *name, const char *value) {
+    return strcmp(option_text(options, name, ""), value) == 0;
+}
+
 uint64_t option_uint(const struct options *options, const char *name, uint64_t otherwise) {
     const struct option_value *option = find_value(options, name);
     uint64_t number = otherwise;

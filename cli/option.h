@@ -71,6 +71,8 @@ bool option_is_given(const struct options *options, const char *name);
 bool option_flag(const struct options *options, const char *name, bool otherwise);
 /* The value, or OTHERWISE. */
 const char *option_text(const struct options *options, const char *name, const char *otherwise);
+/* Was NAME given, and with that VALUE? */
+bool option_is(const struct options *options, const char *name, const char *value);
 uint64_t option_uint(const struct options *options, const char *name, uint64_t otherwise);
 const char *const *option_items(const struct options *options, const char *name);
 /* "--name", or the environment variable the value came from. */

@@ -5,8 +5,6 @@
 #include "cli/human.h"
 #include "parser/parser.h"
 
-#include <stdlib.h>
-
 enum { TEXT_WIDTH = 60 };
 
 static const char *cell(struct columns *columns, struct str text) {
@@ -160,22 +158,11 @@ int outline_print_arguments(const struct outline *outline, bool is_json, struct 
     return output_write(&out, error);
 }
 
-/* A build argument; without VALUE it is inherited, if it is there. */
-static void give(struct name_values *given, struct arena *arena, struct str name,
-                 struct str value) {
-    const char *inherited = value.data == NULL ? getenv(str_dup(arena, name)) : NULL;
-    if (value.data != NULL || inherited != NULL) {
-        name_values_set(given, arena, name, value.data != NULL ? value : str_of(inherited));
-    }
-}
-
 int outline_call(const struct plan_request *request, bool is_targets, struct arena *arena,
                  struct error *error) {
     struct name_values given = { 0 };
     struct outline outline;
-    for (size_t i = 0; i < request->build_args.count; i++) {
-        give(&given, arena, request->build_args.items[i].name, request->build_args.items[i].value);
-    }
+    arguments_given(&request->build_args, arena, &given);
     if (outline_make(request->dockerfile, &given, request->target, arena, &outline, error) < 0) {
         return -1;
     }
@@ -212,12 +199,13 @@ static int read_outline(struct invocation *invocation, const char *target, struc
     const char *name;
     struct str text;
     struct dockerfile *dockerfile;
-    struct name_values arguments = { 0 };
+    struct name_values named = { 0 }, arguments = { 0 };
     for (const char *const *item = option_items(options, "build-arg"); *item != NULL; item++) {
         struct str value = str_of(*item), key;
         str_split(&value, '=', &key);
-        give(&arguments, invocation->arena, key, value);
+        name_values_set(&named, invocation->arena, key, value);
     }
+    arguments_given(&named, invocation->arena, &arguments);
     return build_file_argument(invocation, &name, &text, error) < 0 ||
                    parser_parse(text, name, invocation->arena, &dockerfile, error) < 0 ||
                    outline_make(dockerfile, &arguments, target, invocation->arena, out, error) < 0
@@ -226,7 +214,7 @@ static int read_outline(struct invocation *invocation, const char *target, struc
 }
 
 static bool is_json_wanted(const struct invocation *invocation) {
-    return strcmp(option_text(&invocation->options, "format", "table"), "json") == 0;
+    return option_is(&invocation->options, "format", "json");
 }
 
 static int targets_run(struct invocation *invocation, struct error *error) {

@@ -4,19 +4,18 @@
 
 #include <stdlib.h>
 
-/* Values of `--build-arg NAME` come from our own environment; absent there, the argument is not given at all. */
-void arguments_read_given(struct planning *planning) {
-    const struct name_values *given = &planning->request->build_args;
+void arguments_given(const struct name_values *given, struct arena *arena,
+                     struct name_values *out) {
     for (size_t i = 0; i < given->count; i++) {
         struct str value = given->items[i].value;
         if (!value.data) {
-            const char *text = getenv(str_dup(planning->arena, given->items[i].name));
+            const char *text = getenv(str_dup(arena, given->items[i].name));
             if (!text) {
                 continue;
             }
-            value = str_of(arena_strdup(planning->arena, text));
+            value = str_of(arena_strdup(arena, text));
         }
-        name_values_set(&planning->build_args, planning->arena, given->items[i].name, value);
+        name_values_set(out, arena, given->items[i].name, value);
     }
 }
 

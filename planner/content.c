@@ -201,11 +201,6 @@ static struct str parent_of(struct str path) {
     return slash == SIZE_MAX ? STR_EMPTY : str_sub(path, 0, slash);
 }
 
-static struct str last_of(struct str path) {
-    size_t slash = str_rfind_byte(path, '/');
-    return slash == SIZE_MAX ? path : str_from(path, slash + 1);
-}
-
 static struct group *open_group(struct reading *reading, const struct selection_entry *entry) {
     struct group *group = arena_new(&reading->scratch, struct group);
     group->id = entry->directory_id;
@@ -215,7 +210,7 @@ static struct group *open_group(struct reading *reading, const struct selection_
         group->node = take_node(reading, group->tree_path);
         /* A file that is copied under another name is not a leaf of the node. */
         group->is_whole = !reading->tree->is_paranoid &&
-                          str_equal_c(last_of(entry->path), entry->name) &&
+                          str_equal_c(path_base(entry->path), entry->name) &&
                           index_begins_with(&group->node->node, str_of(entry->name));
     }
     vec_push(&reading->open, group);
@@ -261,7 +256,7 @@ static int add_item(struct reading *reading, struct group *group, const struct i
     const struct tree *tree = reading->tree;
     bool is_asked = group->node && !tree->is_paranoid;
     struct item item = {
-        .name = str_copy(reading->arena, last_of(entry->path)),
+        .name = str_copy(reading->arena, path_base(entry->path)),
         .mode = stamp->mode,
         .uid = tree->is_context ? 0 : entry->stat.st_uid,
         .gid = tree->is_context ? 0 : entry->stat.st_gid,
@@ -311,7 +306,7 @@ static void learn(struct reading *reading) {
         for (size_t j = 0; group && j < group->items.count; j++) {
             struct unknown_entry *unknown = group->items.items[j].unknown;
             if (unknown && unknown->node) {
-                index_learn(unknown->node, &reading->scratch, last_of(str_of(unknown->tree_path)),
+                index_learn(unknown->node, &reading->scratch, path_base(str_of(unknown->tree_path)),
                             &unknown->stamp, unknown->begun, &unknown->digest);
             }
         }

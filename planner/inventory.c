@@ -32,11 +32,10 @@ static int take_entry(void *context, const struct selection_entry *entry, struct
     while (!is_inside(path, entries[taking->open[taking->open_count - 1]].path)) {
         taking->open_count--;
     }
-    size_t slash = str_rfind_byte(path, '/');
     bool is_file = S_ISREG(entry->stat.st_mode);
     struct inventory_entry new = {
         .path = path,
-        .name = str_from(path, slash == SIZE_MAX ? 0 : slash + 1),
+        .name = path_base(path),
         .mode = entry->stat.st_mode,
         .bytes = is_file ? (uint64_t)entry->stat.st_size : 0,
         .files = is_file,

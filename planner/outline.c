@@ -1,5 +1,6 @@
 #include "planner/outline.h"
 
+#include "base/fs.h"
 #include "base/map.h"
 #include "base/vec.h"
 #include "parser/expand.h"
@@ -348,15 +349,11 @@ static void add_declared(struct outlining *outlining, const struct outline_stage
     }
 }
 
-static struct str base_name(struct str path) {
-    size_t slash = str_rfind_byte(path, '/');
-    return slash == SIZE_MAX ? path : str_from(path, slash + 1);
-}
-
+/* What is no boolean is refused by the build. */
 static bool is_true(const struct ast_mount_option *option) {
-    return option != NULL && (!option->has_value || str_equal_c(option->value.text, "1") ||
-                              str_equal_nocase(option->value.text, STR("t")) ||
-                              str_equal_nocase(option->value.text, STR("true")));
+    bool is_on = false;
+    return option != NULL &&
+           (!option->has_value || (str_parse_bool(option->value.text, &is_on) && is_on));
 }
 
 static void add_mount(struct outlining *outlining, const struct outline_stage *stage,
@@ -370,7 +367,7 @@ static void add_mount(struct outlining *outlining, const struct outline_stage *s
                                      .line = run->line };
     for (size_t i = 0; is_secret && secret.id.len == 0 && i < sizeof(targets) / sizeof(targets[0]);
          i++) {
-        secret.id = base_name(mount_value(mount, targets[i]));
+        secret.id = path_base(mount_value(mount, targets[i]));
     }
     if (is_secret) {
         arena_vec_push(outlining->arena, &outlining->secrets, secret);

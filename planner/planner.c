@@ -388,7 +388,7 @@ static int make_plan(struct planning *planning, struct error *error) {
     const struct plan_request *request = planning->request;
     struct platform host = platform_host();
     const struct platform *platforms = request->platform_count > 0 ? request->platforms : &host;
-    arguments_read_given(planning);
+    arguments_given(&request->build_args, planning->arena, &planning->build_args);
     if (named_contexts_read(planning, error)) {
         return -1;
     }

@@ -37,6 +37,10 @@ struct plan_request {
     bool is_layers; /* --layers (default true): false behaves as no_cache without records */
 };
 
+/* The build arguments that have a value, into OUT: that of `--build-arg NAME` is our own environment's, and absent there the
+ * argument is not given at all. */
+void arguments_given(const struct name_values *given, struct arena *arena, struct name_values *out);
+
 /* The plan with every key that can be known looked up: a step is HIT only if its result is there. Errors carry the place in
  * the Dockerfile. The caller frees the plan; STORE and CACHE must outlive it. */
 int planner_plan(const struct plan_request *request, const struct store *store, struct cache *cache,

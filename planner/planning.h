@@ -125,8 +125,7 @@ const char *stage_draft_nearest(struct planning *planning, struct str name, size
 struct stage_draft *stage_draft_before(const struct planning *planning, struct str name,
                                        unsigned index);
 
-/* arguments.c: global ARGs, build arguments. */
-void arguments_read_given(struct planning *planning);
+/* arguments.c: global ARGs. */
 int arguments_read(struct planning *planning, struct error *error);
 /* ARG of a stage or, with IS_GLOBAL, before the first FROM. SET (may be NULL) gets what was declared, for the history.
  * Errors have the place of the value, or PLACE when it is not NULL (a trigger's FROM). */

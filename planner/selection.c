@@ -90,11 +90,6 @@ static int take_file(struct walk *walk, const struct resolved *resolved,
     return walk->visitor->entry(walk->visitor->context, &entry, error);
 }
 
-static struct str last_component(struct str path) {
-    size_t slash = str_rfind_byte(path, '/');
-    return slash == SIZE_MAX ? path : str_from(path, slash + 1);
-}
-
 /* PATH (cleaned, from the root, no leading '/') as one result. *IS_FOUND false: missing or ignored. */
 static int take_path(struct walk *walk, struct str path, struct str source, bool is_wildcard,
                      bool *is_found, struct error *error) {
@@ -106,7 +101,7 @@ static int take_path(struct walk *walk, struct str path, struct str source, bool
     if (resolved.exists) {
         struct selection_result result = {
             .path = resolved.path,
-            .base = last_component(path),
+            .base = path_base(path),
             .source = source,
             .is_directory = S_ISDIR(resolved.stat.st_mode),
             .is_wildcard = is_wildcard,
@@ -231,7 +226,7 @@ static int take_pivot(struct walk *walk, struct str path, struct str source, str
     }
     struct selection_result result = {
         .path = resolved.path,
-        .base = last_component(resolved.path),
+        .base = path_base(resolved.path),
         .source = source,
         .is_directory = true,
         .is_wildcard = walk->only != NULL,
