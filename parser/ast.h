@@ -163,6 +163,14 @@ struct dockerfile {
     size_t instruction_count;
 };
 
+/* What an instruction reads files from: `--from` of COPY, `from=` of the mounts of RUN. */
+struct ast_origins {
+    const struct instruction *instruction;
+    size_t mount, option; /* the next one to look at */
+};
+/* The next name that is not empty; false when there is no more. Of mounts, stages are meant by name only. */
+bool ast_origins_next(struct ast_origins *origins, struct ast_word *name);
+
 /* "FROM", upper case. */
 const char *instruction_name(enum instruction_kind kind);
 

@@ -110,19 +110,13 @@ static void add_use(struct lint *lint, struct str name, const struct instruction
 }
 
 static void add_uses(struct lint *lint, const struct instruction *instruction) {
+    struct ast_origins origins = { .instruction = instruction };
+    struct ast_word name;
     if (instruction->kind == INSTRUCTION_FROM) {
         add_use(lint, instruction->from.image.text, instruction);
-    } else if (instruction->kind == INSTRUCTION_COPY && instruction->copy.from.text.len > 0) {
-        add_use(lint, instruction->copy.from.text, instruction);
     }
-    for (size_t i = 0; instruction->kind == INSTRUCTION_RUN && i < instruction->run.mount_count;
-         i++) {
-        const struct ast_mount *mount = &instruction->run.mounts[i];
-        for (size_t j = 0; j < mount->count; j++) {
-            if (str_equal_c(mount->options[j].key.text, "from")) {
-                add_use(lint, mount->options[j].value.text, instruction);
-            }
-        }
+    while (ast_origins_next(&origins, &name)) {
+        add_use(lint, name.text, instruction);
     }
 }
 
@@ -276,7 +270,6 @@ static bool print_words(struct buf *out, struct str script) {
     }
 }
 
-/* CMD is also the arguments of ENTRYPOINT: only one of them in the stage can be rewritten without a look at the other. */
 static bool is_base_unknown(const struct lint_scope *scope) {
     while (scope && !scope->is_unknown) {
         scope = scope->parent;
@@ -284,6 +277,7 @@ static bool is_base_unknown(const struct lint_scope *scope) {
     return scope != NULL;
 }
 
+/* CMD is also the arguments of ENTRYPOINT: only one of them in the stage can be rewritten without a look at the other. */
 void lint_fix_command(struct lint *lint, struct lint_finding *finding) {
     const struct instruction *instruction = lint->instruction;
     const struct lint_stage *stage = lint->stage;

@@ -313,17 +313,10 @@ static void need(struct lint *lint, const struct lint_stage *stage) {
 
 static void need_sources(struct lint *lint, const struct lint_stage *stage,
                          const struct instruction *instruction) {
-    if (instruction->kind == INSTRUCTION_COPY && instruction->copy.from.text.len > 0) {
-        need(lint, lint_find_stage(lint, stage, instruction->copy.from.text, true));
-    }
-    for (size_t i = 0; instruction->kind == INSTRUCTION_RUN && i < instruction->run.mount_count;
-         i++) {
-        const struct ast_mount *mount = &instruction->run.mounts[i];
-        for (size_t j = 0; j < mount->count; j++) {
-            if (str_equal_c(mount->options[j].key.text, "from")) {
-                need(lint, lint_find_stage(lint, stage, mount->options[j].value.text, false));
-            }
-        }
+    struct ast_origins origins = { .instruction = instruction };
+    struct ast_word name;
+    while (ast_origins_next(&origins, &name)) {
+        need(lint, lint_find_stage(lint, stage, name.text, instruction->kind == INSTRUCTION_COPY));
     }
 }
 

@@ -11,20 +11,12 @@ static struct str draft_title(const struct planning *planning, const struct stag
 
 static int visit_instruction(const struct instruction *instruction, const struct span *place,
                              origin_visitor *visit, void *context, struct error *error) {
-    if (instruction->kind == INSTRUCTION_COPY && instruction->copy.from.text.len > 0) {
-        return visit(context, instruction->copy.from.text, false,
-                     place ? *place : instruction->copy.from.span, error);
-    }
-    for (size_t i = 0; instruction->kind == INSTRUCTION_RUN && i < instruction->run.mount_count;
-         i++) {
-        const struct ast_mount *mount = &instruction->run.mounts[i];
-        for (size_t j = 0; j < mount->count; j++) {
-            const struct ast_mount_option *option = &mount->options[j];
-            if (str_equal_c(option->key.text, "from") && option->value.text.len > 0 &&
-                visit(context, option->value.text, true, place ? *place : option->value.span,
-                      error)) {
-                return -1;
-            }
+    struct ast_origins origins = { .instruction = instruction };
+    struct ast_word name;
+    while (ast_origins_next(&origins, &name)) {
+        if (visit(context, name.text, instruction->kind == INSTRUCTION_RUN,
+                  place ? *place : name.span, error)) {
+            return -1;
         }
     }
     return 0;

@@ -183,13 +183,11 @@ static struct str mount_value(const struct ast_mount *mount, const char *name) {
 }
 
 static void add_instruction(struct outlining *outlining, const struct instruction *instruction) {
+    struct ast_origins origins = { .instruction = instruction };
+    struct ast_word name;
     outlining->parts[outlining->out->stage_count - 1].count++;
-    if (instruction->kind == INSTRUCTION_COPY) {
-        use(outlining, instruction->copy.from.text, true);
-    }
-    for (size_t i = 0; instruction->kind == INSTRUCTION_RUN && i < instruction->run.mount_count;
-         i++) {
-        use(outlining, mount_value(&instruction->run.mounts[i], "from"), false);
+    while (ast_origins_next(&origins, &name)) {
+        use(outlining, name.text, instruction->kind == INSTRUCTION_COPY);
     }
 }
 
