@@ -68,6 +68,9 @@ void fs_random_name(char *out, size_t len);
 /* A directory's entry names without . and .., sorted bytewise, in ARENA. */
 int fs_list(int directory, struct arena *arena, struct str **names, size_t *count,
             struct error *error);
+/* The name in DIRECTORY that NAME may have been meant to be (str_nearest()), in ARENA; NULL: there is none, or the directory
+ * cannot be read or has too many for a guess. */
+const char *fs_nearest(int directory, struct str name, struct arena *arena);
 
 /* Lexical cleaning as Go's path.Clean: no `//`, `.`, inner `..`; rooted paths stay rooted; "" becomes ".". */
 struct str path_clean(struct arena *arena, struct str path);

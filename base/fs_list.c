@@ -40,3 +40,17 @@ int fs_list(int directory, struct arena *arena, struct str **names, size_t *coun
     *count = list.count;
     return 0;
 }
+
+const char *fs_nearest(int directory, struct str name, struct arena *arena) {
+    enum { LIMIT = 10000 };
+    struct str *names;
+    size_t count;
+    if (directory < 0 || fs_list(directory, arena, &names, &count, NULL) < 0 || count > LIMIT) {
+        return NULL;
+    }
+    const char **candidates = arena_array(arena, count, sizeof(*candidates));
+    for (size_t i = 0; i < count; i++) {
+        candidates[i] = str_dup(arena, names[i]);
+    }
+    return str_nearest(name, candidates, count);
+}

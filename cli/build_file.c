@@ -9,9 +9,6 @@
 /* Far above what anybody writes; a device or a log given by mistake ends here. */
 #define DOCKERFILE_LIMIT ((size_t)16 << 20)
 
-/* In a directory of more files no suggestion is looked for. */
-#define NEAREST_LIMIT 10000
-
 static bool is_remote(const char *text) {
     static const char *const prefixes[] = { "http://", "https://",      "git://",         "ssh://",
                                             "git@",    "oci-layout://", "docker-image://" };
@@ -85,16 +82,7 @@ static const char *nearest_file(const char *path, struct arena *arena) {
     struct str directory =
         slash != NULL ? str_sub(str_of(path), 0, (size_t)(name - path)) : STR(".");
     _cleanup_fd_ int fd = open(str_dup(arena, directory), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    struct str *names;
-    size_t count;
-    if (fd < 0 || fs_list(fd, arena, &names, &count, NULL) < 0 || count > NEAREST_LIMIT) {
-        return NULL;
-    }
-    const char **candidates = arena_array(arena, count, sizeof(*candidates));
-    for (size_t i = 0; i < count; i++) {
-        candidates[i] = str_dup(arena, names[i]);
-    }
-    const char *nearest = str_nearest(str_of(name), candidates, count);
+    const char *nearest = fs_nearest(fd, str_of(name), arena);
     return nearest != NULL && slash != NULL
                ? arena_printf(arena, "%.*s%s", STR_ARG(directory), nearest)
                : nearest;

@@ -6,44 +6,26 @@
 
 #define TEXT_WIDTH 60
 
-static int by_size(const void *left, const void *right) {
-    const struct usage_item *a = *(const struct usage_item *const *)left;
-    const struct usage_item *b = *(const struct usage_item *const *)right;
-    return a->size == b->size ? 0 : a->size > b->size ? -1 : 1;
-}
-static int by_use(const void *left, const void *right) {
-    const struct usage_item *a = *(const struct usage_item *const *)left;
-    const struct usage_item *b = *(const struct usage_item *const *)right;
-    return a->last_used == b->last_used ? 0 : a->last_used > b->last_used ? -1 : 1;
-}
-static int by_hits(const void *left, const void *right) {
-    const struct usage_item *a = *(const struct usage_item *const *)left;
-    const struct usage_item *b = *(const struct usage_item *const *)right;
-    return a->use.hits == b->use.hits ? 0 : a->use.hits > b->use.hits ? -1 : 1;
-}
-static int by_duration(const void *left, const void *right) {
-    const struct usage_item *a = *(const struct usage_item *const *)left;
-    const struct usage_item *b = *(const struct usage_item *const *)right;
-    return a->record.duration == b->record.duration  ? 0
-           : a->record.duration > b->record.duration ? -1
-                                                     : 1;
-}
-static int by_stage(const void *left, const void *right) {
-    const struct usage_item *a = *(const struct usage_item *const *)left;
-    const struct usage_item *b = *(const struct usage_item *const *)right;
-    return str_compare(a->record.stage, b->record.stage);
+/* What --sort looks at, the largest first. */
+static uint64_t measure(const struct usage_item *item, const char *order) {
+    return strcmp(order, "size") == 0   ? item->size
+           : strcmp(order, "used") == 0 ? (uint64_t)item->last_used
+           : strcmp(order, "hits") == 0 ? item->use.hits
+                                        : item->record.duration;
 }
 
-/* Those that pass the filters. The usage is sorted newest first, and qsort keeps that among equals (glibc merges). */
+static int compare(const void *left, const void *right, void *order) {
+    const struct usage_item *a = *(const struct usage_item *const *)left;
+    const struct usage_item *b = *(const struct usage_item *const *)right;
+    if (strcmp(order, "stage") == 0) {
+        return str_compare(a->record.stage, b->record.stage);
+    }
+    uint64_t first = measure(a, order), second = measure(b, order);
+    return first == second ? 0 : first > second ? -1 : 1;
+}
+
+/* Those that pass the filters. The usage is sorted newest first, and qsort_r keeps that among equals (glibc merges). */
 static struct usage_item **choose(struct cache_view *view, size_t *count) {
-    static const struct {
-        const char *name;
-        int (*compare)(const void *, const void *);
-    } orders[] = { { "size", by_size },
-                   { "used", by_use },
-                   { "hits", by_hits },
-                   { "took", by_duration },
-                   { "stage", by_stage } };
     struct usage_item **chosen = arena_array(view->arena, view->usage.count, sizeof(*chosen));
     *count = 0;
     for (size_t i = 0; i < view->usage.count; i++) {
@@ -52,10 +34,8 @@ static struct usage_item **choose(struct cache_view *view, size_t *count) {
         }
     }
     const char *order = option_text(view->options, "sort", "created");
-    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
-        if (strcmp(order, orders[i].name) == 0) {
-            qsort(chosen, *count, sizeof(*chosen), orders[i].compare);
-        }
+    if (strcmp(order, "created") != 0) {
+        qsort_r(chosen, *count, sizeof(*chosen), compare, arena_strdup(view->arena, order));
     }
     return chosen;
 }

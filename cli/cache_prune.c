@@ -145,11 +145,15 @@ static int choose(struct pruning *pruning, struct error *error) {
 
 /* ---- cache mounts ---- */
 
+static bool is_called(const struct mount_cache *mount, const char *id) {
+    return mount_cache_has_id(mount, str_of(id)) || str_equal_c(mount->name, id);
+}
+
 static bool is_mount_chosen(const struct pruning *pruning, const struct mount_cache *mount) {
     const struct cache_view *view = pruning->view;
     const char *const *ids = option_items(view->options, "mount");
     for (; *ids; ids++) {
-        if (mount_cache_has_id(mount, str_of(*ids)) || str_equal_c(mount->name, *ids)) {
+        if (is_called(mount, *ids)) {
             return true;
         }
     }
@@ -188,8 +192,7 @@ static int refuse_unknown_mounts(const struct cache_view *view, const struct mou
     for (; *ids; ids++) {
         bool is_found = false;
         for (size_t i = 0; i < list->count; i++) {
-            is_found |= mount_cache_has_id(&list->items[i], str_of(*ids)) ||
-                        str_equal_c(list->items[i].name, *ids);
+            is_found |= is_called(&list->items[i], *ids);
         }
         if (!is_found) {
             error_set(error, ERROR_NOT_FOUND, "there is no cache mount %s", *ids);

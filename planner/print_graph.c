@@ -1,10 +1,14 @@
 /* A plan as a graph for other programs: dot (Graphviz) and Mermaid. */
 #include "planner/print.h"
 
-/* The words of a language. */
+/* How a language says it. */
 struct language {
-    void (*text)(struct buf *out, struct str text); /* inside quotes */
+    const char *begin, *end;
+    const char *stage, *label, *label_end, *stage_end; /* around a stage's number, name and steps */
+    const char *parent, *parent_end, *input, *input_end; /* between two steps, and behind them */
     const char *line_break;
+    void (*text)(struct buf *out, struct str text); /* inside quotes */
+    void (*step)(struct buf *out, const struct language *language, const struct step *step);
 };
 
 /* ---- the text of a step ---- */
@@ -41,6 +45,56 @@ static void append_label(struct buf *out, const struct language *language,
     buf_free(&text);
 }
 
+/* ---- the graph ---- */
+
+/* Images that are only copied from, and the output, stand outside the stages. */
+static bool is_in_stage(const struct step *step, const struct stage *stage) {
+    return step->stage == stage && step->number > 0;
+}
+
+static void append_stage(struct buf *out, const struct language *language, const struct plan *plan,
+                         size_t number) {
+    const struct stage *stage = plan->stages[number];
+    buf_printf(out, "    subgraph %s%zu%s", language->stage, number, language->label);
+    language->text(out, stage->label);
+    buf_append_c(out, language->label_end);
+    for (size_t i = 0; i < plan->step_count; i++) {
+        if (is_in_stage(plan->steps[i], stage)) {
+            language->step(out, language, plan->steps[i]);
+        }
+    }
+    buf_append_c(out, language->stage_end);
+}
+
+static void append_edges(struct buf *out, const struct language *language,
+                         const struct step *step) {
+    if (step->parent) {
+        buf_printf(out, "    s%u %s s%u%s\n", step->parent->id, language->parent, step->id,
+                   language->parent_end);
+    }
+    for (size_t i = 0; i < step->input_count; i++) {
+        if (step->inputs[i].step) {
+            buf_printf(out, "    s%u %s s%u%s\n", step->inputs[i].step->id, language->input,
+                       step->id, language->input_end);
+        }
+    }
+}
+
+static void append_graph(struct buf *out, const struct language *language,
+                         const struct plan *plan) {
+    buf_append_c(out, language->begin);
+    for (size_t i = 0; i < plan->stage_count; i++) {
+        append_stage(out, language, plan, i);
+    }
+    for (size_t i = 0; i < plan->step_count; i++) {
+        if (plan->steps[i]->number == 0) {
+            language->step(out, language, plan->steps[i]);
+        }
+        append_edges(out, language, plan->steps[i]);
+    }
+    buf_append_c(out, language->end);
+}
+
 /* ---- dot ---- */
 
 static void dot_text(struct buf *out, struct str text) {
@@ -53,56 +107,37 @@ static void dot_text(struct buf *out, struct str text) {
     }
 }
 
-static const struct language dot = { dot_text, "\\n" };
-
 static const char *fill_of(const struct step *step) {
     static const char *const colours[] = { "#c8e6c9", "#ffe0b2", "#b3e5fc" };
     return colours[step->state];
 }
 
-static void dot_step(struct buf *out, const struct step *step) {
+static void dot_step(struct buf *out, const struct language *language, const struct step *step) {
     buf_printf(out, "        s%u [label=\"", step->id);
-    append_label(out, &dot, step);
+    append_label(out, language, step);
     buf_printf(out, "\", fillcolor=\"%s\"%s];\n", fill_of(step),
                step->state != STEP_HIT && !step->is_needed ? ", style=\"filled,dashed\"" : "");
 }
 
-/* Images that are only copied from, and the output, stand outside the stages. */
-static bool is_in_stage(const struct step *step, const struct stage *stage) {
-    return step->stage == stage && step->number > 0;
-}
+static const struct language dot = {
+    .begin = "digraph plan {\n    rankdir=TB;\n"
+             "    node [shape=box, style=filled, fontname=\"sans-serif\", fontsize=10];\n",
+    .end = "}\n",
+    .stage = "cluster_",
+    .label = " {\n        label=\"",
+    .label_end = "\";\n",
+    .stage_end = "    }\n",
+    .parent = "->",
+    .parent_end = ";",
+    .input = "->",
+    .input_end = " [style=dashed];",
+    .line_break = "\\n",
+    .text = dot_text,
+    .step = dot_step,
+};
 
 void print_dot(struct buf *out, const struct plan *plan) {
-    buf_append_c(out,
-                 "digraph plan {\n    rankdir=TB;\n"
-                 "    node [shape=box, style=filled, fontname=\"sans-serif\", fontsize=10];\n");
-    for (size_t i = 0; i < plan->stage_count; i++) {
-        buf_printf(out, "    subgraph cluster_%zu {\n        label=\"", i);
-        dot_text(out, plan->stages[i]->label);
-        buf_append_c(out, "\";\n");
-        for (size_t j = 0; j < plan->step_count; j++) {
-            if (is_in_stage(plan->steps[j], plan->stages[i])) {
-                dot_step(out, plan->steps[j]);
-            }
-        }
-        buf_append_c(out, "    }\n");
-    }
-    for (size_t i = 0; i < plan->step_count; i++) {
-        const struct step *step = plan->steps[i];
-        if (step->number == 0) {
-            dot_step(out, step);
-        }
-        if (step->parent) {
-            buf_printf(out, "    s%u -> s%u;\n", step->parent->id, step->id);
-        }
-        for (size_t j = 0; j < step->input_count; j++) {
-            const struct step_input *input = &step->inputs[j];
-            if (input->step) {
-                buf_printf(out, "    s%u -> s%u [style=dashed];\n", input->step->id, step->id);
-            }
-        }
-    }
-    buf_append_c(out, "}\n");
+    append_graph(out, &dot, plan);
 }
 
 /* ---- Mermaid ---- */
@@ -118,42 +153,32 @@ static void mermaid_text(struct buf *out, struct str text) {
     }
 }
 
-static const struct language mermaid = { mermaid_text, "<br>" };
-
-static void mermaid_step(struct buf *out, const struct step *step) {
+static void mermaid_step(struct buf *out, const struct language *language,
+                         const struct step *step) {
     static const char *const classes[] = { "hit", "miss", "deferred" };
     buf_printf(out, "        s%u[\"", step->id);
-    append_label(out, &mermaid, step);
+    append_label(out, language, step);
     buf_printf(out, "\"]:::%s\n", classes[step->state]);
 }
 
+static const struct language mermaid = {
+    .begin = "flowchart TB\n    classDef hit fill:#c8e6c9,stroke:#555\n"
+             "    classDef miss fill:#ffe0b2,stroke:#555\n"
+             "    classDef deferred fill:#b3e5fc,stroke:#555\n",
+    .end = "",
+    .stage = "g",
+    .label = "[\"",
+    .label_end = "\"]\n",
+    .stage_end = "    end\n",
+    .parent = "-->",
+    .parent_end = "",
+    .input = "-.->",
+    .input_end = "",
+    .line_break = "<br>",
+    .text = mermaid_text,
+    .step = mermaid_step,
+};
+
 void print_mermaid(struct buf *out, const struct plan *plan) {
-    buf_append_c(out, "flowchart TB\n    classDef hit fill:#c8e6c9,stroke:#555\n"
-                      "    classDef miss fill:#ffe0b2,stroke:#555\n"
-                      "    classDef deferred fill:#b3e5fc,stroke:#555\n");
-    for (size_t i = 0; i < plan->stage_count; i++) {
-        buf_printf(out, "    subgraph g%zu[\"", i);
-        mermaid_text(out, plan->stages[i]->label);
-        buf_append_c(out, "\"]\n");
-        for (size_t j = 0; j < plan->step_count; j++) {
-            if (is_in_stage(plan->steps[j], plan->stages[i])) {
-                mermaid_step(out, plan->steps[j]);
-            }
-        }
-        buf_append_c(out, "    end\n");
-    }
-    for (size_t i = 0; i < plan->step_count; i++) {
-        const struct step *step = plan->steps[i];
-        if (step->number == 0) {
-            mermaid_step(out, step);
-        }
-        if (step->parent) {
-            buf_printf(out, "    s%u --> s%u\n", step->parent->id, step->id);
-        }
-        for (size_t j = 0; j < step->input_count; j++) {
-            if (step->inputs[j].step) {
-                buf_printf(out, "    s%u -.-> s%u\n", step->inputs[j].step->id, step->id);
-            }
-        }
-    }
+    append_graph(out, &mermaid, plan);
 }

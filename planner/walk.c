@@ -19,19 +19,6 @@ static bool hint_ignored(const struct walk *walk, struct str path, struct error 
     return true;
 }
 
-static const char *nearest_name(struct walk *walk, int directory, struct str missing) {
-    struct str *names;
-    size_t count;
-    if (directory < 0 || fs_list(directory, &walk->arena, &names, &count, NULL) || count > 10000) {
-        return NULL;
-    }
-    const char **candidates = arena_array(&walk->arena, count, sizeof(*candidates));
-    for (size_t i = 0; i < count; i++) {
-        candidates[i] = str_dup(&walk->arena, names[i]);
-    }
-    return str_nearest(missing, candidates, count);
-}
-
 int walk_not_found(struct walk *walk, struct str path, struct str source,
                    const struct resolved *resolved, struct error *error) {
     struct str shown = str_has_prefix(path, STR("/")) ? str_from(path, 1) : path;
@@ -56,7 +43,7 @@ int walk_not_found(struct walk *walk, struct str path, struct str source,
         return error_hint(error, "`..` stops at the root of %s: what is outside cannot be copied",
                           walk->tree->is_context ? "the build context" : "that file system");
     }
-    const char *nearest = nearest_name(walk, resolved->directory, resolved->missing);
+    const char *nearest = fs_nearest(resolved->directory, resolved->missing, &walk->arena);
     if (nearest) {
         return error_hint(error, "did you mean %.*s%s%s?", STR_ARG(resolved->path),
                           resolved->path.len > 0 ? "/" : "", nearest);

@@ -2,7 +2,6 @@
 # What may happen to the cache: damage, a directory that cannot be written, kills, and many processes at once. Builds here
 # need no container: they are cheap.
 
-bats_require_minimum_version 1.5.0
 load ../interop/helper
 
 KILLS=${CACHE_KILLS:-10}

@@ -49,7 +49,8 @@ build() { # $1: round
         podman images > /dev/null
         # Killed while publishing, it may leave directories without a row, and nothing else.
         run bud info --check
-        run ! grep -Ev '^I9 overlay/|things? (is|are) wrong in the store|nothing is wrong$' <<< "$output"
+        check=$output
+        run ! grep -Ev '^I9 overlay/|things? (is|are) wrong in the store|nothing is wrong$' <<< "$check"
         build "$round" > /dev/null
         bud info --check
     done

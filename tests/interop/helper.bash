@@ -1,6 +1,8 @@
 # For tests that run the other tools on a store bud wrote. Each test has a store of its own; `bud`, `podman`, `buildah` and
 # `skopeo` below are the programs, pointed at it.
 
+bats_require_minimum_version 1.5.0
+
 BUD=${BUD:-$PWD/build/bud}
 REPOSITORY=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 
