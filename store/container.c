@@ -255,9 +255,26 @@ static bool drop_rows(const struct store *store, struct table *table, const char
     return is_changed;
 }
 
-/* The containers' rows go first, the layers' last: a crash in between leaves a layer that its name gives away. */
+/* Our layers' directories; their rows are gone already. */
+static int discard_layers(const struct store *store, const json_t *rows, const char *build,
+                          struct error *error) {
+    size_t i;
+    const json_t *row;
+
+    json_array_foreach(rows, i, row) {
+        if (is_row_ours(store, row, build) &&
+            layer_dir_discard(store, row_text(row, "id"), error) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* The containers' rows go first, then the layers', then the directories: a crash in between leaves a layer that its name
+ * gives away, or a directory that nothing names. */
 static int remove_rows(const struct store *store, const char *build, struct error *error) {
     _cleanup_transaction_ struct transaction work = TRANSACTION_INIT;
+    _cleanup_json_ json_t *before = NULL;
 
     if (!is_needed(store, build)) {
         return 0;
@@ -280,15 +297,13 @@ static int remove_rows(const struct store *store, const char *build, struct erro
         table_save(&work.containers, &work.containers_lock, error) < 0) {
         return -1;
     }
-    FOR_EACH_ROW(&work.layers, i, row) {
-        if (is_row_ours(store, row, build) &&
-            layer_dir_discard(store, row_text(row, "id"), error) < 0) {
-            return -1;
-        }
+    before = json_copy(work.layers.rows);
+    if (!drop_rows(store, &work.layers, build)) {
+        return 0;
     }
-    return drop_rows(store, &work.layers, build)
-               ? table_save(&work.layers, &work.layers_lock, error)
-               : 0;
+    return table_save(&work.layers, &work.layers_lock, error) < 0
+               ? -1
+               : discard_layers(store, before, build, error);
 }
 
 int container_release(const struct store *store, const struct build *build, struct error *error) {

@@ -49,8 +49,8 @@ build() { # $1: round
         podman images > /dev/null
         # Killed while publishing, it may leave directories without a row, and nothing else.
         run bud info --check
-        check=$output
-        run ! grep -Ev '^I9 overlay/|things? (is|are) wrong in the store|nothing is wrong$' <<< "$check"
+        echo "killed: $output"
+        run ! grep -Ev '^I9 overlay/|things? (is|are) wrong in the store|nothing is wrong$' <<< "$output"
         build "$round" > /dev/null
         bud info --check
     done
