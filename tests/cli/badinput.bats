@@ -284,11 +284,11 @@ END
     dockerfile <<< $'FROM scratch\nCOPY . /'
     # root without the capabilities that let root read everything
     local images
-    images=$(image_names)
+    images=$(< "$STORE/root/overlay-images/images.json")
     run --separate-stderr -125 setpriv --bounding-set=-dac_override,-dac_read_search \
         "$BUD" "${STORAGE[@]}" build -t broken .
     told_at 2 "secret" "Permission denied" "make the file readable"
-    is "$(image_names)" "$images"
+    is "$(< "$STORE/root/overlay-images/images.json")" "$images"
     run_bud 0 info --check
 }
 
