@@ -270,7 +270,8 @@ static int copy_sources(struct run *run, struct error *error) {
     if (run->results) {
         return 0;
     }
-    if (run->work->progress) {
+    if (run->work->progress && !(run->source && run->source->is_context)) {
+        /* of the build context the plan has told it */
         progress_note(run->work->progress, "warning: %.*s: no source matches, so nothing is copied",
                       STR_ARG(run->step->text));
     }

@@ -543,3 +543,10 @@ here/new d 755 55:55
 home d 755 1001:1002
 home/web d 755 1001:1002'
 }
+
+@test "a pattern that matches nothing is told once: before the build of the context, of a stage when it is copied" {
+    printf 'FROM scratch AS a\nCOPY Dockerfile /\nFROM scratch\nCOPY *.foo /\nCOPY --from=a /*.bar /\n' | dockerfile
+    build
+    is "$(grep warning: <<< "$stderr")" "warning: line 4: nothing in the build context matches *.foo
+warning: COPY --from=a /*.bar /: no source matches, so nothing is copied"
+}
