@@ -105,9 +105,16 @@ static void check_only(struct lint *lint, const struct instruction **earlier) {
     *earlier = instruction;
 }
 
+bool lint_is_json_recommended(const struct lint *lint) {
+    const struct instruction *instruction = lint->instruction;
+    return (instruction->kind == INSTRUCTION_CMD || instruction->kind == INSTRUCTION_ENTRYPOINT) &&
+           !instruction->is_json && !lint->stage->scope.has_shell &&
+           lint_is_wanted(lint, LINT_JSON_ARGS_RECOMMENDED);
+}
+
 static void check_json(struct lint *lint) {
     const struct instruction *instruction = lint->instruction;
-    if (instruction->is_json || lint->stage->scope.has_shell) {
+    if (!lint_is_json_recommended(lint)) {
         return;
     }
     struct lint_finding *finding = lint_add(
@@ -116,10 +123,15 @@ static void check_json(struct lint *lint) {
         "JSON arguments recommended for %.*s to prevent unintended behavior related to OS "
         "signals",
         STR_ARG(instruction->keyword.text));
-    lint_hint(lint, finding,
-              "write %.*s [\"program\", \"argument\"], or set SHELL if a shell has to "
-              "run it",
-              STR_ARG(instruction->keyword.text));
+    const char *fault = lint_json_hint(instruction);
+    if (fault) {
+        lint_hint(lint, finding, "this looks like a JSON array but is none: %s", fault);
+    } else {
+        lint_hint(lint, finding,
+                  "write %.*s [\"program\", \"argument\"], or set SHELL if a shell has to "
+                  "run it",
+                  STR_ARG(instruction->keyword.text));
+    }
     lint_fix_command(lint, finding);
 }
 

@@ -5,28 +5,41 @@
 
 /* ---- JSON that is none --------------------------------------------------------------------------------- */
 
-static void check_json(struct lint *lint) {
-    const struct instruction *instruction = lint->instruction;
-    struct str text = instruction->arguments;
-    struct span span =
-        instruction->word_count > 0 ? instruction->words[0].span : instruction->keyword.span;
+/* HEALTHCHECK has a command behind other words. */
+static struct ast_word arguments_of(const struct instruction *instruction) {
     if (instruction->kind == INSTRUCTION_HEALTHCHECK &&
         instruction->healthcheck.command_count > 0) {
-        text = instruction->healthcheck.command[0].text;
-        span = instruction->healthcheck.command[0].span;
+        return instruction->healthcheck.command[0];
     }
+    return (struct ast_word){
+        .text = instruction->arguments,
+        .span =
+            instruction->word_count > 0 ? instruction->words[0].span : instruction->keyword.span,
+    };
+}
+
+const char *lint_json_hint(const struct instruction *instruction) {
+    struct str text = arguments_of(instruction).text;
     if (instruction->is_json || !lint_is_json_like(text)) {
-        return;
+        return NULL;
+    }
+    return str_find_byte(text, '\'') != SIZE_MAX
+               ? "write the strings in double quotes"
+               : "strings in double quotes, a comma between them, nothing behind the `]`";
+}
+
+static void check_json(struct lint *lint) {
+    const struct instruction *instruction = lint->instruction;
+    const char *hint = lint_json_hint(instruction);
+    if (!hint || lint_is_json_recommended(lint)) {
+        return; /* or told already */
     }
     struct lint_finding *finding = lint_add(
-        lint, LINT_MALFORMED_JSON, span,
+        lint, LINT_MALFORMED_JSON, arguments_of(instruction).span,
         "The arguments of %.*s look like a JSON array but are none, and are taken as plain "
         "text",
         STR_ARG(instruction->keyword.text));
-    lint_hint(lint, finding, "%s",
-              str_find_byte(text, '\'') != SIZE_MAX
-                  ? "write the strings in double quotes"
-                  : "strings in double quotes, a comma between them, nothing behind the `]`");
+    lint_hint(lint, finding, "%s", hint);
 }
 
 /* ---- ADD ----------------------------------------------------------------------------------------------- */
