@@ -51,7 +51,7 @@ struct error_place {
 
 struct error {
     enum error_code code;
-    int number; /* errno, exit status or signal, by code */
+    int number; /* errno, exit status or signal, by code; of ERROR_INPUT how many errors it sums up, or 0 */
     char *message;
     char *hint; /* what to do, or NULL */
     struct error_place place;

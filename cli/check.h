@@ -42,6 +42,7 @@ struct check_file {
     struct str source;
     const struct dockerfile *dockerfile; /* NULL: it does not parse */
     struct lint_report report;           /* its error has those of the parser, too */
+    size_t fixed; /* findings that are no longer there, told on standard error */
 };
 
 enum check_format { CHECK_TEXT, CHECK_JSON, CHECK_SARIF };
@@ -53,7 +54,7 @@ struct check_output {
     int descriptor;
     struct buf text;
     json_t *results; /* JSON and SARIF: an array */
-    size_t files, errors, warnings, fixable;
+    size_t files, errors, warnings, fixable, fixed;
 };
 
 int check_output_add(struct check_output *output, const struct check_file *file,

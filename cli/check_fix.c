@@ -11,12 +11,15 @@
  * other would be a mistake of ours. */
 enum { ROUNDS = 10 };
 
-static void tell(struct buf *out, const struct check_file *file, const bool *applied) {
+/* Returns how many. */
+static size_t tell(struct buf *out, const struct check_file *file, const bool *applied) {
+    size_t count = 0;
     struct check_lines lines;
     check_lines_make(&lines, file);
     for (size_t i = 0; i < file->report.count; i++) {
         const struct lint_finding *finding = &file->report.findings[i];
         if (applied[i]) {
+            count++;
             struct error_place place = check_place(&lines, finding->span);
             _cleanup_buf_ struct buf text = BUF_INIT;
             buf_printf(&text, "fixed: %s:%u: %s: %.*s", file->name, place.line_number,
@@ -26,6 +29,7 @@ static void tell(struct buf *out, const struct check_file *file, const bool *app
         }
     }
     check_lines_free(&lines);
+    return count;
 }
 
 /* One round: *is_done when there was nothing to do. */
@@ -47,7 +51,7 @@ static int fix_once(struct check_run *run, struct check_file *file, struct arena
         return error_hint(error, "this is a mistake of bud; `bud check` without --fix shows what "
                                  "to do by hand");
     }
-    tell(told, file, applied);
+    fixed.fixed += tell(told, file, applied);
     error_clear(&file->report.error);
     *file = fixed;
     return 0;

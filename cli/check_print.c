@@ -87,12 +87,13 @@ int check_output_add(struct check_output *output, const struct check_file *file,
                      struct error *error) {
     const struct lint_report *report = &file->report;
     output->files++;
+    output->fixed += file->fixed;
     output->warnings += report->count;
     for (size_t i = 0; i < report->count; i++) {
         output->fixable += report->findings[i].edit_count > 0;
     }
     for (const struct error *each = &report->error; each && each->code; each = each->next) {
-        output->errors++;
+        output->errors += each->code == ERROR_INPUT && each->number > 0 ? (size_t)each->number : 1;
     }
     if (output->format != CHECK_TEXT) {
         check_json_add(output, file);
@@ -119,14 +120,24 @@ static void print_number(struct buf *out, size_t number, const char *what) {
     }
 }
 
+/* `3 fixed, 1 error, 2 warnings left in 2 files`; without anything to say of one file it is empty. */
+static void print_numbers(struct buf *out, const struct check_output *output) {
+    _cleanup_buf_ struct buf left = BUF_INIT;
+    print_number(&left, output->errors, "error");
+    print_number(&left, output->warnings, "warning");
+    if (output->fixed > 0) {
+        buf_printf(out, "%zu fixed, %s left", output->fixed, left.len > 0 ? left.data : "nothing");
+    } else if (left.len > 0) {
+        buf_append_str(out, buf_str(&left));
+    }
+    if (output->files > 1) {
+        buf_printf(out, "%s in %zu files", out->len > 0 ? "" : "no warnings", output->files);
+    }
+}
+
 int check_output_finish(struct check_output *output, struct error *error) {
     _cleanup_buf_ struct buf numbers = BUF_INIT;
-    print_number(&numbers, output->errors, "error");
-    print_number(&numbers, output->warnings, "warning");
-    if (output->files > 1) {
-        buf_printf(&numbers, "%s in %zu files", numbers.len > 0 ? "" : "no warnings",
-                   output->files);
-    }
+    print_numbers(&numbers, output);
     if (output->format != CHECK_TEXT) {
         check_json_finish(output);
     } else if (output->errors + output->warnings == 0 && output->files > 0) {

@@ -3,6 +3,7 @@
 #include "grammar/dockerfile.tab.h"
 #include "parser/state.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 /* Offsets are 32 bits wide. */
@@ -43,6 +44,7 @@ void parser_tell_rest(struct error *errors, size_t rest, bool is_at_least) {
     error_set(&more, ERROR_INPUT, "%s%zu more error%s not shown", is_at_least ? "at least " : "",
               rest, rest == 1 ? " is" : "s are");
     error_hint(&more, "the first error may be the cause of others");
+    more.number = rest < INT_MAX ? (int)rest : INT_MAX;
     error_append(errors, &more);
 }
 

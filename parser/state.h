@@ -129,7 +129,7 @@ int parser_fail(struct parser *parser, struct span span, const char *format, ...
 void parser_report(struct parser *parser);
 /* The rest of the file is not read. */
 void parser_stop(struct parser *parser);
-/* Of more than ERROR_LIMIT errors: that there are REST others. */
+/* Of more than ERROR_LIMIT errors: that there are REST others, which is the error's number. */
 void parser_tell_rest(struct error *errors, size_t rest, bool is_at_least);
 
 /* ---- check.c ---- */

@@ -152,7 +152,8 @@ END
     ln -s real Dockerfile
     run_bud 1 check --fix # $v is not defined: nobody can fix that
     contains "$stderr" "fixed: Dockerfile:2: StageNameCasing"
-    contains "$stderr" "1 warning"
+    is "$(grep -c ^fixed: <<< "$stderr")" "$(grep -oP '^\d+(?= fixed, 1 warning left$)' <<< "$stderr")"
+    is "$(grep -c ^warning: <<< "$output")" 1
     contains "$output" "UndefinedVar"
     [ -L Dockerfile ]
     diff wanted real
@@ -234,6 +235,7 @@ END
     run_bud 1 check
     contains "$output" "19900 more errors are not shown"
     is "$(grep -c 'invalid stage index' <<< "$output")" 100
+    is "$stderr" "20000 errors"
 }
 
 @test "ADD: the file of the context decides, whatever it is called" {
