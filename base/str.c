@@ -112,6 +112,14 @@ struct str str_lower(struct arena *arena, struct str s) {
     return str_make(copy, s.len);
 }
 
+struct str str_upper(struct arena *arena, struct str s) {
+    char *copy = str_dup(arena, s);
+    for (size_t i = 0; i < s.len; i++) {
+        copy[i] = (char)(copy[i] >= 'a' && copy[i] <= 'z' ? copy[i] - 'a' + 'A' : copy[i]);
+    }
+    return str_make(copy, s.len);
+}
+
 static unsigned digit_of(char c) {
     if (c >= '0' && c <= '9') {
         return (unsigned)(c - '0');
@@ -185,7 +193,8 @@ static size_t min_of(size_t a, size_t b) {
 
 /* One row of the table of distances, only its diagonal band: cells farther than LIMIT from the diagonal cannot
  * lead to a distance within it, which keeps hostile words cheap. Returns the smallest cell. */
-static size_t distance_row(struct str a, struct str b, size_t i, size_t limit, size_t *row) {
+static size_t distance_row(struct str a, struct str b, size_t i, size_t limit, bool is_case_ignored,
+                           size_t *row) {
     size_t from = i > limit ? i - limit : 1;
     size_t to = min_of(b.len, i + limit);
     size_t diagonal = row[from - 1];
@@ -194,8 +203,9 @@ static size_t distance_row(struct str a, struct str b, size_t i, size_t limit, s
     size_t smallest = row[from - 1];
     for (size_t j = from; j <= to; j++) {
         size_t above = j == i + limit ? beyond : row[j];
-        size_t cost = lower(a.data[i - 1]) == lower(b.data[j - 1]) ? 0 : 1;
-        size_t cell = min_of(diagonal + cost, min_of(above, row[j - 1]) + 1);
+        char one = a.data[i - 1], other = b.data[j - 1];
+        bool is_same = one == other || (is_case_ignored && lower(one) == lower(other));
+        size_t cell = min_of(diagonal + !is_same, min_of(above, row[j - 1]) + 1);
         diagonal = row[j];
         row[j] = min_of(cell, beyond);
         smallest = min_of(smallest, row[j]);
@@ -203,7 +213,7 @@ static size_t distance_row(struct str a, struct str b, size_t i, size_t limit, s
     return smallest;
 }
 
-size_t str_distance(struct str a, struct str b, size_t limit) {
+size_t str_distance(struct str a, struct str b, size_t limit, bool is_case_ignored) {
     size_t difference = a.len > b.len ? a.len - b.len : b.len - a.len;
     /* Without this, i + limit above could wrap. */
     limit = min_of(limit, a.len + b.len);
@@ -215,7 +225,7 @@ size_t str_distance(struct str a, struct str b, size_t limit) {
         row[j] = min_of(j, limit + 1);
     }
     for (size_t i = 1; i <= a.len; i++) {
-        if (distance_row(a, b, i, limit, row) > limit) {
+        if (distance_row(a, b, i, limit, is_case_ignored, row) > limit) {
             free(row);
             return limit + 1;
         }
@@ -249,7 +259,8 @@ static const char *nearest_of(struct str word, const char *const *candidates, si
     size_t best = 3;
     for (size_t i = 0; i < count && best > 0; i++) {
         struct str candidate = str_of(candidates[i]);
-        size_t distance = is_swapped(word, candidate) ? 1 : str_distance(word, candidate, best - 1);
+        size_t distance =
+            is_swapped(word, candidate) ? 1 : str_distance(word, candidate, best - 1, true);
         if (distance < best && (!is_strict || is_near(word, candidate, distance))) {
             best = distance;
             nearest = candidates[i];

@@ -63,6 +63,7 @@ struct str str_copy(struct arena *arena, struct str s);
 struct str str_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 struct str str_lower(struct arena *arena, struct str s); /* ASCII */
+struct str str_upper(struct arena *arena, struct str s); /* ASCII */
 /* Decimal (base 10) or other base digits only, whole slice; false when empty, malformed or above LIMIT. */
 bool str_parse_uint(struct str s, unsigned base, uint64_t limit, uint64_t *value);
 /* The words of Go's strconv.ParseBool: 1 t T TRUE true True 0 f F FALSE false False. */
@@ -70,8 +71,8 @@ bool str_parse_bool(struct str s, bool *value);
 /* Length in bytes of the UTF-8 character (RFC 3629: no surrogates, nothing overlong) S begins with and its
  * code point in *CODE; 0 when S is empty or begins with anything else. */
 size_t str_decode_utf8(struct str s, uint32_t *code);
-/* Levenshtein distance, ASCII case ignored, at most LIMIT + 1. */
-size_t str_distance(struct str a, struct str b, size_t limit);
+/* Levenshtein distance, at most LIMIT + 1; IS_CASE_IGNORED: of ASCII. */
+size_t str_distance(struct str a, struct str b, size_t limit, bool is_case_ignored);
 /* The candidate nearest to WORD within distance 2, of words of three letters or fewer 1, at least half of it the same
  * (strictly nearest first, then first listed; two swapped neighbours of more than two count as one), or NULL. */
 const char *str_nearest(struct str word, const char *const *candidates, size_t count);

@@ -161,35 +161,12 @@ const char *lint_quote(const struct lint *lint, struct str text) {
 /* Longer names are no slips of the hand. */
 enum { NAME_SIZE = 64, FAR = 3 };
 
-static size_t min_of(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-/* Levenshtein's distance, case counts: names of variables differ by it. */
-static size_t distance(struct str a, struct str b) {
-    size_t row[NAME_SIZE + 1];
-    size_t difference = a.len > b.len ? a.len - b.len : b.len - a.len;
-    if (difference >= FAR || a.len > NAME_SIZE || b.len > NAME_SIZE) {
-        return FAR;
-    }
-    for (size_t j = 0; j <= b.len; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; i <= a.len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.len; j++) {
-            size_t above = row[j];
-            row[j] =
-                min_of(min_of(above, row[j - 1]) + 1, diagonal + (a.data[i - 1] != b.data[j - 1]));
-            diagonal = above;
-        }
-    }
-    return row[b.len];
-}
-
+/* By Levenshtein's distance, case counts: names of variables differ by it. */
 void lint_consider(struct nearest *nearest, struct str candidate) {
-    size_t found = distance(nearest->word, candidate);
+    if (candidate.len > NAME_SIZE) {
+        return;
+    }
+    size_t found = str_distance(nearest->word, candidate, FAR - 1, false);
     if (found < FAR && (!nearest->best.data || found < nearest->distance)) {
         nearest->best = candidate;
         nearest->distance = found;

@@ -20,18 +20,10 @@ void lint_edit(struct lint *lint, struct lint_finding *finding, struct span span
     finding->edits[finding->edit_count++] = (struct lint_edit){ span, text };
 }
 
-static struct str upper_of(const struct lint *lint, struct str text) {
-    char *copy = arena_memdup(lint->arena, text.data, text.len);
-    for (size_t i = 0; i < text.len; i++) {
-        copy[i] = (char)(copy[i] >= 'a' && copy[i] <= 'z' ? copy[i] - 'a' + 'A' : copy[i]);
-    }
-    return str_make(copy, text.len);
-}
-
 void lint_fix_keyword(struct lint *lint, struct lint_finding *finding, bool is_lower) {
     struct ast_word keyword = lint->instruction->keyword;
     struct str fixed =
-        is_lower ? str_lower(lint->arena, keyword.text) : upper_of(lint, keyword.text);
+        is_lower ? str_lower(lint->arena, keyword.text) : str_upper(lint->arena, keyword.text);
     lint_hint(lint, finding, "write %.*s", STR_ARG(fixed));
     if (str_equal(source_of(lint, keyword.span), keyword.text)) {
         lint_edit(lint, finding, keyword.span, fixed);
@@ -401,6 +393,26 @@ static bool is_same_words(const struct instruction *before, const struct instruc
     return before->word_count == after->word_count;
 }
 
+/* Where a stage is named it may be written in lower case now. */
+static bool is_same_flag(const struct ast_flag *before, const struct ast_flag *after) {
+    bool is_reference = str_equal_c(before->name, "from") || str_equal_c(before->name, "mount");
+    return is_reference ? str_equal_nocase(before->text, after->text)
+                        : str_equal(before->text, after->text);
+}
+
+/* What may go is --platform of FROM. */
+static bool is_same_flags(const struct instruction *before, const struct instruction *after) {
+    size_t same = 0;
+    for (size_t i = 0; i < before->flag_count; i++) {
+        if (same < after->flag_count && is_same_flag(&before->flags[i], &after->flags[same])) {
+            same++;
+        } else if (before->kind != INSTRUCTION_FROM) {
+            return false;
+        }
+    }
+    return same == after->flag_count;
+}
+
 /* The words of the shell form, one by one. */
 static bool is_same_command(const struct instruction *before, const struct instruction *after) {
     struct str rest = before->arguments, word;
@@ -443,7 +455,7 @@ bool lint_is_same(const struct dockerfile *before, const struct dockerfile *afte
     }
     for (size_t i = 0; i < before->instruction_count; i++) {
         const struct instruction *a = before->instructions[i], *b = after->instructions[i];
-        if (!may_become(a->kind, b->kind) || a->flag_count < b->flag_count ||
+        if (!may_become(a->kind, b->kind) || !is_same_flags(a, b) ||
             a->heredoc_count != b->heredoc_count || a->comment_count != b->comment_count ||
             !is_same_instruction(a, b)) {
             return false;

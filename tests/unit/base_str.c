@@ -148,9 +148,10 @@ static void distance_equals_the_plain_algorithm(void **state) {
         size_t limit = (size_t)(rand() % 9);
         size_t expected = plain_distance(a, b);
         expected = expected > limit ? limit + 1 : expected;
-        assert_int_equal(str_distance(str_of(a), str_of(b), limit), expected);
+        assert_int_equal(str_distance(str_of(a), str_of(b), limit, true), expected);
     }
-    assert_int_equal(str_distance(STR("FROM"), STR("from"), SIZE_MAX - 1), 0);
+    assert_int_equal(str_distance(STR("FROM"), STR("from"), SIZE_MAX - 1, true), 0);
+    assert_int_equal(str_distance(STR("FrOM"), STR("from"), SIZE_MAX - 1, false), 3);
 }
 
 static void nearest_is_within_two_and_first_wins(void **state) {

@@ -651,6 +651,36 @@ static void test_fixes(void **state) {
     }
 }
 
+/* What no fix may do. */
+static void test_a_fix_that_changes_something(void **state) {
+    (void)state;
+    static const struct {
+        const char *before, *after;
+        bool is_same;
+    } rows[] = {
+        { "FROM --platform=$TARGETPLATFORM a", "FROM a", true },
+        { "FROM --platform=$TARGETPLATFORM a", "FROM --platform=linux/arm64 a", false },
+        { "FROM a\nCOPY --from=B x y", "FROM a\nCOPY --from=b x y", true },
+        { "FROM a\nCOPY --from=b x y", "FROM a\nCOPY --from=c x y", false },
+        { "FROM a\nCOPY --chown=1 --chmod=1 x y", "FROM a\nCOPY --chown=1 --chmod=2 x y", false },
+        { "FROM a\nADD --chown=1 x y", "FROM a\nCOPY --chown=1 x y", true },
+        { "FROM a\nADD --chown=1 x y", "FROM a\nCOPY x y", false },
+        { "FROM a\nRUN --mount=from=B,target=/x y", "FROM a\nRUN --mount=from=b,target=/x y",
+          true },
+        { "FROM a\nRUN --network=none y", "FROM a\nRUN --network=host y", false },
+        { "FROM a\nRUN y", "FROM a\nRUN --network=host y", false },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        struct dockerfile *before, *after;
+        assert_int_equal(parser_parse(str_of(rows[i].before), "before", &arena, &before, NULL), 0);
+        assert_int_equal(parser_parse(str_of(rows[i].after), "after", &arena, &after, NULL), 0);
+        if (lint_is_same(before, after) != rows[i].is_same) {
+            fail_msg("%s\n%s", rows[i].before, rows[i].after);
+        }
+    }
+}
+
 static void test_fatal(void **state) {
     (void)state;
     static const struct {
@@ -723,6 +753,7 @@ int main(void) {
         cmocka_unit_test(test_ignored),
         cmocka_unit_test(test_own),
         cmocka_unit_test(test_fixes),
+        cmocka_unit_test(test_a_fix_that_changes_something),
         cmocka_unit_test(test_fatal),
         cmocka_unit_test(test_hostile),
     };
