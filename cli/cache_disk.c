@@ -141,11 +141,8 @@ static void add_row(const struct disk *disk, struct columns *table, const char *
 static int print_tables(const struct disk *disk, struct error *error) {
     struct arena *arena = disk->view->arena;
     _cleanup_buf_ struct buf out = BUF_INIT;
-    struct columns table = { .arena = arena, .width = 4, .gap = 3 };
-    columns_add(&table, "TYPE");
-    columns_add(&table, "COUNT");
-    columns_add(&table, "SIZE");
-    columns_add(&table, "RECLAIMABLE");
+    static const char *const headings[] = { "TYPE", "COUNT", "SIZE", "RECLAIMABLE", NULL };
+    struct columns table = columns_of(arena, 3, headings);
     for (int i = 0; i < PARTS; i++) {
         const struct amount *part = &disk->parts[i];
         if (i == PART_LAYERS) {
@@ -158,11 +155,9 @@ static int print_tables(const struct disk *disk, struct error *error) {
     add_row(disk, &table, "total", "", disk->total, "");
     columns_print(&table, &out);
     if (disk->mounts.count > 0) {
-        struct columns mounts = { .arena = arena, .width = 3, .gap = 3 };
+        static const char *const mount_headings[] = { "CACHE MOUNT", "SIZE", "USED", NULL };
+        struct columns mounts = columns_of(arena, 3, mount_headings);
         buf_append_byte(&out, '\n');
-        columns_add(&mounts, "CACHE MOUNT");
-        columns_add(&mounts, "SIZE");
-        columns_add(&mounts, "USED");
         for (size_t i = 0; i < disk->mounts.count; i++) {
             const struct mount_cache *mount = &disk->mounts.items[i];
             columns_add(&mounts, mount_name(disk->view, mount));

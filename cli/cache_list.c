@@ -60,14 +60,10 @@ static void add_row(const struct cache_view *view, struct columns *table,
 
 static int print_table(const struct cache_view *view, struct usage_item *const *items, size_t count,
                        struct error *error) {
-    static const char *const headings[] = { "KEY",     "STAGE", "KIND", "RESULT", "SIZE",
-                                            "CREATED", "USED",  "HITS", "TOOK",   "STEP" };
+    static const char *const headings[] = { "KEY",  "STAGE", "KIND", "RESULT", "SIZE", "CREATED",
+                                            "USED", "HITS",  "TOOK", "STEP",   NULL };
     _cleanup_buf_ struct buf out = BUF_INIT;
-    struct columns table = { .arena = view->arena, .gap = 2 };
-    table.width = sizeof(headings) / sizeof(headings[0]);
-    for (size_t i = 0; i < table.width; i++) {
-        columns_add(&table, headings[i]);
-    }
+    struct columns table = columns_of(view->arena, 2, headings);
     for (size_t i = 0; i < count; i++) {
         add_row(view, &table, items[i]);
     }

@@ -109,20 +109,17 @@ static void print_entries(const struct options *options, struct arena *arena,
         for (size_t i = count; i > 0; i--) {
             buf_printf(out, "%s\n", entries[i - 1].id);
         }
-    } else if (option_flag(options, "json", false) ||
-               option_is(options, "format", "json")) {
+    } else if (option_flag(options, "json", false) || option_is(options, "format", "json")) {
         _cleanup_json_ json_t *array = json_array();
         for (size_t i = count; i > 0; i--) {
             json_array_append_new(array, entry_json(&entries[i - 1]));
         }
         json_write_indented(out, array, 4);
     } else {
-        static const char *const headings[] = { "ID", "CREATED", "CREATED BY", "SIZE", "COMMENT" };
-        struct columns table = { .arena = arena, .width = 5, .gap = 2 };
+        static const char *const headings[] = { "ID",   "CREATED", "CREATED BY",
+                                                "SIZE", "COMMENT", NULL };
+        struct columns table = columns_of(arena, 2, headings);
         int64_t now = time_now();
-        for (size_t i = 0; i < 5; i++) {
-            columns_add(&table, headings[i]);
-        }
         for (size_t i = count; i > 0; i--) {
             add_row(&table, options, &entries[i - 1], now);
         }

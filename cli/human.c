@@ -132,6 +132,14 @@ const char *human_line(struct arena *arena, struct str text, size_t width) {
     return line;
 }
 
+struct columns columns_of(struct arena *arena, size_t gap, const char *const *headings) {
+    struct columns columns = { .arena = arena, .gap = gap };
+    for (; headings[columns.width] != NULL; columns.width++) {
+        columns_add(&columns, headings[columns.width]);
+    }
+    return columns;
+}
+
 void columns_add(struct columns *columns, const char *cell) {
     if (columns->cell_count == columns->cell_capacity) {
         columns->cells = vec_grow(columns->arena, columns->cells, columns->cell_count,

@@ -25,6 +25,8 @@ struct columns {
     const char **cells;
     size_t cell_count, cell_capacity;
 };
+/* With the row of HEADINGS, which NULL ends. */
+struct columns columns_of(struct arena *arena, size_t gap, const char *const *headings);
 void columns_add(struct columns *columns, const char *cell);
 void columns_print(const struct columns *columns, struct buf *out);
 

@@ -28,14 +28,11 @@ static int write_json(json_t *value, struct error *error) {
 
 int outline_print_targets(const struct outline *outline, bool is_json, struct arena *arena,
                           struct error *error) {
-    struct columns columns = { .arena = arena, .width = 4, .gap = 3 };
+    static const char *const headings[] = { "TARGET", "BASE", "PLATFORM", "DESCRIPTION", NULL };
+    struct columns columns = columns_of(arena, 3, headings);
     _cleanup_json_ json_t *root = json_object();
     json_t *targets = json_array();
     json_object_set_new(root, "targets", targets);
-    static const char *const heads[] = { "TARGET", "BASE", "PLATFORM", "DESCRIPTION" };
-    for (size_t i = 0; i < 4; i++) {
-        columns_add(&columns, heads[i]);
-    }
     for (size_t i = 0; i < outline->stage_count; i++) {
         const struct outline_stage *stage = &outline->stages[i];
         struct str name =
@@ -69,11 +66,8 @@ int outline_print_targets(const struct outline *outline, bool is_json, struct ar
 /* ---- arguments, secrets, agents ------------------------------------------------------------------------ */
 
 static void print_arguments(const struct outline *outline, struct arena *arena, struct buf *out) {
-    struct columns columns = { .arena = arena, .width = 4, .gap = 3 };
-    static const char *const heads[] = { "BUILD ARG", "VALUE", "STAGE", "DESCRIPTION" };
-    for (size_t i = 0; i < 4; i++) {
-        columns_add(&columns, heads[i]);
-    }
+    static const char *const headings[] = { "BUILD ARG", "VALUE", "STAGE", "DESCRIPTION", NULL };
+    struct columns columns = columns_of(arena, 3, headings);
     for (size_t i = 0; i < outline->argument_count; i++) {
         const struct outline_argument *argument = &outline->arguments[i];
         columns_add(&columns, cell(&columns, argument->name));
@@ -86,14 +80,12 @@ static void print_arguments(const struct outline *outline, struct arena *arena, 
 
 static void print_secrets(const char *heading, const struct outline_secret *secrets, size_t count,
                           struct arena *arena, struct buf *out) {
-    struct columns columns = { .arena = arena, .width = 3, .gap = 3 };
+    const char *const headings[] = { heading, "REQUIRED", "STAGE", NULL };
     if (count == 0) {
         return;
     }
     buf_append_c(out, out->len > 0 ? "\n" : "");
-    columns_add(&columns, heading);
-    columns_add(&columns, "REQUIRED");
-    columns_add(&columns, "STAGE");
+    struct columns columns = columns_of(arena, 3, headings);
     for (size_t i = 0; i < count; i++) {
         columns_add(&columns, cell(&columns, secrets[i].id));
         columns_add(&columns, secrets[i].is_required ? "true" : "");
