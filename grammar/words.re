@@ -166,6 +166,25 @@ bool words_heredoc(struct str word, struct str *descriptor, bool *is_chomped, st
     */
 }
 
+struct str words_squeeze(struct str text, struct arena *arena) {
+    const char *cursor = text.data, *const limit = cursor + text.len, *marker = cursor, *token;
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    for (;;) {
+        token = cursor;
+        /*!re2c
+            [\t\v\f\r ]+                  { buf_append_byte(&out, ' '); continue; }
+            "'" [^']* "'"                 { goto copy; }
+            "\"" ([^"\\] | "\\" any)* "\"" { goto copy; }
+            "\\" any                      { goto copy; }
+            (ASCII \ [\t\v\f\r '"\\])+     { goto copy; }
+            *                             { goto copy; }
+            $                             { return out.len == text.len ? text : str_copy(arena, buf_str(&out)); }
+        */
+    copy:
+        buf_append(&out, token, (size_t)(cursor - token));
+    }
+}
+
 static void quote_number(struct buf *out, struct str character) {
     uint32_t c = (unsigned char)character.data[0];
     if (c < 0x80) {

@@ -37,6 +37,10 @@ bool words_is_plain(struct str text);
 bool words_heredoc(struct str word, struct str *descriptor, bool *is_chomped,
                    struct str *delimiter);
 
+/* TEXT with one space for each run of white space outside of quotes, as a continued line leaves it; for people, not for a
+ * shell. A quote that is not closed is a character like others. TEXT itself where that changes nothing. */
+struct str words_squeeze(struct str text, struct arena *arena);
+
 /* TEXT as Go's strconv.Quote writes it, appended to OUT. */
 void words_quote(struct buf *out, struct str text);
 

@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "base/vec.h"
+#include "parser/words.h"
 #include "planner/origin.h"
 
 #include <stdlib.h>
@@ -27,6 +28,10 @@ int lower_word(const struct lowering *lowering, const struct ast_word *word, str
 }
 
 /* ---- what the lower_*.c files build with ---- */
+
+struct str lower_text(const struct lowering *lowering) {
+    return words_squeeze(lowering->instruction->text, lowering->arena);
+}
 
 static void add_line(struct lowering *lowering, struct str text, const struct step *step) {
     struct stage_line line = { text, lowering->instruction->line, step };
@@ -59,7 +64,7 @@ void lower_history(struct lowering *lowering, struct str created_by) {
                               (struct history_entry){ .created_by = created_by,
                                                       .comment = STR(HISTORY_COMMENT),
                                                       .is_empty_layer = true });
-    add_line(lowering, lowering->instruction->text, NULL);
+    add_line(lowering, lower_text(lowering), NULL);
 }
 
 struct str lower_directory(const struct lowering *lowering) {
@@ -220,7 +225,7 @@ static struct str base_replacement(const struct lowering *lowering) {
 
 /* FROM as printed. */
 static struct str lower_from_text(const struct lowering *lowering) {
-    struct str text = lowering->instruction->text, replacement = base_replacement(lowering);
+    struct str text = lower_text(lowering), replacement = base_replacement(lowering);
     return replacement.len > 0
                ? str_printf(lowering->arena, "%.*s (%.*s)", STR_ARG(text), STR_ARG(replacement))
                : text;
@@ -353,7 +358,7 @@ static int lower_work_directory(struct lowering *lowering, struct error *error) 
         lower_history(lowering, created_by);
         return 0;
     }
-    struct step *step = lower_new_step(lowering, STEP_FILE, lowering->instruction->text);
+    struct step *step = lower_new_step(lowering, STEP_FILE, lower_text(lowering));
     step->file.kind = FILE_DIRECTORY;
     step->file.destination = path;
     step->file.chown = lowering->config->user;

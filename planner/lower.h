@@ -29,6 +29,8 @@ int lower_error_at(const struct lowering *lowering, struct span span, struct err
 /* WORD expanded; errors have its place. */
 int lower_word(const struct lowering *lowering, const struct ast_word *word, struct str *out,
                struct error *error);
+/* The instruction as it is printed. */
+struct str lower_text(const struct lowering *lowering);
 /* A new numbered step on top of the stage; not yet its last (lower_finish_step). */
 struct step *lower_new_step(struct lowering *lowering, enum step_kind kind, struct str text);
 /* The step becomes the stage's file system and gets its history entry. */

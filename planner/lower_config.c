@@ -294,7 +294,7 @@ static int lower_stop_signal(struct lowering *lowering, struct error *error) {
 static void lower_on_build(struct lowering *lowering) {
     const struct instruction *instruction = lowering->instruction;
     str_list_push(&lowering->config->on_build, lowering->arena, instruction->onbuild.text);
-    struct stage_line line = { instruction->text, instruction->line, NULL };
+    struct stage_line line = { lower_text(lowering), instruction->line, NULL };
     arena_vec_push(lowering->arena, &lowering->stage->lines, line);
 }
 

@@ -210,7 +210,7 @@ static struct str created_by(const struct lowering *lowering, const struct step_
 
 int lower_copy(struct lowering *lowering, struct error *error) {
     const struct instruction *instruction = lowering->instruction;
-    struct step *step = lower_new_step(lowering, STEP_FILE, instruction->text);
+    struct step *step = lower_new_step(lowering, STEP_FILE, lower_text(lowering));
     struct step_file *file = &step->file;
     file->kind = instruction->kind == INSTRUCTION_ADD ? FILE_ADD : FILE_COPY;
     struct str written;

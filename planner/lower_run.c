@@ -99,7 +99,7 @@ static int set_confinement(struct lowering *lowering, struct step_exec *exec, st
 
 int lower_run(struct lowering *lowering, struct error *error) {
     const struct instruction *instruction = lowering->instruction;
-    struct step *step = lower_new_step(lowering, STEP_EXEC, instruction->text);
+    struct step *step = lower_new_step(lowering, STEP_EXEC, lower_text(lowering));
     struct step_exec *exec = &step->exec;
     if (instruction->is_json) {
         for (size_t i = 0; i < instruction->word_count; i++) {

@@ -575,6 +575,29 @@ static void test_deep_onbuild(void **state) {
     assert_string_equal(error.message, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
 }
 
+static void test_squeeze(void **state) {
+    static const struct {
+        const char *text, *squeezed;
+    } rows[] = {
+        { "RUN a &&     b \t  c", "RUN a && b c" },
+        { "RUN a", "RUN a" },
+        { "RUN 'a   b'   c", "RUN 'a   b' c" },
+        { "RUN \"a   \\\"  b\"  c", "RUN \"a   \\\"  b\" c" },
+        { "RUN a\\   b", "RUN a\\  b" },
+        { "RUN it's   '", "RUN it's   '" },
+        { "RUN it's   ", "RUN it's " },
+        { "RUN é   \"", "RUN é \"" },
+        { "RUN \\", "RUN \\" },
+        { "", "" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        struct str squeezed = words_squeeze(str_of(rows[i].text), &arena);
+        assert_string_equal(str_dup(&arena, squeezed), rows[i].squeezed);
+    }
+}
+
 static void test_quote(void **state) { /* 7 */
     (void)state;
     _cleanup_buf_ struct buf out = BUF_INIT;
@@ -602,17 +625,12 @@ static void test_nul(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tricky_inputs),
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_white_space),
-        cmocka_unit_test(test_json),
-        cmocka_unit_test(test_pairs_and_flags),
-        cmocka_unit_test(test_instructions),
-        cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_line_limit),
-        cmocka_unit_test(test_deep_onbuild),
-        cmocka_unit_test(test_quote),
-        cmocka_unit_test(test_nul),
+        cmocka_unit_test(test_tricky_inputs),   cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_white_space),     cmocka_unit_test(test_json),
+        cmocka_unit_test(test_pairs_and_flags), cmocka_unit_test(test_instructions),
+        cmocka_unit_test(test_flags),           cmocka_unit_test(test_line_limit),
+        cmocka_unit_test(test_deep_onbuild),    cmocka_unit_test(test_squeeze),
+        cmocka_unit_test(test_quote),           cmocka_unit_test(test_nul),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
