@@ -5,25 +5,29 @@ load build_helper
 
 # ---- one scenario ----
 
-# Steps of the plan in $plan with the state $1 that the image needs: "stage/number", one a line.
-planned() {
-    jq -r --arg state "$1" '.steps[] | select(.number > 0 and .needed and .state == $state)
-        | "\(.stage)/\(.number)"' <<< "$plan" | sort
+# The steps of a plan: state, is it one that the image needs, "stage/number", reason.
+table_of() {
+    jq -r '.steps[] | [.state, (.number > 0 and .needed), "\(.stage)/\(.number)", .reason // ""] | join("\t")' <<< "$1"
 }
 
-# Steps the build that said $stderr ran: those that were announced and not cached.
+# Steps the build that said $stderr ran, "stage/number": those that were announced and not cached.
 ran() {
-    grep -E '^\[[^] ]+ [0-9]+/[0-9]+\] [A-Za-z]' <<< "$stderr" | grep -vE '  \(cached\)$|\] (FROM|done in)' |
-        sed -E 's/^\[([^ ]+) ([0-9]+).*/\1\/\2/' | sort
+    sed -nE '/  \(cached\)$|\] (FROM|done in)/d; s/^\[([^] ]+) ([0-9]+)\/[0-9]+\] [A-Za-z].*/\1\/\2/p' <<< "$stderr" | sort
 }
 
-# What is in both sorted lists, in only the first, in only the second.
-both() { comm -12 <(echo "$1") <(echo "$2") | grep . ; }
-beyond() { comm -23 <(echo "$1") <(echo "$2") | grep . ; }
+# Where the plan in $plan and what ran, $1, contradict each other.
+contradictions() {
+    RAN=$1 awk -F '\t' '
+        BEGIN { n = split(ENVIRON["RAN"], names, "\n"); for (i = 1; i <= n; i++) ran[names[i]] = 1 }
+        $2 != "true" { next }
+        { state[$3] = $1 }
+        $1 == "miss" && !($3 in ran) { print $3, "was planned, but did not run" }
+        $1 == "hit" && ($3 in ran) { print $3, "was planned as cached, but ran" }
+        END { for (name in ran) if (state[name] !~ /^(miss|deferred|hit)$/) print name, "ran, but was not planned" }' <<< "$plan"
+}
 
 fail_row() {
-    printf '%s: %s\nplan:\n%s\nbuild:\n%s\n' "$1" "$2" "$(jq -r '.steps[] | "\(.stage)/\(.number) \(.state) \(.reason)"' <<< "$plan")" \
-        "$stderr" >&2
+    printf '%s: %s\nplan:\n%s\nbuild:\n%s\n' "$1" "$2" "$plan" "$stderr" >&2
     return 1
 }
 
@@ -40,16 +44,14 @@ scenario() { # name, change, steps, reason
     else
         eval "$change"
     fi
-    plan=$(bud plan --format json "${options[@]}" .) || return 1
+    plan=$(table_of "$(bud plan --format json "${options[@]}" .)")
     run_bud 0 build --explain -t image "${options[@]}" .
     wanted=$(tr ' ' '\n' <<< "$3" | sort)
     found=$(ran)
     [ "$found" = "$wanted" ] || fail_row "$1" "ran: $found, wanted: $wanted"
-    ! beyond "$(planned miss)" "$found" || fail_row "$1" "planned, but not run"
-    ! both "$(planned hit)" "$found" || fail_row "$1" "planned as cached, but run"
-    ! beyond "$found" "$(printf '%s\n%s\n' "$(planned miss)" "$(planned deferred)" | sort)" || fail_row "$1" "not planned, but run"
-    [ -z "$4" ] || jq -e --arg reason "$4" 'any(.steps[]; .state == "miss" and (.reason | contains($reason)))' \
-        <<< "$plan" > /dev/null || fail_row "$1" "the reason is not: $4"
+    found=$(contradictions "$found")
+    [ -z "$found" ] || fail_row "$1" "$found"
+    [ -z "$4" ] || grep '^miss' <<< "$plan" | grep -qF -- "$4" || fail_row "$1" "the reason is not: $4"
     [ -z "$4" ] || [ -z "$3" ] || [[ $stderr == *"because: "*"$4"* ]] || fail_row "$1" "the build does not say: $4"
     count=$((count + 1))
 }
