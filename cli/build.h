@@ -5,7 +5,7 @@
 #include "cli/command.h"
 #include "planner/planner.h"
 
-/* The options both have; the heading of each is in build.c and plan.c. */
+/* The options of `bud build` that other commands take as well (shared_groups). */
 extern const struct option_spec build_options[];   /* what goes into the image */
 extern const struct option_spec running_options[]; /* how RUN runs */
 extern const struct option_spec

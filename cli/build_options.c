@@ -305,3 +305,10 @@ const struct option_spec undone_options[] = {
     UNDONE("userns-uid-map-user", OPTION_TEXT, "NAME"),
     { .name = NULL },
 };
+
+const struct option_group shared_groups[] = {
+    { "Options of the image", build_options },
+    { "Options of RUN", running_options },
+    { "Options of Buildah and Docker", undone_options },
+    { NULL, NULL },
+};

@@ -244,11 +244,9 @@ const struct command command_check = {
     .examples = "bud check .\n"
                 "bud check --fix Dockerfile\n"
                 "bud check --format sarif */Dockerfile > check.sarif",
-    .groups = (const struct option_group[]){ { "Options of the check", check_options },
-                                             { "Options of the image", build_options },
-                                             { "Options of RUN", running_options },
-                                             { "Options of Buildah and Docker", undone_options },
-                                             { NULL, NULL } },
+    .groups =
+        (const struct option_group[]){ { "Options of the check", check_options }, { NULL, NULL } },
+    .takes_build_options = true,
     .maximum = UINT_MAX,
     .run = check_run,
 };

@@ -98,17 +98,24 @@ const char *command_nearest(const char *word) {
                                                          : str_nearest(str_of(word), names, count);
 }
 
+static size_t add_tables(const struct option_group *group, const struct option_spec **tables) {
+    size_t count = 0;
+    for (; group && group->heading; group++, count++) {
+        if (tables) {
+            tables[count] = group->options;
+        }
+    }
+    return count;
+}
+
 const struct option_spec *const *command_tables(const struct command *command,
                                                 struct arena *arena) {
-    size_t count = 0;
-    while (command->groups != NULL && command->groups[count].heading != NULL) {
-        count++;
-    }
-    const struct option_spec **tables = arena_array(arena, count + 2, sizeof(*tables));
-    for (size_t i = 0; i < count; i++) {
-        tables[i] = command->groups[i].options;
-    }
-    tables[count] = global_options;
+    const struct option_group *shared = command->takes_build_options ? shared_groups : NULL;
+    size_t count = add_tables(command->groups, NULL), all = count + add_tables(shared, NULL);
+    const struct option_spec **tables = arena_array(arena, all + 2, sizeof(*tables));
+    add_tables(command->groups, tables);
+    add_tables(shared, tables + count);
+    tables[all] = global_options;
     return tables;
 }
 

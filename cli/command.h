@@ -31,7 +31,8 @@ struct command {
     const char *description;           /* paragraphs separated by empty lines, unwrapped */
     const char *examples;              /* one command a line, or NULL */
     const struct option_group *groups; /* ends with heading NULL; may be NULL */
-    unsigned minimum, maximum;         /* how many arguments; UINT_MAX: any */
+    bool takes_build_options;  /* beside its own, but only the help of build tells of them */
+    unsigned minimum, maximum; /* how many arguments; UINT_MAX: any */
     int (*run)(struct invocation *invocation, struct error *error);
 };
 
@@ -43,6 +44,8 @@ extern const struct command command_build, command_plan, command_context, comman
 /* NULL-terminated, in the order of the overview. */
 extern const struct command *const commands[];
 extern const struct option_spec global_options[];
+/* What commands with takes_build_options take; ends with heading NULL. */
+extern const struct option_group shared_groups[];
 
 /* By name or alias, or NULL. */
 const struct command *command_find(const char *word);

@@ -122,6 +122,10 @@ void help_command(struct buf *out, const char *program, const struct command *co
     for (; group != NULL && group->heading != NULL; group++) {
         append_group(out, group);
     }
+    if (command->takes_build_options) {
+        buf_printf(out, "\nThe options of `%s build` work, too: see `%s help build`.\n", program,
+                   program);
+    }
     append_group(out, &global_group);
     if (command->examples != NULL) {
         buf_append_c(out, "\nExamples:\n");
@@ -266,6 +270,9 @@ void help_man(struct buf *out, const struct command *command) {
     for (; group != NULL && group->heading != NULL; group++) {
         append_roff_group(out, group);
     }
+    if (command->takes_build_options) {
+        buf_append_c(out, ".SH Options of build\nThose of \\fBbud\\-build\\fR(1) work, too.\n");
+    }
     append_roff_group(out, &global_group);
     if (command->examples != NULL) {
         buf_append_c(out, ".SH EXAMPLES\n.nf\n");
@@ -297,6 +304,9 @@ void help_completion(struct buf *out) {
                                              : command->name);
         const struct option_group *group = command->groups;
         for (; group != NULL && group->heading != NULL; group++) {
+            append_completion_words(out, group->options);
+        }
+        for (group = shared_groups; command->takes_build_options && group->heading; group++) {
             append_completion_words(out, group->options);
         }
         append_completion_words(out, global_options);

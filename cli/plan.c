@@ -135,11 +135,9 @@ const struct command command_plan = {
                    "--iidfile, --quiet and --jobs say "
                    "about the result does not matter.",
     .examples = "bud plan .\nbud plan --target test --format json . | jq .",
-    .groups = (const struct option_group[]){ { "Options of the plan", plan_options },
-                                             { "Options of the image", build_options },
-                                             { "Options of RUN", running_options },
-                                             { "Options of Buildah and Docker", undone_options },
-                                             { NULL, NULL } },
+    .groups =
+        (const struct option_group[]){ { "Options of the plan", plan_options }, { NULL, NULL } },
+    .takes_build_options = true,
     .maximum = 1,
     .run = plan_run,
 };

@@ -28,6 +28,16 @@ load helper
     run_bud 2 help plan ls
 }
 
+@test "help of plan and check has their own options, and says where those of build are" {
+    for command in plan check; do
+        run_bud 0 help "$command"
+        contains "$output" "The options of \`bud build\` work, too: see \`bud help build\`."
+        is "$(grep -c -- "--build-arg\|--network\|--memory" <<< "$output")" 0
+        contains "$output" "--format FORMAT"
+        contains "$output" "--root DIRECTORY"
+    done
+}
+
 @test "help is on standard output and needs no store" {
     STORAGE=(--root /proc/nowhere)
     run_bud 0 build --help
