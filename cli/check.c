@@ -79,22 +79,25 @@ static int check_file(struct check_run *run, const char *path, const char *conte
     struct check_file file = { .report = { .error = ERROR_INIT } };
     struct str source;
     _cleanup_fd_ int fd = -1;
-    run->lint.ignore = NULL;
+    const char *ignore_file = option_text(run->options, "ignorefile", NULL);
+    struct tree tree = { .fd = -1 };
     run->world.directory = -1;
     if (build_file_read(path, context ? context : ".", &run->file_arena, &file.path, &file.name,
                         &source, error) < 0) {
         return -1;
     }
     if (context) {
-        struct tree tree;
-        if (context_open(context, file.path, option_text(run->options, "ignorefile", NULL), NULL,
-                         &run->file_arena, &tree, error) < 0) {
+        if (context_open(context, file.path, ignore_file, NULL, &run->file_arena, &tree, error) <
+            0) {
             return -1;
         }
         fd = run->world.directory = tree.fd;
-        run->lint.ignore = tree.ignore;
-        run->lint.ignore_name = tree.ignore_name;
+    } else if (ignore_file &&
+               context_read_ignore(ignore_file, &run->file_arena, &tree, error) < 0) {
+        return -1;
     }
+    run->lint.ignore = tree.ignore;
+    run->lint.ignore_name = tree.ignore_name;
     check_look(run, source, &file);
     int result = run->is_fixing ? fix_file(run, &file, error) : 0;
     if (result == 0) {

@@ -50,18 +50,24 @@ static int read_ignore(int directory, const char *path, const char *shown, struc
     return 0;
 }
 
+int context_read_ignore(const char *path, struct arena *arena, struct tree *tree,
+                        struct error *error) {
+    bool exists;
+    if (read_ignore(AT_FDCWD, path, path, arena, tree, &exists, error)) {
+        return -1;
+    }
+    if (!exists) {
+        error_set(error, ERROR_NOT_FOUND, "the ignore file %s does not exist", path);
+        return error_hint(error, "check --ignorefile");
+    }
+    return 0;
+}
+
 static int find_ignore(const char *directory, const char *dockerfile, const char *ignore_file,
                        struct arena *arena, struct tree *tree, struct error *error) {
     bool exists = false;
     if (ignore_file) {
-        if (read_ignore(AT_FDCWD, ignore_file, ignore_file, arena, tree, &exists, error)) {
-            return -1;
-        }
-        if (!exists) {
-            error_set(error, ERROR_NOT_FOUND, "the ignore file %s does not exist", ignore_file);
-            return error_hint(error, "check --ignorefile");
-        }
-        return 0;
+        return context_read_ignore(ignore_file, arena, tree, error);
     }
     if (dockerfile) {
         const char *path = arena_printf(arena, "%s.dockerignore", dockerfile);

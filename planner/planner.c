@@ -392,6 +392,12 @@ static int make_plan(struct planning *planning, struct error *error) {
     if (named_contexts_read(planning, error)) {
         return -1;
     }
+    /* An ignore file that was named is looked at even if nothing reads the context: it may be a mistake. */
+    const struct tree *context;
+    if (request->ignore_file && request->context &&
+        planning_main_context(planning, &context, error)) {
+        return -1;
+    }
     for (size_t i = 0; i < request->platform_count || i == 0; i++) {
         if (plan_platform(planning, &platforms[i], error)) {
             return -1;

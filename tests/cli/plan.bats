@@ -176,3 +176,25 @@ END
     contains "$output" "critical path: make 2/2 → stage-1 1/1 → image"
     grep -qE 'last time' <<< "$output"
 }
+
+@test "--ignorefile: a file that is none is an error, also when nothing is read of the context" {
+    printf 'FROM scratch\nENV a=b\n' > Dockerfile
+    mkdir no-file
+    printf '[\n' > wrong
+    for command in plan "check Dockerfile" "check ."; do
+        # shellcheck disable=SC2086
+        run_bud 125 $command --ignorefile missing
+        contains "$stderr" "error: the ignore file missing does not exist"
+        # shellcheck disable=SC2086
+        run_bud 125 $command --ignorefile no-file
+        contains "$stderr" "cannot read the ignore file no-file"
+        # shellcheck disable=SC2086
+        run_bud 125 $command --ignorefile wrong
+        contains "$stderr" " --> wrong:1"
+    done
+    printf 'b\n' > right
+    run_bud 0 plan --ignorefile right
+    printf 'FROM scratch\nCOPY b /\n' > Dockerfile
+    run_bud 1 check Dockerfile --ignorefile right
+    contains "$output" "right, line 1 excludes it: b"
+}
