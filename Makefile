@@ -55,7 +55,7 @@ SOURCES_cli := $(filter-out cli/main.c,$(wildcard cli/*.c))
 # grammar/NAME.re -> generated/NAME.re.c, grammar/NAME.y -> generated/NAME.tab.[ch]; each is compiled into the
 # folder that owns the result.
 GRAMMARS_parser := dockerfile json words pattern lint
-GRAMMARS_store := toml
+GRAMMARS_store := toml rows
 GRAMMARS_registry := reference
 generated_of = $(patsubst grammar/%.re,$(BUILD)/generated/grammar/%.re.c,$(wildcard $(1:%=grammar/%.re))) \
                $(patsubst grammar/%.y,$(BUILD)/generated/grammar/%.tab.c,$(wildcard $(1:%=grammar/%.y)))

@@ -347,7 +347,7 @@ static int look_up(struct planning *planning, struct error *error) {
         .images = images,
         .plan = plan,
     };
-    if (layer_list_read(planning->store, planning->arena, &lookup.layers, error)) {
+    if (layer_list_read_ids(planning->store, planning->arena, &lookup.layers, error)) {
         return -1;
     }
     const struct step *failed = NULL;

@@ -42,13 +42,37 @@ static void image_from_row(const struct store *store, const char *root, const js
     out->former_names = texts(row_list(row, "names-history"), arena, &out->former_name_count);
 }
 
+static bool lacks_digest(const struct table *table) {
+    FOR_EACH_ROW(table, i, row) {
+        if (!row_text(row, "digest")[0]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Most of a row says what blobs there are. */
+static int read_table(const struct store *store, const char *root, struct table *out,
+                      struct error *error) {
+    static const char *const members[] = { "id",    "digest",  "names", "names-history",
+                                           "layer", "created", NULL };
+    if (table_read_members(store, root, TABLE_IMAGES, members, out, error) < 0) {
+        return -1;
+    }
+    if (!lacks_digest(out)) {
+        return 0;
+    }
+    table_free(out);
+    return table_read_shared(store, root, TABLE_IMAGES, out, error);
+}
+
 /* An image that is in several stores is listed from each, ours first: the names differ. */
 static int add_root(const struct store *store, const char *root, struct arena *arena,
                     struct image_list *list, struct error *error) {
     _cleanup_table_ struct table table = TABLE_INIT;
     struct image *items;
 
-    if (table_read_shared(store, root, TABLE_IMAGES, &table, error) < 0) {
+    if (read_table(store, root, &table, error) < 0) {
         return -1;
     }
     items = arena_array(arena, list->count + json_array_size(table.rows), sizeof(*items));

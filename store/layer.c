@@ -1,6 +1,7 @@
 #include "store/layer.h"
 
 #include "base/map.h"
+#include "base/vec.h"
 #include "store/table.h"
 
 #include <stdlib.h>
@@ -57,6 +58,12 @@ static int add_root(const struct store *store, const char *root, struct arena *a
     return 0;
 }
 
+static void sort(struct layer_list *list) {
+    if (list->count > 0) {
+        qsort(list->items, list->count, sizeof(*list->items), layer_compare);
+    }
+}
+
 int layer_list_read(const struct store *store, struct arena *arena, struct layer_list *out,
                     struct error *error) {
     _cleanup_map_ struct map seen = MAP_INIT;
@@ -70,9 +77,58 @@ int layer_list_read(const struct store *store, struct arena *arena, struct layer
             return error_wrap(error, "cannot read the additional image store %s", *root);
         }
     }
-    if (out->count > 0) {
-        qsort(out->items, out->count, sizeof(*out->items), layer_compare);
+    sort(out);
+    return 0;
+}
+
+/* ---- IDs only ---- */
+
+struct ids {
+    struct arena *arena;
+    struct layer *items;
+    size_t count, capacity;
+};
+
+static bool take_id(void *context, const struct str *values) {
+    struct ids *ids = context;
+    struct str id = values[0], flags = values[1];
+
+    if (id.len != DIGEST_HEX_LEN + 2 || !digest_is_hex_id(str_sub(id, 1, id.len - 1))) {
+        return false;
     }
+    if (flags.len > 0) {
+        _cleanup_json_ json_t *value = json_parse(flags, "flags", NULL);
+
+        if (!value || json_is_true(json_object_get(value, "incomplete"))) {
+            return value != NULL;
+        }
+    }
+    if (ids->count == ids->capacity) {
+        ids->items =
+            vec_grow(ids->arena, ids->items, ids->count, &ids->capacity, sizeof(*ids->items));
+    }
+    ids->items[ids->count++] =
+        (struct layer){ .id = str_copy(ids->arena, str_sub(id, 1, id.len - 1)) };
+    return true;
+}
+
+int layer_list_read_ids(const struct store *store, struct arena *arena, struct layer_list *out,
+                        struct error *error) {
+    static const char *const members[] = { "id", "flags", NULL };
+    struct ids ids = { .arena = arena };
+    const char *root = store->root;
+    bool is_scanned = true;
+
+    for (const char **next = store->additional_roots; root && is_scanned; root = *next++) {
+        if (table_scan(store, root, TABLE_LAYERS, members, take_id, &ids, &is_scanned, error) < 0) {
+            return -1;
+        }
+    }
+    if (!is_scanned) {
+        return layer_list_read(store, arena, out, error);
+    }
+    *out = (struct layer_list){ ids.items, ids.count };
+    sort(out);
     return 0;
 }
 

@@ -22,6 +22,9 @@ struct layer_list {
 };
 int layer_list_read(const struct store *store, struct arena *arena, struct layer_list *out,
                     struct error *error);
+/* The same, much sooner, with nothing in the layers but their `id`; nothing else of the rows is checked either. */
+int layer_list_read_ids(const struct store *store, struct arena *arena, struct layer_list *out,
+                        struct error *error);
 const struct layer *layer_find(const struct layer_list *list, struct str id);
 /* From TOP down to its base, top first. ERROR_CORRUPT on a missing parent or a cycle. */
 int layer_chain(const struct layer_list *list, struct str top, struct arena *arena,

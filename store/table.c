@@ -4,6 +4,7 @@
 #include "base/fs.h"
 #include "base/time.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* A thousand times the table of a store with ten thousand layers. */
@@ -294,59 +295,150 @@ static int check_rows(struct table *table, struct error *error) {
             return -1;
         }
     }
-    return kinds[table->kind].fields == layer_fields ? check_cycles(table, error) : 0;
+    return kinds[table->kind].fields == layer_fields && !table->is_partial
+               ? check_cycles(table, error)
+               : 0;
 }
 
-int table_read(const struct store *store, const char *root, enum table_kind kind, struct table *out,
-               struct error *error) {
-    _cleanup_buf_ struct buf text = BUF_INIT;
+struct reduction {
+    const char *const *members;
+    struct buf text;
+};
+
+static bool reduce_row(void *context, const struct str *values) {
+    struct reduction *reduction = context;
+    char separator = '{';
+
+    buf_append_byte(&reduction->text, reduction->text.len == 0 ? '[' : ',');
+    for (size_t i = 0; reduction->members[i]; i++) {
+        if (values[i].len > 0) {
+            buf_append_byte(&reduction->text, separator);
+            buf_append_byte(&reduction->text, '"');
+            buf_append_c(&reduction->text, reduction->members[i]);
+            buf_append_c(&reduction->text, "\":");
+            buf_append_str(&reduction->text, values[i]);
+            separator = ',';
+        }
+    }
+    buf_append_c(&reduction->text, separator == '{' ? "{}" : "}");
+    return true;
+}
+
+/* MEMBERS: NULL for all. */
+static json_t *parse_rows(const struct table *table, const struct buf *text,
+                          const char *const *members, struct error *error) {
+    struct reduction reduction = { members, BUF_INIT };
+    json_t *rows;
+
+    if (text->len == 0) {
+        return json_array();
+    }
+    if (members && row_scan(text->data, members, reduce_row, &reduction)) {
+        buf_append_byte(&reduction.text, ']');
+        text = &reduction.text;
+    }
+    rows = json_parse(buf_str(text), table->path, error);
+    buf_free(&reduction.text);
+    return rows;
+}
+
+static int read_text(const struct table *table, struct buf *text, struct error *error) {
     bool exists = false;
 
+    return fs_read_file_if_exists(AT_FDCWD, table->path, TABLE_SIZE_LIMIT, text, &exists, error);
+}
+
+static int read_rows(struct table *table, const char *const *members, struct error *error) {
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    if (read_text(table, &text, error) < 0) {
+        return -1;
+    }
+    table->rows = parse_rows(table, &text, members, error);
+    if (table->rows == NULL) {
+        return corrupt_hint(error);
+    }
+    if (json_is_null(table->rows)) {
+        table->rows = json_array();
+    }
+    if (!json_is_array(table->rows)) {
+        error_set(error, ERROR_CORRUPT, "%s: not a list of rows", table->path);
+        return corrupt_hint(error);
+    }
+    return check_rows(table, error);
+}
+
+static void begin(const struct store *store, const char *root, enum table_kind kind,
+                  struct table *out) {
     *out = (struct table)TABLE_INIT;
     out->kind = kind;
     out->path =
         xasprintf("%s/%s-%s/%s.json", root, store->driver_name, kinds[kind].part, kinds[kind].file);
-    if (fs_read_file_if_exists(AT_FDCWD, out->path, TABLE_SIZE_LIMIT, &text, &exists, error) < 0) {
-        goto failed;
-    }
-    out->rows = text.len > 0 ? json_parse(buf_str(&text), out->path, error) : json_array();
-    if (out->rows == NULL) {
-        corrupt_hint(error);
-        goto failed;
-    }
-    if (json_is_null(out->rows)) {
-        out->rows = json_array();
-    }
-    if (!json_is_array(out->rows)) {
-        error_set(error, ERROR_CORRUPT, "%s: not a list of rows", out->path);
-        corrupt_hint(error);
-        goto failed;
-    }
-    if (check_rows(out, error) < 0) {
-        goto failed;
+}
+
+int table_read(const struct store *store, const char *root, enum table_kind kind, struct table *out,
+               struct error *error) {
+    begin(store, root, kind, out);
+    if (read_rows(out, NULL, error) < 0) {
+        table_free(out);
+        return -1;
     }
     return 0;
+}
 
-failed:
-    table_free(out);
-    return -1;
+static int take_shared(const struct store *store, const char *root, enum table_kind kind,
+                       struct lock *lock, struct error *error) {
+    _cleanup_free_ char *path =
+        xasprintf("%s/%s-%s/%s.lock", root, store->driver_name, kinds[kind].part, kinds[kind].part);
+
+    return lock_take_path(path, LOCK_SHARED, false, lock, error);
 }
 
 int table_read_shared(const struct store *store, const char *root, enum table_kind kind,
                       struct table *out, struct error *error) {
     _cleanup_lock_ struct lock lock = LOCK_INIT;
-    _cleanup_free_ char *path =
-        xasprintf("%s/%s-%s/%s.lock", root, store->driver_name, kinds[kind].part, kinds[kind].part);
 
-    if (lock_take_path(path, LOCK_SHARED, false, &lock, error) < 0) {
+    if (take_shared(store, root, kind, &lock, error) < 0) {
         return -1;
     }
     return table_read(store, root, kind, out, error);
 }
 
+int table_read_members(const struct store *store, const char *root, enum table_kind kind,
+                       const char *const *members, struct table *out, struct error *error) {
+    _cleanup_lock_ struct lock lock = LOCK_INIT;
+
+    if (take_shared(store, root, kind, &lock, error) < 0) {
+        return -1;
+    }
+    begin(store, root, kind, out);
+    out->is_partial = true;
+    if (read_rows(out, members, error) < 0) {
+        table_free(out);
+        return -1;
+    }
+    return 0;
+}
+
+int table_scan(const struct store *store, const char *root, enum table_kind kind,
+               const char *const *members, row_visit *visit, void *context, bool *is_scanned,
+               struct error *error) {
+    _cleanup_lock_ struct lock lock = LOCK_INIT;
+    _cleanup_table_ struct table table = TABLE_INIT;
+    _cleanup_buf_ struct buf text = BUF_INIT;
+
+    begin(store, root, kind, &table);
+    if (take_shared(store, root, kind, &lock, error) < 0 || read_text(&table, &text, error) < 0) {
+        return -1;
+    }
+    *is_scanned = text.len == 0 || row_scan(text.data, members, visit, context);
+    return 0;
+}
+
 int table_save(const struct table *table, const struct lock *lock, struct error *error) {
     _cleanup_buf_ struct buf text = BUF_INIT;
 
+    assert(!table->is_partial);
     json_write(&text, table->rows);
     /* Dying between the two costs readers a needless reload; the other order could leave them with old rows. */
     if (lock_touch(lock, error) < 0) {

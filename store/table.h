@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "store/lock.h"
+#include "store/row_scan.h"
 #include "store/store.h"
 
 enum table_kind {
@@ -28,10 +29,11 @@ struct table {
     char *path;       /* absolute */
     json_t *rows;     /* an array of objects */
     struct map index; /* id -> row, borrowed */
+    bool is_partial;  /* rows have only some of their members: not to be saved */
 };
 
 #define TABLE_INIT                                                                                 \
-    { TABLE_LAYERS, NULL, NULL, MAP_INIT }
+    { TABLE_LAYERS, NULL, NULL, MAP_INIT, false }
 
 /* ROOT is store->root or one of the additional roots. A missing or empty file, or `null`, is a table without rows. */
 int table_read(const struct store *store, const char *root, enum table_kind kind, struct table *out,
@@ -39,6 +41,13 @@ int table_read(const struct store *store, const char *root, enum table_kind kind
 /* Takes the shared lock, reads, releases it. */
 int table_read_shared(const struct store *store, const char *root, enum table_kind kind,
                       struct table *out, struct error *error);
+/* The same with no other members than MEMBERS (`id` among them): the others cost little, and are not checked. */
+int table_read_members(const struct store *store, const char *root, enum table_kind kind,
+                       const char *const *members, struct table *out, struct error *error);
+/* row_scan() of the table, under the shared lock. *is_scanned: it was; otherwise read it. */
+int table_scan(const struct store *store, const char *root, enum table_kind kind,
+               const char *const *members, row_visit *visit, void *context, bool *is_scanned,
+               struct error *error);
 /* Token first, then the table in one durable step. LOCK is the exclusive lock of the table. */
 int table_save(const struct table *table, const struct lock *lock, struct error *error);
 void table_free(struct table *table);

@@ -1,6 +1,8 @@
 /* JSON tables: what is accepted, what is refused without being touched, what survives a save. */
 #include "store_fixture.h"
 
+#include "store/image.h"
+#include "store/layer.h"
 #include "store/table.h"
 
 #define ID1 "1111111111111111111111111111111111111111111111111111111111111111"
@@ -96,6 +98,90 @@ static void test_tables_are_typed_exactly(void **state) {
     }
 }
 
+struct scanned {
+    const char *text;
+    const char *values; /* of `id` and `flags`, a `;` behind each row; NULL: not scanned */
+};
+
+static const struct scanned scans[] = {
+    { "[{\"id\":\"a\",\"flags\":{\"x\":[1,{\"id\":2}]}}]", "\"a\" {\"x\":[1,{\"id\":2}]};" },
+    { " [ { \"z\" : [ { \"id\" : \"no\" } , -1.5e3 ] , \"id\" : null } , { } ] \n", "null ; ;" },
+    { "[{\"a\":\"}]\\\"{\",\"id\":true,\"b\":\"\\u00e9\\\\\"}]", "true ;" },
+    { "[{\"ID\":1,\"idx\":2,\"i\":3}]", " ;" },
+    { "[]", NULL }, /* seldom enough to be parsed */
+    { "null", NULL },
+    { "{}", NULL },
+    { "", NULL },
+    { "[1]", NULL },
+    { "[{\"id\":1}", NULL },
+    { "[{\"id\":1}] x", NULL },
+    { "[{\"id\":1},]", NULL },
+    { "[{\"id\":1,}]", NULL },
+    { "[{\"id\" 1}]", NULL },
+    { "[{\"id\":}]", NULL },
+    { "[{\"id\":]}]", NULL },
+    { "[{\"x\":[}]", NULL },
+    { "[{\"id\":1,\"id\":2}]", NULL },       /* which of them? */
+    { "[{\"\\u0069d\":1}]", NULL },          /* an `id` in disguise */
+    { "[{\"x\":\"a\nb\",\"id\":1}]", NULL }, /* no JSON */
+    { "[{\"x\":01}]", NULL },
+    { "[{\"x\":tru}]", NULL },
+    { "[{\"x\":\"open}]", NULL },
+};
+
+static bool print_values(void *context, const struct str *values) {
+    buf_printf(context, "%.*s %.*s;", STR_ARG(values[0]), STR_ARG(values[1]));
+    return true;
+}
+
+static void test_rows_are_scanned_for_members(void **state) {
+    static const char *const members[] = { "id", "flags", NULL };
+    (void)state;
+    for (size_t i = 0; i < sizeof(scans) / sizeof(scans[0]); i++) {
+        _cleanup_buf_ struct buf out = BUF_INIT;
+        bool is_scanned = row_scan(scans[i].text, members, print_values, &out);
+        if (is_scanned != (scans[i].values != NULL) ||
+            (is_scanned && !str_equal_c(buf_str(&out), scans[i].values))) {
+            fail_msg("%s: %d %.*s", scans[i].text, is_scanned, STR_ARG(buf_str(&out)));
+        }
+    }
+}
+
+static void test_ids_are_those_of_whole_layers(void **state) {
+    static const char *const texts[] = {
+        "[{\"id\":\"" ID2 "\",\"x\":1},{\"id\":\"" ID1 "\",\"flags\":{\"a\":1}},"
+        "{\"id\":\"" ID3 "\",\"flags\":{\"incomplete\":true}}]",
+        "[{\"\\u0069d\":\"" ID1 "\"},{\"id\":\"" ID2 "\"}]",
+    };
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        _cleanup_error_ struct error error = ERROR_INIT;
+        _cleanup_arena_ struct arena arena = ARENA_INIT;
+        struct layer_list list;
+        fixture_write(fixture, files[TABLE_LAYERS], texts[i]);
+        assert_ok(layer_list_read_ids(fixture->store, &arena, &list, &error), &error);
+        assert_int_equal(list.count, 2);
+        assert_non_null(layer_find(&list, STR(ID1)));
+        assert_non_null(layer_find(&list, STR(ID2)));
+        assert_null(layer_find(&list, STR(ID3)));
+    }
+}
+
+/* As storage before 1.36 wrote it. */
+static void test_an_image_without_digest_has_that_of_its_manifest(void **state) {
+    struct fixture *fixture = *state;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct image_list list;
+    fixture_write(fixture, files[TABLE_IMAGES],
+                  "[{\"id\":\"" ID1 "\",\"big-data-digests\":{\"manifest\":\"sha256:" ID2 "\"}},"
+                  "{\"id\":\"" ID3 "\",\"digest\":\"sha256:" ID3 "\",\"names\":[\"a\",\"b\"]}]");
+    assert_ok(image_list_read(fixture->store, &arena, &list, &error), &error);
+    assert_int_equal(list.count, 2);
+    assert_true(str_equal_c(list.items[0].digest, "sha256:" ID2));
+    assert_int_equal(list.items[1].name_count, 2);
+}
+
 static void test_unknown_members_and_rows_survive(void **state) {
     struct fixture *fixture = *state;
     const char *before = "[{\"id\":\"" ID1 "\",\"toc-digest\":\"\",\"zz-future\":[1,{\"b\":null}],"
@@ -142,6 +228,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_tables_are_typed_exactly, fixture_overlay,
                                         fixture_end),
+        cmocka_unit_test(test_rows_are_scanned_for_members),
+        cmocka_unit_test_setup_teardown(test_ids_are_those_of_whole_layers, fixture_overlay,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(test_an_image_without_digest_has_that_of_its_manifest,
+                                        fixture_overlay, fixture_end),
         cmocka_unit_test_setup_teardown(test_unknown_members_and_rows_survive, fixture_overlay,
                                         fixture_end),
         cmocka_unit_test(test_names_move_to_the_front_once),
