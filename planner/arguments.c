@@ -19,35 +19,29 @@ void arguments_given(const struct name_values *given, struct arena *arena,
     }
 }
 
-static void set_automatic(struct planning *planning, const char *name, struct str value) {
-    const struct str *given = name_values_get(&planning->build_args, str_of(name));
-    scope_set(&planning->globals, str_of(name), given ? *given : value);
-}
-
-static void set_platform(struct planning *planning, const char *prefix, struct platform platform) {
-    struct arena *arena = planning->arena;
+static void add_platform(const char *prefix, const struct platform *platform, struct arena *arena,
+                         struct name_values *out) {
     const struct {
         const char *suffix;
         struct str value;
     } parts[] = {
-        { "PLATFORM", platform_format(&platform, arena) },
-        { "OS", platform.os },
-        { "ARCH", platform.architecture },
-        { "VARIANT", platform.variant },
+        { "PLATFORM", platform_format(platform, arena) },
+        { "OS", platform->os },
+        { "ARCH", platform->architecture },
+        { "VARIANT", platform->variant },
         { "OSVERSION", STR_EMPTY },
     };
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        set_automatic(planning, arena_printf(arena, "%s%s", prefix, parts[i].suffix),
-                      parts[i].value);
+        name_values_set(out, arena, str_printf(arena, "%s%s", prefix, parts[i].suffix),
+                        parts[i].value);
     }
 }
 
-/* The name the automatic argument TARGETSTAGE has: the target's, before the target is looked for. */
-static struct str target_stage(const struct planning *planning) {
-    if (planning->request->target) {
-        return str_of(planning->request->target);
+/* The target's name, before the target is looked for. */
+static struct str target_stage(const struct dockerfile *dockerfile, const char *target) {
+    if (target) {
+        return str_of(target);
     }
-    const struct dockerfile *dockerfile = planning->request->dockerfile;
     for (size_t i = dockerfile->instruction_count; i-- > 0;) {
         const struct instruction *instruction = dockerfile->instructions[i];
         if (instruction->kind == INSTRUCTION_FROM) {
@@ -56,6 +50,27 @@ static struct str target_stage(const struct planning *planning) {
         }
     }
     return STR("default");
+}
+
+void arguments_automatic(const struct dockerfile *dockerfile, const char *target,
+                         const struct platform *platform, struct arena *arena,
+                         struct name_values *out) {
+    struct platform host = platform_host();
+    add_platform("BUILD", &host, arena, out);
+    add_platform("TARGET", platform, arena, out);
+    name_values_set(out, arena, STR("TARGETSTAGE"), target_stage(dockerfile, target));
+}
+
+static void set_automatic(struct planning *planning) {
+    const struct plan_request *request = planning->request;
+    struct name_values automatic = { 0 };
+    arguments_automatic(request->dockerfile, request->target, &planning->platform, planning->arena,
+                        &automatic);
+    for (size_t i = 0; i < automatic.count; i++) {
+        const struct name_value *item = &automatic.items[i];
+        const struct str *given = name_values_get(&planning->build_args, item->name);
+        scope_set(&planning->globals, item->name, given ? *given : item->value);
+    }
 }
 
 /* SOURCE_DATE_EPOCH: whole seconds. */
@@ -80,9 +95,7 @@ int arguments_read(struct planning *planning, struct error *error) {
         planning->plan->run.hostname = *hostname;
     }
     planning->globals = (struct scope){ .arena = planning->arena };
-    set_platform(planning, "BUILD", platform_host());
-    set_platform(planning, "TARGET", planning->platform);
-    set_automatic(planning, "TARGETSTAGE", target_stage(planning));
+    set_automatic(planning);
 
     const struct dockerfile *dockerfile = planning->request->dockerfile;
     bool is_timestamp_given = planning->request->has_timestamp;

@@ -4,6 +4,8 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "parser/expand.h"
+#include "parser/parser.h"
+#include "planner/planner.h"
 #include "planner/platform.h"
 
 /* An ARG before the first FROM, or one the builder sets. */
@@ -19,12 +21,18 @@ struct part { /* a stage */
     const struct instruction *from;
     struct instruction *const *instructions;
     size_t count;
-    size_t base; /* the stage it begins with, or SIZE_MAX */
+    size_t base;     /* the stage it begins with, or SIZE_MAX */
+    size_t previous; /* the last one before that has the same name, or SIZE_MAX */
     bool is_needed;
+    struct instruction *
+        *triggers; /* its ONBUILDs as others run them; read for the first that does */
+    size_t trigger_count;
+    size_t trigger_user; /* the first needed stage that runs them, or SIZE_MAX */
 };
 
-struct use { /* FROM, COPY --from and RUN --mount=from: stages, by index */
-    size_t user, used;
+struct secrets {
+    struct outline_secret *items;
+    size_t count, capacity;
 };
 
 struct outlining {
@@ -33,14 +41,13 @@ struct outlining {
     struct arena *arena;
     struct outline *out;
     struct part *parts;
-    struct map names;     /* name -> index + 1 of the last stage so called */
-    struct map globals;   /* name -> struct global */
-    VEC(struct use) uses; /* in order of the users */
-    struct map declared;  /* names in arguments */
-    bool is_using;        /* lookups count as use */
+    struct map names;    /* name -> index + 1 of the last stage so called */
+    struct map globals;  /* name -> struct global */
+    struct map declared; /* names in arguments */
+    bool is_using;       /* lookups count as use */
     VEC(struct outline_argument) arguments;
-    VEC(struct outline_secret) secrets;
-    VEC(struct outline_secret) agents;
+    struct secrets secrets, agents;
+    struct map secret_ids, agent_ids; /* id -> index + 1 */
 };
 
 /* ---- variables ----------------------------------------------------------------------------------------- */
@@ -98,16 +105,12 @@ static struct global *set_global(struct outlining *outlining, struct str name, s
     return global;
 }
 
-static void set_platforms(struct outlining *outlining) {
-    static const char *const prefixes[] = { "BUILD", "TARGET" };
+static void set_automatic(struct outlining *outlining, const char *target) {
     struct platform platform = platform_host();
-    struct arena *arena = outlining->arena;
-    for (size_t i = 0; i < 2; i++) {
-        set_global(outlining, str_printf(arena, "%sPLATFORM", prefixes[i]),
-                   platform_format(&platform, arena));
-        set_global(outlining, str_printf(arena, "%sOS", prefixes[i]), platform.os);
-        set_global(outlining, str_printf(arena, "%sARCH", prefixes[i]), platform.architecture);
-        set_global(outlining, str_printf(arena, "%sVARIANT", prefixes[i]), platform.variant);
+    struct name_values automatic = { 0 };
+    arguments_automatic(outlining->dockerfile, target, &platform, outlining->arena, &automatic);
+    for (size_t i = 0; i < automatic.count; i++) {
+        set_global(outlining, automatic.items[i].name, automatic.items[i].value);
     }
 }
 
@@ -153,20 +156,6 @@ static size_t find_stage(const struct outlining *outlining, struct str name) {
     return (size_t)(uintptr_t)map_get(&outlining->names, str_lower(outlining->arena, name)) - 1;
 }
 
-/* Only COPY --from may say a stage's number. */
-static void use(struct outlining *outlining, struct str name, bool may_be_number) {
-    size_t user = outlining->out->stage_count - 1;
-    size_t used = find_stage(outlining, name);
-    uint64_t number;
-    if (used == SIZE_MAX && may_be_number && str_parse_uint(name, 10, user, &number) &&
-        number < user) {
-        used = number;
-    }
-    if (used != SIZE_MAX) {
-        arena_vec_push(outlining->arena, &outlining->uses, (struct use){ user, used });
-    }
-}
-
 static const struct ast_mount_option *mount_option(const struct ast_mount *mount,
                                                    const char *name) {
     for (size_t i = 0; i < mount->count; i++) {
@@ -182,26 +171,9 @@ static struct str mount_value(const struct ast_mount *mount, const char *name) {
     return option != NULL ? option->value.text : STR_EMPTY;
 }
 
-static void add_instruction(struct outlining *outlining, const struct instruction *instruction) {
-    struct ast_origins origins = { .instruction = instruction };
-    struct ast_word name;
-    outlining->parts[outlining->out->stage_count - 1].count++;
-    while (ast_origins_next(&origins, &name)) {
-        use(outlining, name.text, instruction->kind == INSTRUCTION_COPY);
-    }
-}
-
-/* From now on the last stage can be named. */
-static void name_stage(struct outlining *outlining) {
-    size_t count = outlining->out->stage_count;
-    if (count > 0 && outlining->out->stages[count - 1].has_name) {
-        map_set(&outlining->names, outlining->out->stages[count - 1].name,
-                (void *)(uintptr_t)count);
-    }
-}
-
-static int add_stage(struct outlining *outlining, const struct instruction *from,
-                     struct error *error) {
+/* The FROM at POSITION. */
+static int add_stage(struct outlining *outlining, size_t position, struct error *error) {
+    const struct instruction *from = outlining->dockerfile->instructions[position];
     size_t index = outlining->out->stage_count++;
     struct outline_stage *stage = &outlining->out->stages[index];
     stage->has_name = from->from.name.text.len > 0;
@@ -209,13 +181,19 @@ static int add_stage(struct outlining *outlining, const struct instruction *from
         stage->has_name ? from->from.name.text : str_printf(outlining->arena, "stage-%zu", index);
     stage->description = description(from, from->from.name.text);
     stage->line = from->line;
-    outlining->parts[index].from = from;
+    struct part *part = &outlining->parts[index];
+    part->from = from;
+    part->trigger_user = SIZE_MAX;
+    part->instructions = &outlining->dockerfile->instructions[position + 1];
     if (expand(outlining, &from->from.image, &stage->base, error) < 0 ||
         expand(outlining, &from->from.platform, &stage->platform, error) < 0) {
         return -1;
     }
-    outlining->parts[index].base = find_stage(outlining, stage->base);
-    use(outlining, stage->base, false);
+    part->base = find_stage(outlining, stage->base);
+    if (stage->has_name) {
+        part->previous = find_stage(outlining, stage->name);
+        map_set(&outlining->names, stage->name, (void *)(uintptr_t)(index + 1));
+    }
     return 0;
 }
 
@@ -225,24 +203,17 @@ static int read_stages(struct outlining *outlining, struct error *error) {
     outlining->out->stages = arena_array(outlining->arena, count, sizeof(struct outline_stage));
     outlining->parts = arena_array(outlining->arena, count, sizeof(struct part));
     for (size_t i = 0; i < count; i++) {
-        const struct instruction *instruction = dockerfile->instructions[i];
-        if (instruction->kind != INSTRUCTION_FROM) {
+        if (dockerfile->instructions[i]->kind != INSTRUCTION_FROM) {
             if (outlining->out->stage_count > 0) {
-                add_instruction(outlining, instruction);
+                outlining->parts[outlining->out->stage_count - 1].count++;
             }
-            continue;
-        }
-        name_stage(outlining);
-        if (add_stage(outlining, instruction, error) < 0) {
+        } else if (add_stage(outlining, i, error) < 0) {
             return -1;
         }
-        outlining->parts[outlining->out->stage_count - 1].instructions =
-            &dockerfile->instructions[i + 1];
     }
     if (outlining->out->stage_count == 0) {
         return error_set(error, ERROR_INPUT, "dockerfile contains no stages to build");
     }
-    name_stage(outlining);
     outlining->out->stages[outlining->out->stage_count - 1].is_default = true;
     return 0;
 }
@@ -270,12 +241,68 @@ static int find_target(struct outlining *outlining, const char *target, struct e
                            : error_hint(error, "`bud targets` lists the stages");
 }
 
-/* Backwards, since stages only use earlier ones. */
+/* A trigger that the build will refuse takes nothing. */
+static void read_triggers(const struct outlining *outlining, struct part *part) {
+    part->triggers = arena_array(outlining->arena, part->count, sizeof(*part->triggers));
+    for (size_t i = 0; i < part->count; i++) {
+        const struct instruction *onbuild = part->instructions[i];
+        struct dockerfile *parsed;
+        if (onbuild->kind == INSTRUCTION_ONBUILD &&
+            parser_parse_trigger(str_copy(outlining->arena, onbuild->onbuild.text), "ONBUILD",
+                                 outlining->arena, &parsed, NULL) == 0) {
+            parsed->instructions[0]->line = onbuild->line;
+            part->triggers[part->trigger_count++] = parsed->instructions[0];
+        }
+    }
+}
+
+/* What INSTRUCTION of the stage USER copies from. Only COPY --from may say a stage's number. */
+static void need_origins(const struct outlining *outlining, size_t user,
+                         const struct instruction *instruction) {
+    struct ast_origins origins = { .instruction = instruction };
+    struct ast_word name;
+    while (ast_origins_next(&origins, &name)) {
+        size_t used = find_stage(outlining, name.text);
+        uint64_t number;
+        if (used == SIZE_MAX && instruction->kind == INSTRUCTION_COPY &&
+            str_parse_uint(name.text, 10, user, &number) && number < user) {
+            used = number;
+        }
+        if (used != SIZE_MAX) {
+            outlining->parts[used].is_needed = true;
+        }
+    }
+}
+
+/* Of a base's ONBUILDs one stage that runs them stands for all: what they take has the same names in each. */
+static void need_base(const struct outlining *outlining, size_t user, struct part *base) {
+    bool is_known = base->trigger_user != SIZE_MAX;
+    base->is_needed = true;
+    base->trigger_user = user;
+    if (is_known) {
+        return;
+    }
+    read_triggers(outlining, base);
+    for (size_t i = 0; i < base->trigger_count; i++) {
+        need_origins(outlining, user, base->triggers[i]);
+    }
+}
+
+/* Backwards, since stages only use earlier ones: each is forgotten when it has its turn. */
 static void find_needed(struct outlining *outlining) {
     outlining->parts[outlining->out->target].is_needed = true;
-    for (size_t i = outlining->uses.count; i-- > 0;) {
-        const struct use *use = &outlining->uses.items[i];
-        outlining->parts[use->used].is_needed |= outlining->parts[use->user].is_needed;
+    for (size_t i = outlining->out->stage_count; i-- > 0;) {
+        const struct part *part = &outlining->parts[i];
+        const struct outline_stage *stage = &outlining->out->stages[i];
+        if (stage->has_name) {
+            map_set(&outlining->names, stage->name, (void *)(uintptr_t)(part->previous + 1));
+        }
+        for (size_t j = 0; part->is_needed && j < part->count; j++) {
+            need_origins(outlining, i, part->instructions[j]);
+        }
+        if (part->is_needed && part->base != SIZE_MAX) {
+            need_base(outlining, i, &outlining->parts[part->base]);
+        }
     }
 }
 
@@ -354,6 +381,18 @@ static bool is_true(const struct ast_mount_option *option) {
            (!option->has_value || (str_parse_bool(option->value.text, &is_on) && is_on));
 }
 
+/* One that several RUNs take is told of the first; it is required where one requires it. */
+static void add_secret(struct outlining *outlining, struct secrets *secrets, struct map *known,
+                       struct outline_secret secret) {
+    size_t index = (size_t)(uintptr_t)map_get(known, secret.id);
+    if (index > 0) {
+        secrets->items[index - 1].is_required |= secret.is_required;
+        return;
+    }
+    arena_vec_push(outlining->arena, secrets, secret);
+    map_set(known, secret.id, (void *)(uintptr_t)secrets->count);
+}
+
 static void add_mount(struct outlining *outlining, const struct outline_stage *stage,
                       const struct instruction *run, const struct ast_mount *mount) {
     struct str type = mount_value(mount, "type");
@@ -367,11 +406,11 @@ static void add_mount(struct outlining *outlining, const struct outline_stage *s
          i++) {
         secret.id = path_base(mount_value(mount, targets[i]));
     }
+    secret.id = secret.id.len == 0 && !is_secret ? STR("default") : secret.id;
     if (is_secret) {
-        arena_vec_push(outlining->arena, &outlining->secrets, secret);
+        add_secret(outlining, &outlining->secrets, &outlining->secret_ids, secret);
     } else if (str_equal_nocase(type, STR("ssh"))) {
-        secret.id = secret.id.len > 0 ? secret.id : STR("default");
-        arena_vec_push(outlining->arena, &outlining->agents, secret);
+        add_secret(outlining, &outlining->agents, &outlining->agent_ids, secret);
     }
 }
 
@@ -386,19 +425,14 @@ static void add_taken(struct outlining *outlining, const struct outline_stage *s
     }
 }
 
-/* The ARGs that the ONBUILDs of the stage it begins with run in it, whose mounts the parser does not read, then its
- * own. */
+/* What the ONBUILDs of the stage it begins with take in it, then its own instructions. */
 static void add_stages(struct outlining *outlining) {
     for (size_t i = 0; i <= outlining->out->target; i++) {
         const struct part *part = &outlining->parts[i];
         const struct outline_stage *stage = &outlining->out->stages[i];
-        const struct part *base = part->base == SIZE_MAX ? NULL : &outlining->parts[part->base];
-        for (size_t j = 0; part->is_needed && base != NULL && j < base->count; j++) {
-            const struct instruction *onbuild = base->instructions[j];
-            if (onbuild->kind == INSTRUCTION_ONBUILD &&
-                onbuild->onbuild.trigger->kind == INSTRUCTION_ARG) {
-                add_declared(outlining, stage, onbuild->onbuild.trigger);
-            }
+        const struct part *base = part->base != SIZE_MAX ? &outlining->parts[part->base] : NULL;
+        for (size_t j = 0; base && base->trigger_user == i && j < base->trigger_count; j++) {
+            add_taken(outlining, stage, base->triggers[j]);
         }
         for (size_t j = 0; part->is_needed && j < part->count; j++) {
             add_taken(outlining, stage, part->instructions[j]);
@@ -407,7 +441,7 @@ static void add_stages(struct outlining *outlining) {
 }
 
 static int make(struct outlining *outlining, const char *target, struct error *error) {
-    set_platforms(outlining);
+    set_automatic(outlining, target);
     if (read_globals(outlining, error) < 0 || read_stages(outlining, error) < 0 ||
         find_target(outlining, target, error) < 0) {
         return -1;
@@ -438,5 +472,7 @@ int outline_make(const struct dockerfile *dockerfile, const struct name_values *
     map_free(&outlining.globals);
     map_free(&outlining.names);
     map_free(&outlining.declared);
+    map_free(&outlining.secret_ids);
+    map_free(&outlining.agent_ids);
     return result;
 }

@@ -40,6 +40,10 @@ struct plan_request {
 /* The build arguments that have a value, into OUT: that of `--build-arg NAME` is our own environment's, and absent there the
  * argument is not given at all. */
 void arguments_given(const struct name_values *given, struct arena *arena, struct name_values *out);
+/* The arguments that the builder sets, for an image of PLATFORM; TARGET NULL: the default. */
+void arguments_automatic(const struct dockerfile *dockerfile, const char *target,
+                         const struct platform *platform, struct arena *arena,
+                         struct name_values *out);
 
 /* The plan with every key that can be known looked up: a step is HIT only if its result is there. Errors carry the place in
  * the Dockerfile. The caller frees the plan; STORE and CACHE must outlive it. */

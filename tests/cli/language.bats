@@ -180,6 +180,27 @@ END
     printf 'FROM scratch AS base\nONBUILD ARG VERSION=1\nFROM base\n' > Dockerfile
     is "$(bud args --format json | jq -c '.args')" '[{"name":"VERSION","value":"1","stage":"stage-1","line":2}]'
     is "$(bud args --target base --format json | jq -c '.args')" '[]'
+    cat > Dockerfile <<'END'
+FROM scratch AS base
+ONBUILD RUN --mount=type=secret,id=a --mount=type=ssh x
+ONBUILD COPY --from=0 / /
+ONBUILD COPY --from=other / /
+FROM scratch AS other
+RUN --mount=type=secret,id=b x
+FROM base
+RUN --mount=type=secret,id=c x
+FROM base AS two
+RUN --mount=type=secret,id=a,required=true x
+END
+    is "$(bud args --target two --format json | jq -c '.secrets[], .ssh[]')" \
+        '{"name":"b","required":false,"stage":"other","line":6}
+{"name":"a","required":true,"stage":"two","line":2}
+{"name":"default","required":false,"stage":"two","line":2}'
+}
+
+@test "targets: FROM may use all that the builder sets" {
+    printf 'FROM img:${TARGETSTAGE}-${TARGETOSVERSION:-none}-${BUILDOS}\nFROM scratch AS last\n' > Dockerfile
+    is "$(bud targets --format json | jq -r '.targets[0].base')" "img:last-none-linux"
 }
 
 @test "args: what the build of a target takes" {
