@@ -81,7 +81,7 @@ static int check_file(struct check_run *run, const char *path, const char *conte
     _cleanup_fd_ int fd = -1;
     const char *ignore_file = option_text(run->options, "ignorefile", NULL);
     struct tree tree = { .fd = -1 };
-    run->world.directory = -1;
+    run->world.tree = NULL;
     if (build_file_read(path, context ? context : ".", &run->file_arena, &file.path, &file.name,
                         &source, error) < 0) {
         return -1;
@@ -91,7 +91,8 @@ static int check_file(struct check_run *run, const char *path, const char *conte
             0) {
             return -1;
         }
-        fd = run->world.directory = tree.fd;
+        fd = tree.fd;
+        run->world.tree = &tree;
     } else if (ignore_file &&
                context_read_ignore(ignore_file, &run->file_arena, &tree, error) < 0) {
         return -1;

@@ -14,8 +14,8 @@
 /* What lint asks. Images are read when the first FROM names one, and once only; without a store none is known. */
 struct check_world {
     const struct invocation *invocation;
-    struct arena *scratch; /* of the file that is looked at */
-    int directory;         /* its context, borrowed; -1: there is none */
+    struct arena *scratch;   /* of the file that is looked at */
+    const struct tree *tree; /* its context, borrowed; NULL: there is none */
     struct arena arena;
     struct store *store;
     bool is_open; /* or was tried in vain */

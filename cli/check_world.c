@@ -126,10 +126,10 @@ static enum lint_file look_at(void *context, struct str path) {
     const struct check_world *world = context;
     struct stat stat_;
     bool is_archive;
-    if (world->directory < 0) {
+    if (!world->tree) {
         return LINT_FILE_UNKNOWN;
     }
-    _cleanup_fd_ int fd = fs_open_in_root(world->directory, str_dup(world->scratch, path),
+    _cleanup_fd_ int fd = fs_open_in_root(world->tree->fd, str_dup(world->scratch, path),
                                           O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, NULL);
     if (fd < 0 || fstat(fd, &stat_) < 0) {
         return LINT_FILE_UNKNOWN;
@@ -141,6 +141,33 @@ static enum lint_file look_at(void *context, struct str path) {
         return LINT_FILE_UNKNOWN;
     }
     return is_archive ? LINT_FILE_ARCHIVE : LINT_FILE_PLAIN;
+}
+
+/* Ends the walk: there is something to copy. */
+static int stop(void *context, const struct selection_result *result, struct error *error) {
+    (void)result;
+    (void)error;
+    *(bool *)context = true;
+    return -1;
+}
+
+static int stop_at_entry(void *context, const struct selection_entry *entry, struct error *error) {
+    (void)entry;
+    return stop(context, NULL, error);
+}
+
+/* Without a context nothing is known. */
+static int check_source(void *context, struct str source, bool is_parents, struct error *error) {
+    const struct check_world *world = context;
+    struct selection selection = { .sources = &source,
+                                   .source_count = 1,
+                                   .is_parents = is_parents };
+    bool is_found = false;
+    const struct selection_visitor visitor = { stop, stop_at_entry, &is_found };
+    if (!world->tree || value_check_copy_source(source, NULL) < 0) {
+        return 0;
+    }
+    return selection_walk(world->tree, &selection, &visitor, NULL, error) < 0 && !is_found ? -1 : 0;
 }
 
 /* What the planner would say, without a plan. */
@@ -167,8 +194,8 @@ static int check_mount(void *context, const struct ast_mount *mount, const struc
 }
 
 struct lint_world check_world_of(struct check_world *world) {
-    return (struct lint_world){ world,   find_base,   is_reference, parse_platform,
-                                look_at, check_value, check_mount };
+    return (struct lint_world){ world,   find_base,    is_reference, parse_platform,
+                                look_at, check_source, check_value,  check_mount };
 }
 
 void check_world_free(struct check_world *world) {

@@ -88,6 +88,8 @@ struct lint_world {
     bool (*parse_platform)(void *context, struct str text, struct lint_platform *out);
     /* Looks at the file PATH of the build context. */
     enum lint_file (*file)(void *context, struct str path);
+    /* Looks for SOURCE of ADD or COPY there: -1 with what a build would fail with. A pattern may match nothing. */
+    int (*source)(void *context, struct str source, bool is_parents, struct error *error);
     /* 0, or -1 with an error that has no place. VALUES are those of MOUNT's options, expanded. */
     int (*value)(void *context, enum lint_value_kind what, struct str text, struct error *error);
     int (*mount)(void *context, const struct ast_mount *mount, const struct str *values,

@@ -158,11 +158,12 @@ bool lint_is_remote(struct str source) {
     return false;
 }
 
-static void check_ignored(struct lint *lint, struct ast_word source, struct str text) {
+/* True when it was told. */
+static bool check_ignored(struct lint *lint, struct ast_word source, struct str text) {
     const struct ignore *ignore = lint->options->ignore;
     struct ignore_rule rule;
-    if (!ignore || ignore_has_exclusion(ignore) || lint_is_remote(text)) {
-        return;
+    if (!ignore || ignore_has_exclusion(ignore)) {
+        return false;
     }
     struct str path = path_clean(lint->arena, text), inside = path;
     if (inside.data[0] == '/') {
@@ -170,7 +171,7 @@ static void check_ignored(struct lint *lint, struct ast_word source, struct str 
     }
     bool is_root = inside.len == 0 || str_equal_c(inside, ".");
     if (is_root ? !is_all_ignored(ignore, &rule) : !ignore_deciding(ignore, inside, &rule)) {
-        return;
+        return false;
     }
     struct lint_finding *finding = lint_add(
         lint, LINT_COPY_IGNORED_FILE, source.span,
@@ -179,6 +180,16 @@ static void check_ignored(struct lint *lint, struct ast_word source, struct str 
     lint_hint(lint, finding, "%s, line %u excludes it: %.*s",
               lint->options->ignore_name ? lint->options->ignore_name : ".dockerignore", rule.line,
               STR_ARG(rule.text));
+    return finding != NULL;
+}
+
+static void check_source(struct lint *lint, struct ast_word source, struct str text) {
+    const struct lint_world *world = &lint->options->world;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    if (!lint_is_remote(text) && !check_ignored(lint, source, text) && world->source &&
+        world->source(world->context, text, lint->instruction->copy.is_parents, &error) < 0) {
+        lint_fail(lint, source.span, &error);
+    }
 }
 
 static void expand_given(struct lint *lint, struct ast_word word) {
@@ -230,7 +241,7 @@ static void copy(struct lint *lint) {
             lint_check_value(lint, LINT_VALUE_COPY_SOURCE, source.span, value.text);
         }
         if (instruction->copy.from.text.len == 0) {
-            check_ignored(lint, source, value.text);
+            check_source(lint, source, value.text);
         }
     }
     expand_given(lint, instruction->copy.destination);

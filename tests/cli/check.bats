@@ -8,6 +8,7 @@ dockerfile() {
 
 @test "a Dockerfile with nothing to say about it" {
     printf 'FROM scratch\nCOPY a /\n' | dockerfile
+    touch a
     run_bud 0 check
     is "$output" "no warnings"
     is "$stderr" ""
@@ -204,7 +205,31 @@ END
     is "$output" ""
 }
 
+@test "a source that is not in the context is an error, with the nearest name; once when it is ignored" {
+    mkdir -p src
+    touch src/main.c secret
+    echo secret > .dockerignore
+    cat > Dockerfile <<'END'
+FROM scratch AS base
+ARG NAME=src/mian.c
+COPY $NAME src/main.c *.none . /x/
+COPY --parents scr/./other /x/
+COPY secret /
+COPY --from=base /nothing /
+FROM unknown
+COPY $FROM_THE_BASE /
+END
+    run_bud 1 check --format json
+    is "$(jq -r '.findings[] | select(.line != 6) | "\(.line): \(.message): \(.hint)"' <<< "$output")" \
+        '3: "/src/mian.c": not found in .: did you mean src/main.c?
+4: "/scr/./other": not found in .: did you mean src?
+5: Attempting to Copy file "secret" that is excluded by .dockerignore: ./.dockerignore, line 1 excludes it: secret'
+    run_bud 1 check Dockerfile # without a context nothing is known of it
+    is "$(grep -c 'not found' <<< "$output")" 0
+}
+
 @test "errors that only a build would meet: ports, signals, modes, mounts, URLs" {
+    touch a
     cat > Dockerfile <<'END'
 FROM scratch
 ENV port=99999
