@@ -267,12 +267,18 @@ int check_trigger_kind(const struct dockerfile *dockerfile, const struct instruc
     struct check check = { .dockerfile = dockerfile, .error = error };
     switch (trigger->kind) {
     case INSTRUCTION_ONBUILD:
-        return check_fail(&check, trigger->keyword.span,
-                          "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+        check_fail(&check, trigger->keyword.span,
+                   "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+        return error_hint(error, "remove one: triggers run in builds FROM this image, and in no "
+                                 "build FROM those");
     case INSTRUCTION_FROM:
     case INSTRUCTION_MAINTAINER:
-        return check_fail(&check, trigger->keyword.span, "%s isn't allowed as an ONBUILD trigger",
-                          instruction_name(trigger->kind));
+        check_fail(&check, trigger->keyword.span, "%s isn't allowed as an ONBUILD trigger",
+                   instruction_name(trigger->kind));
+        return error_hint(
+            error, trigger->kind == INSTRUCTION_FROM
+                       ? "triggers run behind the FROM that names this image; it has its own base"
+                       : "write ONBUILD LABEL org.opencontainers.image.authors=\"...\"");
     default:
         return 0;
     }

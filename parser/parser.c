@@ -158,6 +158,7 @@ int parser_parse_trigger(struct str source, const char *name, struct arena *aren
     if (dockerfile->instruction_count != 1) {
         error_set(error, ERROR_INPUT, "an ONBUILD trigger is one instruction, this has %zu",
                   dockerfile->instruction_count);
+        error_hint(error, "build the base image with an ONBUILD for each");
         return error_at(error, name, source, dockerfile->instructions[1]->span);
     }
     if (check_trigger_kind(dockerfile, trigger, error) < 0 ||

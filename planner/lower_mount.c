@@ -83,15 +83,24 @@ static int parse_sharing(struct str value, enum cache_sharing *out, struct error
     return error_hint(error, "the values are shared, private and locked");
 }
 
-static int unknown_key(const struct ast_mount_option *option, struct error *error) {
+static const char *nearest_key(struct str key) {
     static const char *const keys[] = { "type", "from",        "source",   "src", "target",
                                         "dst",  "destination", "readonly", "ro",  "readwrite",
                                         "rw",   "required",    "size",     "id",  "sharing",
                                         "mode", "uid",         "gid",      "env" };
-    const char *nearest = str_nearest(option->key.text, keys, sizeof(keys) / sizeof(keys[0]));
+    return str_nearest(key, keys, sizeof(keys) / sizeof(keys[0]));
+}
+
+static int hint_keys(struct error *error) {
+    return error_hint(error, "the keys are type, from, source, target, readonly, readwrite, id, "
+                             "sharing, size, mode, uid, gid, required and env");
+}
+
+static int unknown_key(const struct ast_mount_option *option, struct error *error) {
+    const char *nearest = nearest_key(option->key.text);
     error_set(error, ERROR_INPUT, "unexpected key '%.*s' in '%.*s=%.*s'", STR_ARG(option->key.text),
               STR_ARG(option->key.text), STR_ARG(option->value.text));
-    return nearest ? error_hint(error, "did you mean %s?", nearest) : -1;
+    return nearest ? error_hint(error, "did you mean %s?", nearest) : hint_keys(error);
 }
 
 static int parse_readonly(struct mount_options *options, struct str key, bool has_value,
@@ -157,8 +166,10 @@ static int parse_option(struct mount_options *options, const struct ast_mount_op
         return parse_readonly(options, key, option->has_value, value, error);
     }
     if (!option->has_value && !str_equal_c(key, "required")) {
-        return error_set(error, ERROR_INPUT, "invalid field '%.*s' must be a key=value pair",
-                         STR_ARG(key));
+        const char *nearest = nearest_key(key);
+        error_set(error, ERROR_INPUT, "invalid field '%.*s' must be a key=value pair",
+                  STR_ARG(key));
+        return nearest ? error_hint(error, "write %s=VALUE", nearest) : hint_keys(error);
     }
     struct str *text = text_of(options, key);
     if (text) {
@@ -211,17 +222,20 @@ static struct str *expand_values(struct lowering *lowering, const struct ast_mou
 
 static int check_secret(const struct mount_options *options, struct error *error) {
     if (options->from.data) {
-        return error_set(error, ERROR_INPUT, "secret mount should not have a from");
+        error_set(error, ERROR_INPUT, "secret mount should not have a from");
+        return error_hint(error, "leave it out: id=NAME says which --secret of the command line");
     }
     if (options->source.data && options->id.data) {
-        return error_set(error, ERROR_INPUT, "both source and id can't be set");
+        error_set(error, ERROR_INPUT, "both source and id can't be set");
+        return error_hint(error, "keep id: they mean the same");
     }
     if (!options->source.len && !options->id.len && !options->target.len) {
         error_set(error, ERROR_INPUT, "invalid secret mount. one of source, target required");
         return error_hint(error, "add id=NAME");
     }
     if (options->env.data && !options->env.len) {
-        return error_set(error, ERROR_INPUT, "the env of a secret mount needs a name");
+        error_set(error, ERROR_INPUT, "the env of a secret mount needs a name");
+        return error_hint(error, "write env=NAME");
     }
     return 0;
 }
@@ -231,28 +245,32 @@ static int check_options(const struct mount_options *options, struct error *erro
     enum mount_type type = options->type;
     bool has_owner = type != MOUNT_BIND && type != MOUNT_TMPFS;
     const struct {
-        const char *key;
+        const char *key, *owners;
         bool is_bad;
     } rules[] = {
-        { "mode", options->has_mode && !has_owner },
-        { "uid", options->has_uid && !has_owner },
-        { "gid", options->has_gid && !has_owner },
-        { "source", options->source.data && type == MOUNT_TMPFS },
-        { "from", options->from.data && (type == MOUNT_TMPFS || type == MOUNT_SSH) },
-        { "id", options->id.data && (type == MOUNT_BIND || type == MOUNT_TMPFS) },
-        { "env", options->env.data && type != MOUNT_SECRET },
+        { "mode", "cache, secret and ssh", options->has_mode && !has_owner },
+        { "uid", "cache, secret and ssh", options->has_uid && !has_owner },
+        { "gid", "cache, secret and ssh", options->has_gid && !has_owner },
+        { "source", "bind, cache and secret", options->source.data && type == MOUNT_TMPFS },
+        { "from", "bind and cache",
+          options->from.data && (type == MOUNT_TMPFS || type == MOUNT_SSH) },
+        { "id", "cache, secret and ssh",
+          options->id.data && (type == MOUNT_BIND || type == MOUNT_TMPFS) },
+        { "env", "secret", options->env.data && type != MOUNT_SECRET },
     };
     if (options->has_sharing && type != MOUNT_CACHE) {
-        return error_set(error, ERROR_INPUT, "invalid cache sharing set for %s mount",
-                         type_names[type]);
+        error_set(error, ERROR_INPUT, "invalid cache sharing set for %s mount", type_names[type]);
+        return error_hint(error, "leave it out: it belongs to cache mounts");
     }
     if (options->source.data && type == MOUNT_SSH) {
-        return error_set(error, ERROR_INPUT, "ssh does not support source");
+        error_set(error, ERROR_INPUT, "ssh does not support source");
+        return error_hint(error, "leave it out: id=NAME says which --ssh of the command line");
     }
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         if (rules[i].is_bad) {
-            return error_set(error, ERROR_INPUT, "%s not allowed for \"%s\" type mounts",
-                             rules[i].key, type_names[type]);
+            error_set(error, ERROR_INPUT, "%s not allowed for \"%s\" type mounts", rules[i].key,
+                      type_names[type]);
+            return error_hint(error, "leave it out: it belongs to %s mounts", rules[i].owners);
         }
     }
     return type == MOUNT_SECRET ? check_secret(options, error) : 0;

@@ -174,6 +174,7 @@ static void test_trigger(void **state) {
         assert_int_equal(result, rows[i].error ? -1 : 0);
         if (rows[i].error) {
             assert_string_equal(error.message, rows[i].error);
+            assert_true(error.hint || strstr(error.message, "did you mean"));
         }
     }
 }
