@@ -87,8 +87,14 @@ static int fmt_run(struct invocation *invocation, struct error *error) {
         .is_check = option_flag(options, "check", false),
         .is_diff = option_flag(options, "diff", false),
     };
-    bool is_input = options->argument_count == 0 ||
-                    (options->argument_count == 1 && strcmp(options->arguments[0], "-") == 0);
+    bool is_input = options->argument_count == 0;
+    for (size_t i = 0; i < options->argument_count; i++) {
+        is_input = is_input || strcmp(options->arguments[i], "-") == 0;
+    }
+    if (is_input && options->argument_count > 1) {
+        error_set(error, ERROR_USAGE, "`-` is standard input and cannot be one of several files");
+        return error_hint(error, "format it by itself; a file of that name is ./-");
+    }
     if (is_input && formatting.is_write) {
         error_set(error, ERROR_USAGE, "--write: there is no file to write");
         return error_hint(error, "name the files: %s fmt -w Dockerfile", invocation->program);

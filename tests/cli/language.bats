@@ -71,6 +71,9 @@ ENV b'
     run_bud 2 fmt -w < Dockerfile
     run_bud 2 fmt -w --check Dockerfile
     is "${stderr_lines[0]}" "error: --check changes no file, --write does"
+    run_bud 2 fmt - Dockerfile < Dockerfile
+    is "${stderr_lines[0]}" "error: \`-\` is standard input and cannot be one of several files"
+    is "$output" ""
 }
 
 @test "fmt --check: names what is not formatted" {
