@@ -47,9 +47,10 @@ static void append_label(struct buf *out, const struct language *language,
 
 /* ---- the graph ---- */
 
-/* Images that are only copied from, and the output, stand outside the stages. */
+/* Images that are only copied from, and the output, stand outside the stages; what is shared with an earlier stage is in
+ * that one. */
 static bool is_in_stage(const struct step *step, const struct stage *stage) {
-    return step->stage == stage && step->number > 0;
+    return step && step->stage == stage && step->number > 0;
 }
 
 static void append_stage(struct buf *out, const struct language *language, const struct plan *plan,
@@ -58,9 +59,10 @@ static void append_stage(struct buf *out, const struct language *language, const
     buf_printf(out, "    subgraph %s%zu%s", language->stage, number, language->label);
     language->text(out, stage->label);
     buf_append_c(out, language->label_end);
-    for (size_t i = 0; i < plan->step_count; i++) {
-        if (is_in_stage(plan->steps[i], stage)) {
-            language->step(out, language, plan->steps[i]);
+    for (size_t i = 0; i < stage->lines.count; i++) {
+        const struct step *step = stage->lines.items[i].step;
+        if (is_in_stage(step, stage)) {
+            language->step(out, language, step);
         }
     }
     buf_append_c(out, language->stage_end);
