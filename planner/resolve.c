@@ -99,11 +99,17 @@ static int follow(struct resolving *r, const char *name, struct resolved *out,
     return 0;
 }
 
+/* The answer is named from the directory of LEVEL. */
+static void give_directory(struct level *level, struct resolved *out) {
+    out->directory = level->fd;
+    level->fd = -1;
+}
+
 static int missing(struct resolving *r, struct str name, struct resolved *out) {
     out->exists = false;
     out->missing = name;
     out->path = str_copy(r->arena, str_make(r->path.data ? r->path.data : "", top(r)->path_len));
-    out->directory = fcntl(top(r)->fd, F_DUPFD_CLOEXEC, 0);
+    give_directory(top(r), out);
     return 0;
 }
 
@@ -115,12 +121,12 @@ static int finish_directory(struct resolving *r, struct resolved *out, struct er
     size_t slash = str_rfind_byte(out->path, '/');
     out->name =
         r->levels.count == 1 ? STR(".") : str_from(out->path, slash == SIZE_MAX ? 0 : slash + 1);
-    int holder = r->levels.count == 1 ? last->fd : r->levels.items[r->levels.count - 2].fd;
+    struct level *holder = r->levels.count == 1 ? last : last - 1;
     if (fstatat(last->fd, "", &out->stat, AT_EMPTY_PATH)) {
         return error_system(error, "cannot stat %.*s", STR_ARG(out->path));
     }
-    out->directory = fcntl(holder, F_DUPFD_CLOEXEC, 0);
-    return out->directory < 0 ? error_system(error, "cannot duplicate a descriptor") : 0;
+    give_directory(holder, out);
+    return 0;
 }
 
 static bool has_more(struct str rest) {
@@ -169,8 +175,8 @@ static int step(struct resolving *r, struct str name, struct resolved *out, bool
     out->path = str_copy(r->arena, buf_str(&r->path));
     out->name = str_of(text);
     out->stat = stat;
-    out->directory = fcntl(top(r)->fd, F_DUPFD_CLOEXEC, 0);
-    return out->directory < 0 ? error_system(error, "cannot duplicate a descriptor") : 0;
+    give_directory(top(r), out);
+    return 0;
 }
 
 static int resolve(struct resolving *r, struct resolved *out, struct error *error) {

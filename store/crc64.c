@@ -11,15 +11,19 @@
 #define POLYNOMIAL UINT64_C(0xD800000000000000)
 #define FOLD_BLOCK 64 /* bytes folded at once: four registers of 16 */
 
-/* Everything here is computed once and constant afterwards. */
+/* Everything here is computed once and constant afterwards. A build with nothing to do has some kilobytes of checksums: it
+ * touches the first page only. */
 static struct {
-    uint64_t slices[8][256]; /* slices[k][b]: byte b followed by k zero bytes */
     uint64_t fold_block
         [2]; /* what moves the low and the high half of a register on by FOLD_BLOCK bytes */
     uint64_t fold_register[2]; /* and by 16 */
     int has_multiplication;
+    /* slices[k][b]: byte b followed by k zero bytes; all but the first only for what is LONG */
+    uint64_t slices[8][256];
 } tables;
-static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
+static pthread_once_t tables_once = PTHREAD_ONCE_INIT, slices_once = PTHREAD_ONCE_INIT;
+
+#define LONG (2 * FOLD_BLOCK) /* bytes: what is shorter goes byte by byte */
 
 static uint64_t times_x(uint64_t value) {
     return (value >> 1) ^ (value & 1 ? POLYNOMIAL : 0);
@@ -41,12 +45,6 @@ static void make_tables(void) {
         }
         tables.slices[0][byte] = value;
     }
-    for (unsigned byte = 0; byte < 256; byte++) {
-        for (unsigned k = 1; k < 8; k++) {
-            uint64_t value = tables.slices[k - 1][byte];
-            tables.slices[k][byte] = tables.slices[0][value & 0xff] ^ (value >> 8);
-        }
-    }
     /* A product of two reflected words comes out one bit further right than the words themselves stand, which
      * counts as one multiplication by x: hence the - 1. */
     tables.fold_block[0] = power_of_x(8 * FOLD_BLOCK + 64 - 1);
@@ -59,8 +57,25 @@ static void make_tables(void) {
 #endif
 }
 
+static void make_slices(void) {
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (unsigned k = 1; k < 8; k++) {
+            uint64_t value = tables.slices[k - 1][byte];
+            tables.slices[k][byte] = tables.slices[0][value & 0xff] ^ (value >> 8);
+        }
+    }
+}
+
 /* STATE is the register, that is the CRC without the final xor. */
+static uint64_t update_by_bytes(uint64_t state, const uint8_t *bytes, size_t len) {
+    for (; len > 0; bytes++, len--) {
+        state = tables.slices[0][(state ^ *bytes) & 0xff] ^ (state >> 8);
+    }
+    return state;
+}
+
 static uint64_t update_by_slices(uint64_t state, const uint8_t *bytes, size_t len) {
+    pthread_once(&slices_once, make_slices);
     for (; len >= 8; bytes += 8, len -= 8) {
         uint64_t word;
         memcpy(&word, bytes, 8);
@@ -74,10 +89,7 @@ static uint64_t update_by_slices(uint64_t state, const uint8_t *bytes, size_t le
         }
         state = next;
     }
-    for (; len > 0; bytes++, len--) {
-        state = tables.slices[0][(state ^ *bytes) & 0xff] ^ (state >> 8);
-    }
-    return state;
+    return update_by_bytes(state, bytes, len);
 }
 
 #if defined(__x86_64__)
@@ -110,7 +122,7 @@ __attribute__((target("pclmul,sse4.1"))) static uint64_t update_by_folding(uint6
     }
     uint8_t rest[16];
     _mm_storeu_si128((__m128i *)rest, fold(fold(fold(a, near, b), near, c), near, d));
-    return update_by_slices(0, rest, sizeof(rest));
+    return update_by_bytes(0, rest, sizeof(rest));
 }
 #endif
 
@@ -123,12 +135,14 @@ uint64_t crc64_update(uint64_t crc, const void *data, size_t len) {
     pthread_once(&tables_once, make_tables);
     const uint8_t *bytes = data;
     uint64_t state = ~crc;
+    if (len < LONG) {
+        return ~update_by_bytes(state, bytes, len);
+    }
 #if defined(__x86_64__)
-    if (len >= 2 * FOLD_BLOCK && tables.has_multiplication) {
+    if (tables.has_multiplication) {
         size_t folded = len - len % FOLD_BLOCK;
         state = update_by_folding(state, bytes, folded);
-        bytes += folded;
-        len -= folded;
+        return ~update_by_bytes(state, bytes + folded, len - folded);
     }
 #endif
     return ~update_by_slices(state, bytes, len);
