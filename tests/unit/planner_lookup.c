@@ -413,6 +413,31 @@ static void test_scenarios(void **state) {
     assert_int_equal(0, failures);
 }
 
+/* Directories count, too. */
+static void test_of_more_than_a_thousand_files_the_directory_is_named(void **state) {
+    static const struct {
+        unsigned files;
+        const char *reason;
+    } cases[] = {
+        { 999, "src/deep/f7 changed" },
+        { 1000, "files in src/deep/ changed" },
+    };
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        _cleanup_buf_ struct buf ran = BUF_INIT;
+        for (unsigned j = 0; j < cases[i].files; j++) {
+            fixture_file(fixture, arena_printf(&fixture->arena, "src/deep/f%u", j), "x");
+        }
+        struct plan *plan = plan_text(fixture, "FROM scratch\nCOPY src /\n");
+        run_plan(fixture, plan, false, &ran);
+        plan_free(plan);
+        fixture_file(fixture, "src/deep/f7", "other");
+        plan = plan_text(fixture, "FROM scratch\nCOPY src /\n");
+        assert_true(str_equal_c(first_miss(plan)->reason, cases[i].reason));
+        plan_free(plan);
+    }
+}
+
 /* ---- states ---- */
 
 static void test_copies_from_a_stage_wait_for_it(void **state) {
@@ -579,6 +604,8 @@ static void test_the_json(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scenarios),
+        cmocka_unit_test_setup_teardown(test_of_more_than_a_thousand_files_the_directory_is_named,
+                                        fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_copies_from_a_stage_wait_for_it, fixture_begin,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_links_wait_only_for_what_they_may_repeat,
