@@ -18,6 +18,8 @@
 #define MAX_THREADS 8
 /* How often a walk begins again when directories change under it. */
 #define ATTEMPTS 3
+/* The index is written in transactions of about so many bytes. */
+#define WRITE_SIZE (4 << 20)
 
 /* An entry of a directory that is not as the index knows it. Kept small: there may be a million. */
 struct item {
@@ -30,7 +32,7 @@ struct item {
 /* A directory of the index, as long as it may have to be written back. */
 struct kept_node {
     struct index_node node;
-    bool has_unknown;
+    struct group *groups; /* that have unknown entries of it */
 };
 
 /* The entries that are taken of one directory. */
@@ -39,6 +41,8 @@ struct group {
     struct str path;        /* of its entries, as copied; "" without one */
     struct str tree_path;   /* of the directory */
     struct kept_node *node; /* NULL: no index, or done */
+    struct group *next;     /* of kept_node.groups */
+    bool has_unknown;
     bool is_whole; /* so far the leaves of the node, one after the other, and nothing else */
     bool has_digest;
     size_t count;
@@ -154,7 +158,7 @@ static struct kept_node *take_node(struct reading *reading, struct str directory
 }
 
 static void release_node(struct reading *reading, struct kept_node *kept) {
-    if (kept->has_unknown) {
+    if (kept->groups) {
         map_set(&reading->changed, kept->node.directory, kept);
     } else {
         reading->spare = kept;
@@ -266,9 +270,10 @@ static int add_item(struct reading *reading, struct group *group, const struct i
         if (entry_digest_begin(tree, entry, path, &reading->scratch, &item.unknown, error)) {
             return -1;
         }
-        if (group->node) {
-            group->node->has_unknown = true;
-            item.unknown->node = &group->node->node;
+        if (group->node && !group->has_unknown) {
+            group->has_unknown = true;
+            group->next = group->node->groups;
+            group->node->groups = group;
         }
         if (S_ISREG(stamp->mode)) {
             vec_push(&reading->to_read, item.unknown);
@@ -300,52 +305,63 @@ static int visit_entry(void *context, const struct selection_entry *entry, struc
 
 /* ---- what was learned ---- */
 
-static void learn(struct reading *reading) {
-    for (size_t i = 0; i < reading->parts.count; i++) {
-        const struct group *group = reading->parts.items[i].group;
-        for (size_t j = 0; group && j < group->items.count; j++) {
-            struct unknown_entry *unknown = group->items.items[j].unknown;
-            if (unknown && unknown->node) {
-                index_learn(unknown->node, &reading->scratch, path_base(str_of(unknown->tree_path)),
-                            &unknown->stamp, unknown->begun, &unknown->digest);
+/* The node as it is to be stored, with what was learned of it. */
+static struct cache_node encode_node(const struct reading *reading, struct kept_node *kept,
+                                     struct arena *arena) {
+    struct index_node *node = &kept->node;
+    for (const struct group *group = kept->groups; group; group = group->next) {
+        for (size_t i = 0; i < group->items.count; i++) {
+            const struct unknown_entry *unknown = group->items.items[i].unknown;
+            if (unknown) {
+                index_learn(node, arena, path_base(str_of(unknown->tree_path)), &unknown->stamp,
+                            unknown->begun, &unknown->digest);
             }
         }
     }
+    struct cache_node stored = { .directory =
+                                     index_key(&reading->tree->identity, node->directory) };
+    if (node->is_changed) {
+        const char *path = node->directory.len > 0 ? str_dup(arena, node->directory) : ".";
+        _cleanup_fd_ int directory =
+            fs_open_in_root(reading->tree->fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, NULL);
+        stored.node = index_encode(node, directory, arena);
+    }
+    return stored;
 }
 
+/* A part at a time: a million files that nothing was known of would take hundreds of megabytes. */
 static void write_index(struct reading *reading) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    _cleanup_error_ struct error problem = ERROR_INIT;
     VEC(struct cache_node) nodes = VEC_INIT;
-    learn(reading);
-    for (size_t i = 0; i < reading->changed.count; i++) {
-        const struct kept_node *kept = reading->changed.entries[i].value;
-        const struct index_node *node = &kept->node;
-        if (!node->is_changed) {
+    size_t size = 0, count = reading->changed.count;
+    for (size_t i = 0; i < count; i++) {
+        struct cache_node stored = encode_node(reading, reading->changed.entries[i].value, &arena);
+        if (stored.node.len > 0) {
+            vec_push(&nodes, stored);
+            size += stored.node.len;
+        }
+        if (size < WRITE_SIZE && i + 1 < count) {
             continue;
         }
-        _cleanup_fd_ int directory = fs_open_in_root(
-            reading->tree->fd,
-            node->directory.len > 0 ? str_dup(&reading->scratch, node->directory) : ".",
-            O_PATH | O_DIRECTORY | O_CLOEXEC, 0, NULL);
-        struct cache_node stored = {
-            .directory = index_key(&reading->tree->identity, node->directory),
-            .node = index_encode(node, directory, &reading->scratch),
-        };
-        arena_vec_push(&reading->scratch, &nodes, stored);
+        if (cache_nodes_put(reading->tree->cache, nodes.items, nodes.count, &problem)) {
+            log_warn("the context index was not kept: %s", problem.message); /* it is only slower */
+            break;
+        }
+        nodes.count = size = 0;
+        arena_free(&arena);
     }
-    _cleanup_error_ struct error problem = ERROR_INIT;
-    if (cache_nodes_put(reading->tree->cache, nodes.items, nodes.count, &problem)) {
-        log_warn("the context index was not kept: %s", problem.message); /* it is only slower */
-    }
+    vec_free(&nodes);
 }
 
 /* ---- the answer ---- */
 
-static void finish_group(struct reading *reading, struct group *group,
+static void finish_group(struct reading *reading, struct group *group, bool is_listed,
                          struct content_directory *out) {
     *out = (struct content_directory){ .path = group->tree_path, .count = group->count };
     if (!group->has_digest) {
         struct content_file *files =
-            arena_array(reading->arena, group->items.count, sizeof(*files));
+            is_listed ? arena_array(reading->arena, group->items.count, sizeof(*files)) : NULL;
         struct hasher hasher;
         hasher_init(&hasher);
         for (size_t i = 0; i < group->items.count; i++) {
@@ -355,7 +371,9 @@ static void finish_group(struct reading *reading, struct group *group,
                 item->mode = item->unknown->stamp.mode;
             }
             index_hash_entry(&hasher, item->name, item->mode, item->uid, item->gid, &item->digest);
-            files[i] = (struct content_file){ item->name, item->mode, item->digest };
+            if (files) {
+                files[i] = (struct content_file){ item->name, item->mode, item->digest };
+            }
         }
         group->digest = hasher_finish(&hasher);
         out->files = files;
@@ -368,6 +386,10 @@ static void summarise(struct reading *reading, struct content *out) {
     hasher_init(&hasher);
     hasher_update(&hasher, "bud-content-v3", 14);
     out->tree = reading->tree;
+    for (size_t i = 0; i < reading->parts.count; i++) {
+        const struct group *group = reading->parts.items[i].group;
+        out->count += group ? group->count : 0;
+    }
     out->files = reading->files;
     out->bytes = reading->bytes;
     out->directories = arena_array(reading->arena, reading->parts.count, sizeof(*out->directories));
@@ -384,8 +406,7 @@ static void summarise(struct reading *reading, struct content *out) {
             continue;
         }
         struct content_directory *directory = &out->directories[out->directory_count++];
-        finish_group(reading, part->group, directory);
-        out->count += directory->count;
+        finish_group(reading, part->group, out->count <= CONTENT_LISTED, directory);
         hasher_update(&hasher, "G", 1);
         hasher_update_str(&hasher, part->group->path);
         hasher_update(&hasher, directory->digest.bytes, sizeof(directory->digest.bytes));

@@ -11,6 +11,9 @@
 
 #include "planner/selection.h"
 
+/* Of more entries than this only the directories are kept. */
+#define CONTENT_LISTED 1000
+
 struct content_file {
     struct str name; /* as it will be copied */
     uint32_t mode;
@@ -20,8 +23,9 @@ struct content_file {
 struct content_directory {
     struct str path; /* in the tree */
     struct digest digest;
-    size_t count;                     /* entries that are taken, directories included */
-    const struct content_file *files; /* NULL: they are those of the index */
+    size_t count; /* entries that are taken, directories included */
+    const struct content_file
+        *files; /* NULL: those of the index, or more than CONTENT_LISTED in all */
 };
 
 struct content {
@@ -39,7 +43,7 @@ struct content {
  * does not end. */
 int content_read(const struct tree *tree, const struct selection *selection, struct arena *arena,
                  struct content *out, struct error *error);
-/* The entries of DIRECTORY in ARENA; false when the index has others by now. */
+/* The entries of DIRECTORY in ARENA; false when the index has others by now, or they were too many to keep. */
 bool content_list(const struct content *content, const struct content_directory *directory,
                   struct arena *arena, const struct content_file **files);
 

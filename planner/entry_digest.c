@@ -96,12 +96,15 @@ static int open_file(const struct tree *tree, const char *path, struct error *er
     return fd;
 }
 
-static int hash_data(int fd, const struct tree *tree, const char *path, char *room,
+/* SIZE is what stat(2) said: with that many bytes the end need not be looked for, it is looked at once more anyway. */
+static int hash_data(int fd, const struct tree *tree, const char *path, uint64_t size, char *room,
                      struct hasher *hasher, uint64_t *total, struct error *error) {
     ssize_t len;
     *total = 0;
-    posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-    while ((len = read(fd, room, ENTRY_READ_SIZE)) != 0) {
+    if (size > ENTRY_READ_SIZE) {
+        posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+    }
+    while ((*total == 0 || *total != size) && (len = read(fd, room, ENTRY_READ_SIZE)) != 0) {
         if (len < 0 && errno == EINTR) {
             continue;
         }
@@ -139,7 +142,7 @@ static int read_once(const struct tree *tree, struct unknown_entry *unknown, cha
     }
     hasher_init(&hasher);
     hash_xattrs(&hasher, &unknown->xattrs);
-    if (hash_data(fd, tree, path, room, &hasher, &total, error)) {
+    if (hash_data(fd, tree, path, before.size, room, &hasher, &total, error)) {
         return -1;
     }
     if (fstat(fd, &stat)) {

@@ -19,7 +19,6 @@ struct unknown_entry {
     struct fs_xattrs xattrs;
     int64_t begun; /* ns, CLOCK_REALTIME_COARSE, the clock file systems stamp with */
     struct digest digest;
-    struct index_node *node; /* that will keep it, or NULL; the caller's */
 };
 
 /* The unknown entry for ENTRY, in ARENA, with the digest already in it unless it is a regular file. TREE_PATH outlives it. */

@@ -4,8 +4,8 @@
 #include "planner/content.h"
 #include "planner/recipe.h"
 
-/* More files than this are kept by directory, more directories by the first component of their path. */
-#define MAX_NAMES 1000
+/* More directories than this are kept by the first component of their path. */
+#define MAX_DIRECTORIES 1000
 
 static struct str short_hex(struct arena *arena, const struct digest *digest) {
     return str_printf(arena, "%.16s", digest_hex(digest).text);
@@ -47,7 +47,7 @@ static void add_coarse(struct ingredient_list *list, struct arena *arena,
         const struct content_directory *directory = &content->directories[i];
         struct str group = first_component(directory->path);
         struct hasher *hasher = map_get(&groups, group);
-        if (!hasher && groups.count == MAX_NAMES) {
+        if (!hasher && groups.count == MAX_DIRECTORIES) {
             continue;
         }
         if (!hasher) {
@@ -66,13 +66,13 @@ static void add_coarse(struct ingredient_list *list, struct arena *arena,
 
 static void add_content(struct ingredient_list *list, struct arena *arena,
                         const struct content *content) {
-    if (content->count > MAX_NAMES && content->directory_count > MAX_NAMES) {
+    if (content->count > CONTENT_LISTED && content->directory_count > MAX_DIRECTORIES) {
         add_coarse(list, arena, content);
         return;
     }
     for (size_t i = 0; i < content->directory_count; i++) {
         const struct content_directory *directory = &content->directories[i];
-        if (content->count > MAX_NAMES) {
+        if (content->count > CONTENT_LISTED) {
             add_directory(list, arena, directory->path, &directory->digest);
         } else {
             add_files(list, arena, content, directory);
