@@ -54,6 +54,7 @@ SOURCES_cli := $(filter-out cli/main.c,$(wildcard cli/*.c))
 
 # grammar/NAME.re -> generated/NAME.re.c, grammar/NAME.y -> generated/NAME.tab.[ch]; each is compiled into the
 # folder that owns the result.
+GRAMMARS_base := remote
 GRAMMARS_parser := dockerfile json words pattern lint
 GRAMMARS_store := toml rows
 GRAMMARS_registry := reference

@@ -1,5 +1,6 @@
 /* lint_instruction: one instruction of a stage, with the variables it sees. All its words see them as they were before it. */
 #include "base/fs.h"
+#include "base/remote.h"
 #include "parser/lint_state.h"
 
 #include <stdlib.h>
@@ -147,17 +148,6 @@ static bool is_all_ignored(const struct ignore *ignore, struct ignore_rule *rule
     return str_equal_c(text, "*") || str_equal_c(text, "**") || str_equal_c(text, "**/*");
 }
 
-bool lint_is_remote(struct str source) {
-    static const char *const prefixes[] = { "http://", "https://", "git://",
-                                            "git@",    "ssh://",   "github.com/" };
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        if (str_has_prefix(source, str_of(prefixes[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* True when it was told. */
 static bool check_ignored(struct lint *lint, struct ast_word source, struct str text) {
     const struct ignore *ignore = lint->options->ignore;
@@ -186,7 +176,8 @@ static bool check_ignored(struct lint *lint, struct ast_word source, struct str 
 static void check_source(struct lint *lint, struct ast_word source, struct str text) {
     const struct lint_world *world = &lint->options->world;
     _cleanup_error_ struct error error = ERROR_INIT;
-    if (!lint_is_remote(text) && !check_ignored(lint, source, text) && world->source &&
+    if (remote_kind_of(text) == REMOTE_NONE && !check_ignored(lint, source, text) &&
+        world->source &&
         world->source(world->context, text, lint->instruction->copy.is_parents, &error) < 0) {
         lint_fail(lint, source.span, &error);
     }

@@ -1,4 +1,5 @@
 /* lint_own: rules that are not BuildKit's. Each is about something that bites, and says nothing where it is not certain. */
+#include "base/remote.h"
 #include "parser/lint_scan.h"
 #include "parser/lint_state.h"
 #include "parser/words.h"
@@ -65,7 +66,7 @@ static void check_add(struct lint *lint) {
     }
     for (size_t i = 0; i < add->copy.source_count; i++) {
         struct str source = add->copy.sources[i].text;
-        if (lint_is_remote(source) || !words_is_plain(source)) {
+        if (remote_kind_of(source) != REMOTE_NONE || !words_is_plain(source)) {
             return;
         }
         enum lint_file file = look_at(lint, source, &is_seen);

@@ -129,9 +129,6 @@ void lint_instruction(struct lint *lint);
 /* Is JSONArgsRecommended to be said of the instruction that is looked at? */
 bool lint_is_json_recommended(const struct lint *lint);
 
-/* Of ADD and COPY: not from the context. */
-bool lint_is_remote(struct str source);
-
 /* ---- lint_own.c ---- */
 /* What to write when the arguments look like a JSON array and are none, else NULL. */
 const char *lint_json_hint(const struct instruction *instruction);

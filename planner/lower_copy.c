@@ -1,4 +1,5 @@
 #include "base/fs.h"
+#include "base/remote.h"
 #include "base/vec.h"
 #include "parser/heredoc.h"
 #include "planner/lower.h"
@@ -19,27 +20,10 @@ static struct str destination(const struct lowering *lowering, struct str text) 
     return path;
 }
 
-static bool is_url(struct str source) {
-    struct str start = str_sub(source, 0, 8);
-    return str_equal_nocase(str_sub(start, 0, 7), STR("http://")) ||
-           str_equal_nocase(start, STR("https://"));
-}
-
-/* git://, ssh://, and user@host:path. An http URL of a repository is a URL all the same: refused alike. */
-static bool is_git(struct str source) {
-    if (str_has_prefix(source, STR("git://")) || str_has_prefix(source, STR("ssh://"))) {
-        return true;
-    }
-    size_t at = str_find_byte(source, '@');
-    size_t colon = str_find_byte(source, ':');
-    size_t slash = str_find_byte(source, '/');
-    return at != SIZE_MAX && at > 0 && colon != SIZE_MAX && colon > at + 1 && slash > colon;
-}
-
-static int hint_fetch(struct str source, struct error *error) {
+static int hint_fetch(enum remote_kind kind, struct error *error) {
     return error_hint(
         error,
-        is_url(source)
+        kind == REMOTE_HTTP
             ? "download it before the build and COPY the file, or use `RUN curl -fsSLO URL` "
               "in a stage that has curl"
             : "clone it before the build and COPY the directory, or use `RUN git clone` in a "
@@ -47,22 +31,25 @@ static int hint_fetch(struct str source, struct error *error) {
 }
 
 int value_check_copy_source(struct str source, struct error *error) {
-    if (!is_url(source) && !is_git(source)) {
+    enum remote_kind kind = remote_kind_of(source);
+    if (kind == REMOTE_NONE) {
         return 0;
     }
     error_set(error, ERROR_INPUT, "source can't be a %s for COPY",
-              is_url(source) ? "URL" : "git ref");
-    return hint_fetch(source, error);
+              kind == REMOTE_HTTP ? "URL" : "git ref");
+    return hint_fetch(kind, error);
 }
 
 static int check_source(const struct lowering *lowering, const struct ast_word *word,
                         struct str source, struct error *error) {
     bool is_copy = lowering->instruction->kind == INSTRUCTION_COPY;
     int result = is_copy ? value_check_copy_source(source, error) : 0;
-    if (!is_copy && (is_url(source) || is_git(source))) {
+    enum remote_kind kind = remote_kind_of(source);
+    if (!is_copy && kind != REMOTE_NONE) {
         error_set(error, ERROR_UNSUPPORTED, "ADD of a %s is not supported: %.*s",
-                  is_url(source) ? "URL" : "git repository", STR_ARG(source));
-        result = hint_fetch(source, error);
+                  kind == REMOTE_HTTP ? "URL" : "git repository",
+                  STR_ARG(remote_shown(source, lowering->arena)));
+        result = hint_fetch(kind, error);
     }
     return result < 0 ? lower_error_at(lowering, word->span, error) : 0;
 }
