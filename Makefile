@@ -149,9 +149,10 @@ $(FUZZERS): $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(link_parser)
 # ---- what has to be installed (Debian 12 package names) ----
 
 DEPS_BUILD = gcc make re2c bison libc6-dev libssl-dev libarchive-dev libjansson-dev liblmdb-dev zlib1g-dev \
-             libzstd-dev liblzma-dev libbz2-dev nettle-dev libacl1-dev liblz4-dev
-# runc runs RUN; the seccomp profile is in golang-github-containers-common; uidmap is for rootless builds.
-DEPS_RUN = runc golang-github-containers-common uidmap busybox-static
+             libzstd-dev liblzma-dev libbz2-dev nettle-dev libacl1-dev liblz4-dev libcurl4-openssl-dev
+# runc runs RUN; the seccomp profile is in golang-github-containers-common; uidmap is for rootless builds; libcurl4 and git
+# are for contexts that are elsewhere.
+DEPS_RUN = runc golang-github-containers-common uidmap busybox-static libcurl4 git ca-certificates
 DEPS_TEST = libcmocka-dev bats bzip2 xz-utils zstd perl python3 podman buildah skopeo umoci docker.io mmdebstrap strace valgrind jq attr \
             clang libclang-rt-14-dev e2fsprogs mount util-linux procps curl patch
 DEPS_LINT = clang-format clang-tidy shellcheck

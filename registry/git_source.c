@@ -1,0 +1,295 @@
+#include "registry/git_source.h"
+
+#include "base/fs.h"
+#include "base/subprocess.h"
+#include "base/vec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* What git says at most; the answer of a server that lists more refs than these was not asked for. */
+#define OUTPUT_LIMIT ((size_t)1 << 20)
+#define WORDS_MAXIMUM 16
+
+/* One program call after the other on one repository. */
+struct git {
+    const struct remote *remote;
+    const char *program;
+    const char *directory;         /* the work tree, or NULL: no repository at all */
+    VEC(const char *) environment; /* ends with NULL */
+    struct arena arena;
+};
+
+/* ---- its environment ---- */
+
+static void set(struct git *git, const char *name, const char *value) {
+    vec_push(&git->environment, arena_printf(&git->arena, "%s=%s", name, value));
+}
+
+/* What reaches git of our own environment. */
+static void inherit(struct git *git) {
+    static const char *const names[] = {
+        "PATH",      "HOME",          "USER",         "LOGNAME",
+        "TMPDIR",    "http_proxy",    "https_proxy",  "no_proxy",
+        "all_proxy", "HTTP_PROXY",    "HTTPS_PROXY",  "NO_PROXY",
+        "ALL_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK",
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *value = getenv(names[i]);
+        if (value) {
+            set(git, names[i], value);
+        }
+    }
+}
+
+/* git-config(1), "ENVIRONMENT": settings that no file and no list of processes shows. Submodules get them, too; those of the
+ * same host with the credentials. */
+static void configure(struct git *git) {
+    const struct remote *remote = git->remote;
+    size_t scheme = str_find(remote->identity, STR("://"));
+    struct str prefix = str_sub(remote->identity, 0, scheme == SIZE_MAX ? 0 : scheme + 3);
+    struct str rest = str_from(remote->identity, prefix.len);
+    struct str host = str_sub(rest, 0, str_find_byte(rest, '/'));
+    const char *settings[][2] = {
+        { "core.hooksPath", "/dev/null" },
+        { "core.attributesFile", "/dev/null" },
+        { "core.fsmonitor", "false" },
+        { "core.autocrlf", "false" },
+        { "credential.helper", "" },
+        { "gc.auto", "0" },
+        { "maintenance.auto", "false" },
+        { "http.lowSpeedLimit", "1" },
+        { "http.lowSpeedTime", "60" },
+        { arena_printf(&git->arena, "url.%.*s%.*s@%.*s/.insteadOf", STR_ARG(prefix),
+                       STR_ARG(remote->secret), STR_ARG(host)),
+          arena_printf(&git->arena, "%.*s%.*s/", STR_ARG(prefix), STR_ARG(host)) },
+    };
+    size_t count = sizeof(settings) / sizeof(settings[0]) - (remote->secret.len == 0);
+    for (size_t i = 0; i < count; i++) {
+        set(git, arena_printf(&git->arena, "GIT_CONFIG_KEY_%zu", i), settings[i][0]);
+        set(git, arena_printf(&git->arena, "GIT_CONFIG_VALUE_%zu", i), settings[i][1]);
+    }
+    set(git, "GIT_CONFIG_COUNT", arena_printf(&git->arena, "%zu", count));
+}
+
+static int begin(struct git *git, const struct remote *remote, const char *directory,
+                 struct error *error) {
+    *git = (struct git){ .remote = remote, .directory = directory, .arena = ARENA_INIT };
+    git->program = subprocess_find(&git->arena, "git");
+    if (!git->program) {
+        error_set(error, ERROR_NOT_FOUND, "%.*s: a repository needs the program git",
+                  STR_ARG(remote->shown));
+        return error_hint(error, "install it (Debian: apt-get install git)");
+    }
+    inherit(git);
+    set(git, "LC_ALL", "C");
+    set(git, "GIT_CONFIG_NOSYSTEM", "1");
+    set(git, "GIT_CONFIG_GLOBAL", "/dev/null");
+    set(git, "GIT_ATTR_NOSYSTEM", "1");
+    set(git, "GIT_TEMPLATE_DIR", "");
+    set(git, "GIT_TERMINAL_PROMPT", "0");
+    set(git, "GIT_ALLOW_PROTOCOL", "http:https:git:ssh");
+    set(git, "GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oConnectTimeout=30 -oServerAliveInterval=30");
+    set(git, "GIT_DIR", directory ? arena_printf(&git->arena, "%s/.git", directory) : "/dev/null");
+    if (directory) {
+        set(git, "GIT_WORK_TREE", directory);
+    }
+    configure(git);
+    vec_push(&git->environment, NULL);
+    return 0;
+}
+
+static void end(struct git *git) {
+    vec_free(&git->environment);
+    arena_free(&git->arena);
+}
+
+/* ---- a call ---- */
+
+/* TEXT without the credentials, and without what comes before the reason. */
+static struct str reason(struct git *git, struct str text) {
+    struct str secret = git->remote->secret, line = str_trim(text), rest = line;
+    size_t fatal = str_find(line, STR("fatal: "));
+    if (fatal != SIZE_MAX) {
+        rest = str_from(line, fatal + 7);
+        str_split(&rest, '\n', &line);
+    }
+    size_t at = secret.len > 0 ? str_find(line, secret) : SIZE_MAX;
+    size_t colon = str_find_byte(secret, ':');
+    struct str password = colon == SIZE_MAX ? STR_EMPTY : str_from(secret, colon + 1);
+    if (at != SIZE_MAX || (password.len > 0 && str_find(line, password) != SIZE_MAX)) {
+        return STR("git does not get at it with these credentials");
+    }
+    return line.len > 0 ? str_sub(line, 0, 500) : STR("git failed and said nothing");
+}
+
+/* WORDS, ending with NULL, are those of git. OUT may be NULL. Files are made with the modes BuildKit gives them, whatever the
+ * caller's umask is. */
+static int call(struct git *git, const char *const *words, struct buf *out, struct error *error) {
+    const char *argv[WORDS_MAXIMUM + 5] = { "/bin/sh", "-c", "umask 022; exec \"$0\" \"$@\"",
+                                            git->program };
+    _cleanup_buf_ struct buf complaint = BUF_INIT;
+    int status;
+    for (size_t i = 0; words[i] && i < WORDS_MAXIMUM; i++) {
+        argv[4 + i] = words[i];
+    }
+    const struct subprocess_options options = {
+        .argv = argv,
+        .envp = git->environment.items,
+        .stdin_fd = -1,
+        .stdout_fd = -1,
+        .stderr_fd = -1,
+        .directory = git->directory ? git->directory : "/",
+        .is_contained = true,
+    };
+    if (subprocess_run(&options, out, &complaint, OUTPUT_LIMIT, &status, error) < 0) {
+        return -1;
+    }
+    if (status != 0) {
+        struct str why = reason(git, buf_str(&complaint));
+        error_set(error, ERROR_FAILED, "git %s: %.*s: %.*s", words[0], STR_ARG(git->remote->shown),
+                  STR_ARG(why));
+        return error_hint(error, "bud asks for no password: a repository that is not public takes "
+                                 "https://USER:TOKEN@HOST/…, ~/.netrc or an ssh agent");
+    }
+    return 0;
+}
+
+/* ---- which commit ---- */
+
+/* The commit of the line `COMMIT<tab>NAME` in LIST; empty: NAME is not there. */
+static struct str find_ref(struct str list, const char *name) {
+    struct str line;
+    while (str_split(&list, '\n', &line)) {
+        struct str commit, rest = line;
+        str_split(&rest, '\t', &commit);
+        if (rest.data && str_equal_c(rest, name) && remote_is_commit(commit)) {
+            return commit;
+        }
+    }
+    return STR_EMPTY;
+}
+
+static int ask(struct git *git, struct arena *arena, struct str *commit, struct error *error) {
+    const struct remote *remote = git->remote;
+    _cleanup_buf_ struct buf list = BUF_INIT;
+    const char *url = str_dup(&git->arena, remote->identity);
+    const char *ref = remote->ref.len > 0 ? str_dup(&git->arena, remote->ref) : "HEAD";
+    /* The first that is there. An annotated tag is an object of its own: NAME^{} is its commit. */
+    const char *names[] = {
+        arena_printf(&git->arena, "%s^{}", ref),
+        ref,
+        arena_printf(&git->arena, "refs/heads/%s", ref),
+        arena_printf(&git->arena, "refs/tags/%s^{}", ref),
+        arena_printf(&git->arena, "refs/tags/%s", ref),
+        arena_printf(&git->arena, "refs/%s", ref),
+    };
+    size_t count = sizeof(names) / sizeof(names[0]);
+    const char *words[] = { "ls-remote", "--",     url,      names[0], names[1],
+                            names[2],    names[3], names[4], names[5], NULL };
+    if (call(git, words, &list, error) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct str found = find_ref(buf_str(&list), names[i]);
+        if (found.len > 0) {
+            *commit = str_copy(arena, found);
+            return 0;
+        }
+    }
+    error_set(error, ERROR_NOT_FOUND, "%.*s: there is no branch and no tag %s",
+              STR_ARG(remote->shown), ref);
+    return error_hint(error, "what follows # is a branch, a tag or a whole commit ID of 40 digits; "
+                             "a directory of the default branch is written #:DIRECTORY");
+}
+
+int git_source_resolve(const struct remote *remote, struct arena *arena, struct str *commit,
+                       struct error *error) {
+    struct git git;
+    if (remote_is_commit(remote->ref)) {
+        *commit = remote->ref;
+        return 0;
+    }
+    int result = begin(&git, remote, NULL, error);
+    if (result == 0) {
+        result = ask(&git, arena, commit, error);
+    }
+    end(&git);
+    return result;
+}
+
+/* ---- its files ---- */
+
+/* The one commit; a server that does not give just any, or a plain file server, is asked for all there is. */
+static int fetch(struct git *git, const char *commit, struct error *error) {
+    const char *const one[] = { "fetch",     "-q", "--no-tags", "--no-recurse-submodules",
+                                "--depth=1", "--", "origin",    commit,
+                                NULL };
+    const char *const all[] = { "fetch",
+                                "-q",
+                                "--no-recurse-submodules",
+                                "--",
+                                "origin",
+                                "+refs/heads/*:refs/remotes/origin/*",
+                                "+refs/tags/*:refs/tags/*",
+                                NULL };
+    _cleanup_error_ struct error refused = ERROR_INIT;
+    return call(git, one, NULL, &refused) == 0 ? 0 : call(git, all, NULL, error);
+}
+
+static int check_out(struct git *git, const char *commit, struct error *error) {
+    const char *url = str_dup(&git->arena, git->remote->identity);
+    const char *const init[] = { "init", "-q", NULL };
+    const char *const origin[] = { "config", "remote.origin.url", url, NULL };
+    const char *const checkout[] = { "checkout", "-q", "-f", "--detach", commit, NULL };
+    return call(git, init, NULL, error) < 0 || call(git, origin, NULL, error) < 0 ||
+                   fetch(git, commit, error) < 0 || call(git, checkout, NULL, error) < 0
+               ? -1
+               : 0;
+}
+
+/* BuildKit has them, recursively. Their .git are files that name a directory of the repository's own. */
+static int check_out_submodules(struct git *git, bool keeps_git, struct error *error) {
+    const char *const update[] = { "submodule",   "-q",        "update", "--init",
+                                   "--recursive", "--depth=1", NULL };
+    const char *modules = arena_printf(&git->arena, "%s/.gitmodules", git->directory);
+    int status;
+    if (faccessat(AT_FDCWD, modules, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+        return 0;
+    }
+    if (call(git, update, NULL, error) < 0) {
+        return error_wrap(error, "cannot fetch the submodules of %.*s",
+                          STR_ARG(git->remote->shown));
+    }
+    /* No commit can have a file of that name: git refuses it. */
+    const char *const find[] = { "find", git->directory, "-name", ".git", "-prune", "-exec",
+                                 "rm",   "-rf",          "--",    "{}",   "+",      NULL };
+    const struct subprocess_options options = {
+        .argv = find, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1
+    };
+    if (keeps_git) {
+        return 0;
+    }
+    if (subprocess_run(&options, NULL, NULL, 0, &status, error) < 0) {
+        return -1;
+    }
+    return status == 0 ? 0 : error_set(error, ERROR_FAILED, "cannot remove .git of submodules");
+}
+
+int git_source_checkout(const struct remote *remote, struct str commit, bool keeps_git,
+                        const char *target, struct error *error) {
+    struct git git;
+    int result = begin(&git, remote, target, error);
+    if (result == 0) {
+        result = check_out(&git, str_dup(&git.arena, commit), error);
+    }
+    if (result == 0) {
+        result = check_out_submodules(&git, keeps_git, error);
+    }
+    if (result == 0 && !keeps_git) {
+        result = fs_remove_tree(AT_FDCWD, arena_printf(&git.arena, "%s/.git", target), error);
+    }
+    end(&git);
+    return result;
+}
