@@ -4,16 +4,26 @@
 #include "base/fs.h"
 #include "cli/human.h"
 #include "store/disk_usage.h"
+#include "store/fetched.h"
 #include "store/mount_cache.h"
 #include "store/prune.h"
 
 #include <errno.h>
 #include <unistd.h>
 
-enum part { PART_SNAPSHOTS, PART_MOUNTS, PART_INDEX, PART_OTHER, PART_LAYERS, PARTS };
+enum part {
+    PART_SNAPSHOTS,
+    PART_MOUNTS,
+    PART_CONTEXTS,
+    PART_INDEX,
+    PART_OTHER,
+    PART_LAYERS,
+    PARTS
+};
 
-static const char *const part_names[PARTS] = { "snapshots", "cache mounts", "records and index",
-                                               "other", "shared layers" };
+static const char *const part_names[PARTS] = {
+    "snapshots", "cache mounts", "fetched contexts", "records and index", "other", "shared layers"
+};
 
 struct amount {
     size_t count;
@@ -26,12 +36,14 @@ struct disk {
         usage; /* a file with several names counts once, whichever part it is met in first */
     struct amount parts[PARTS];
     struct mount_cache_list mounts;
+    struct fetched_list contexts;
     uint64_t own, total;
 };
 
 static enum part part_of(struct str name) {
     return str_equal_c(name, "snapshots")           ? PART_SNAPSHOTS
            : str_equal_c(name, "cache-mounts")      ? PART_MOUNTS
+           : str_equal_c(name, "contexts")          ? PART_CONTEXTS
            : str_has_prefix(name, STR("cache.mdb")) ? PART_INDEX
                                                     : PART_OTHER;
 }
@@ -125,6 +137,18 @@ static int measure_mounts(struct disk *disk, struct error *error) {
     return 0;
 }
 
+static int measure_contexts(struct disk *disk, struct error *error) {
+    if (fetched_list(disk->view->store, disk->view->arena, &disk->contexts, error)) {
+        return -1;
+    }
+    for (size_t i = 0; i < disk->contexts.count; i++) {
+        const struct fetched_item *context = &disk->contexts.items[i];
+        disk->parts[PART_CONTEXTS].count++;
+        disk->parts[PART_CONTEXTS].reclaimable += context->is_busy ? 0 : context->size;
+    }
+    return 0;
+}
+
 static const char *mount_name(const struct cache_view *view, const struct mount_cache *mount) {
     return mount->id.len > 0 ? human_line(view->arena, mount->id, 60)
                              : str_dup(view->arena, mount->name);
@@ -136,6 +160,41 @@ static void add_row(const struct disk *disk, struct columns *table, const char *
     columns_add(table, count);
     columns_add(table, human_size(disk->view->arena, bytes));
     columns_add(table, reclaimable);
+}
+
+static void add_item(const struct disk *disk, struct columns *table, const char *name,
+                     uint64_t size, bool is_busy, int64_t last_used) {
+    struct arena *arena = disk->view->arena;
+    columns_add(table, name);
+    columns_add(table, human_size(arena, size));
+    columns_add(table, is_busy ? "now" : human_age(arena, last_used, disk->view->now));
+}
+
+static void print_list(const struct columns *table, size_t count, struct buf *out) {
+    if (count > 0) {
+        buf_append_byte(out, '\n');
+        columns_print(table, out);
+    }
+}
+
+static void print_lists(const struct disk *disk, struct buf *out) {
+    static const char *const mount_headings[] = { "CACHE MOUNT", "SIZE", "USED", NULL };
+    static const char *const context_headings[] = { "FETCHED CONTEXT", "SIZE", "USED", NULL };
+    struct arena *arena = disk->view->arena;
+    struct columns mounts = columns_of(arena, 3, mount_headings);
+    struct columns contexts = columns_of(arena, 3, context_headings);
+    for (size_t i = 0; i < disk->mounts.count; i++) {
+        const struct mount_cache *mount = &disk->mounts.items[i];
+        add_item(disk, &mounts, mount_name(disk->view, mount), mount->size, mount->is_busy,
+                 mount->last_used);
+    }
+    for (size_t i = 0; i < disk->contexts.count; i++) {
+        const struct fetched_item *context = &disk->contexts.items[i];
+        add_item(disk, &contexts, human_line(arena, context->origin, 60), context->size,
+                 context->is_busy, context->last_used);
+    }
+    print_list(&mounts, disk->mounts.count, out);
+    print_list(&contexts, disk->contexts.count, out);
 }
 
 static int print_tables(const struct disk *disk, struct error *error) {
@@ -154,26 +213,14 @@ static int print_tables(const struct disk *disk, struct error *error) {
     }
     add_row(disk, &table, "total", "", disk->total, "");
     columns_print(&table, &out);
-    if (disk->mounts.count > 0) {
-        static const char *const mount_headings[] = { "CACHE MOUNT", "SIZE", "USED", NULL };
-        struct columns mounts = columns_of(arena, 3, mount_headings);
-        buf_append_byte(&out, '\n');
-        for (size_t i = 0; i < disk->mounts.count; i++) {
-            const struct mount_cache *mount = &disk->mounts.items[i];
-            columns_add(&mounts, mount_name(disk->view, mount));
-            columns_add(&mounts, human_size(arena, mount->size));
-            columns_add(&mounts, mount->is_busy
-                                     ? "now"
-                                     : human_age(arena, mount->last_used, disk->view->now));
-        }
-        columns_print(&mounts, &out);
-    }
+    print_lists(disk, &out);
     return output_write(&out, error);
 }
 
 static json_t *disk_json(const struct disk *disk) {
-    static const char *const members[PARTS] = { "snapshots", "mounts", "index", "other", "layers" };
-    json_t *object = json_object(), *mounts = json_array();
+    static const char *const members[PARTS] = { "snapshots", "mounts", "contexts",
+                                                "index",     "other",  "layers" };
+    json_t *object = json_object(), *mounts = json_array(), *contexts = json_array();
     for (int i = 0; i < PARTS; i++) {
         const struct amount *part = &disk->parts[i];
         json_object_set_new(object, members[i],
@@ -191,7 +238,16 @@ static json_t *disk_json(const struct disk *disk) {
                                         (json_int_t)mount->size, "last_used",
                                         cache_json_time(mount->last_used), "busy", mount->is_busy));
     }
+    for (size_t i = 0; i < disk->contexts.count; i++) {
+        const struct fetched_item *context = &disk->contexts.items[i];
+        json_array_append_new(
+            contexts,
+            json_pack("{s:o, s:o, s:I, s:o, s:b}", "origin", json_from_str(context->origin),
+                      "directory", json_from_str(context->name), "bytes", (json_int_t)context->size,
+                      "last_used", cache_json_time(context->last_used), "busy", context->is_busy));
+    }
     json_object_set_new(object, "cache_mounts", mounts);
+    json_object_set_new(object, "fetched_contexts", contexts);
     return object;
 }
 
@@ -203,7 +259,7 @@ int cache_command_disk(struct cache_view *view, struct error *error) {
     }
     if (result == 0) {
         result = measure_layers(&disk, error) || measure_reclaimable(&disk, error) ||
-                         measure_mounts(&disk, error)
+                         measure_mounts(&disk, error) || measure_contexts(&disk, error)
                      ? -1
                      : 0;
     }

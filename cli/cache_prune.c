@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "cli/human.h"
+#include "store/fetched.h"
 #include "store/mount_cache.h"
 #include "store/prune.h"
 
@@ -14,8 +15,8 @@ struct pruning {
     struct cache_view *view;
     bool is_dry, is_all;
     struct prune_result result;
-    size_t mounts;
-    uint64_t mount_bytes;
+    size_t mounts, contexts;
+    uint64_t mount_bytes; /* of the fetched contexts, too */
     struct buf out;
 };
 
@@ -58,7 +59,7 @@ static int remove_victims(struct pruning *pruning, struct error *error) {
 static int finish(struct pruning *pruning, int result, struct error *error) {
     struct arena *arena = pruning->view->arena;
     const struct prune_result *done = &pruning->result;
-    if (result < 0 && done->records + pruning->mounts + done->spared == 0) {
+    if (result < 0 && done->records + pruning->mounts + pruning->contexts + done->spared == 0) {
         buf_free(&pruning->out);
         return result;
     }
@@ -67,6 +68,10 @@ static int finish(struct pruning *pruning, int result, struct error *error) {
     if (pruning->mounts > 0) {
         buf_printf(&pruning->out, " and %zu cache mount%s", pruning->mounts,
                    pruning->mounts == 1 ? "" : "s");
+    }
+    if (pruning->contexts > 0) {
+        buf_printf(&pruning->out, " and %zu fetched context%s", pruning->contexts,
+                   pruning->contexts == 1 ? "" : "s");
     }
     buf_printf(&pruning->out, ", %s\n", human_size(arena, done->bytes + pruning->mount_bytes));
     if (done->spared > 0) {
@@ -149,6 +154,17 @@ static bool is_called(const struct mount_cache *mount, const char *id) {
     return mount_cache_has_id(mount, str_of(id)) || str_equal_c(mount->name, id);
 }
 
+/* What is no record goes as a whole: with --all, unless something else is asked for than its age. */
+static bool is_whole_chosen(const struct pruning *pruning, int64_t last_used) {
+    const struct cache_view *view = pruning->view;
+    int64_t age;
+    const char *older = option_text(view->options, "older-than", NULL);
+    return pruning->is_all && !option_is_given(view->options, "mount") &&
+           !option_is_given(view->options, "filter") &&
+           !option_is_given(view->options, "keep-size") &&
+           (!older || (human_parse_duration(older, &age) && view->now - last_used > age));
+}
+
 static bool is_mount_chosen(const struct pruning *pruning, const struct mount_cache *mount) {
     const struct cache_view *view = pruning->view;
     const char *const *ids = option_items(view->options, "mount");
@@ -157,12 +173,7 @@ static bool is_mount_chosen(const struct pruning *pruning, const struct mount_ca
             return true;
         }
     }
-    int64_t age;
-    const char *older = option_text(view->options, "older-than", NULL);
-    return pruning->is_all && !option_is_given(view->options, "mount") &&
-           !option_is_given(view->options, "filter") &&
-           !option_is_given(view->options, "keep-size") &&
-           (!older || (human_parse_duration(older, &age) && view->now - mount->last_used > age));
+    return is_whole_chosen(pruning, mount->last_used);
 }
 
 static int prune_mount(struct pruning *pruning, struct mount_cache *mount, struct error *error) {
@@ -219,13 +230,53 @@ static int prune_mounts(struct pruning *pruning, struct error *error) {
     return 0;
 }
 
+/* ---- fetched contexts ---- */
+
+static int prune_context(struct pruning *pruning, const struct fetched_item *context,
+                         struct error *error) {
+    const struct cache_view *view = pruning->view;
+    const char *name = human_line(view->arena, context->origin, TEXT_WIDTH);
+    bool is_busy = context->is_busy;
+    if (!pruning->is_dry && fetched_remove(view->store, context, &is_busy, error)) {
+        return -1;
+    }
+    if (is_busy) {
+        log_warn("the fetched context %s is in use, and stays", name);
+        return 0;
+    }
+    buf_printf(&pruning->out, "%-*s  %s  %s\n", SHORT_KEY, "context",
+               human_size(view->arena, context->size), name);
+    pruning->contexts++;
+    pruning->mount_bytes += context->size;
+    return 0;
+}
+
+static int prune_contexts(struct pruning *pruning, struct error *error) {
+    const struct cache_view *view = pruning->view;
+    struct fetched_list list;
+    if (fetched_list(view->store, view->arena, &list, error)) {
+        return -1;
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        if (is_whole_chosen(pruning, list.items[i].last_used) &&
+            prune_context(pruning, &list.items[i], error)) {
+            return -1;
+        }
+    }
+    if (!pruning->is_dry) {
+        fetched_sweep(view->store);
+    }
+    return 0;
+}
+
 /* ---- the commands ---- */
 
 static int prune_all_parts(struct pruning *pruning, struct error *error) {
     struct cache_view *view = pruning->view;
     bool is_plain_all =
         pruning->is_all && view->filter_count == 0 && !option_is_given(view->options, "keep-size");
-    if (choose(pruning, error) || prune_mounts(pruning, error) || remove_victims(pruning, error) ||
+    if (choose(pruning, error) || prune_mounts(pruning, error) || prune_contexts(pruning, error) ||
+        remove_victims(pruning, error) ||
         prune_leftovers(view->store, view->cache, pruning->is_dry, &pruning->result, error)) {
         return -1;
     }
