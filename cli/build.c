@@ -190,22 +190,17 @@ static int check_platforms(const struct build_request *request, struct error *er
                              "together with `buildah manifest create` and `manifest add`");
 }
 
-static int build_run(struct invocation *invocation, struct error *error) {
+static int run_request(const struct invocation *invocation, struct build_request *request,
+                       struct error *error) {
     const struct options *options = &invocation->options;
     const char *call = option_text(options, "call", "build");
-    if (option_flag(options, "check", false) || strcmp(call, "check") == 0) {
-        return check_before_build(invocation, error);
-    }
-    struct build_request request;
-    struct building build = { .invocation = invocation, .request = &request };
-    if (build_request_read(invocation, option_text(options, "format", "oci"), &request, error) <
-            0 ||
-        check_platforms(&request, error) < 0 || read_executor_options(options, &build, error) < 0 ||
+    struct building build = { .invocation = invocation, .request = request };
+    if (check_platforms(request, error) < 0 || read_executor_options(options, &build, error) < 0 ||
         check_iidfile(options, invocation->arena, error) < 0) {
         return -1;
     }
     if (strcmp(call, "build") != 0) {
-        return outline_call(&request.plan, strcmp(call, "targets") == 0, invocation->arena, error);
+        return outline_call(&request->plan, strcmp(call, "targets") == 0, invocation->arena, error);
     }
     struct executor_result result = { .run = 0 };
     bool is_done = false;
@@ -221,6 +216,22 @@ static int build_run(struct invocation *invocation, struct error *error) {
     return tell_result(options, &result.image, error);
 }
 
+static int build_run(struct invocation *invocation, struct error *error) {
+    const struct options *options = &invocation->options;
+    if (option_flag(options, "check", false) ||
+        strcmp(option_text(options, "call", "build"), "check") == 0) {
+        return check_before_build(invocation, error);
+    }
+    struct build_request request;
+    const char *format = option_text(options, "format", "oci");
+    int result = build_request_read(invocation, format, STORE_WRITE, &request, error);
+    if (result == 0) {
+        result = run_request(invocation, &request, error);
+    }
+    build_request_end(&request);
+    return result;
+}
+
 const struct command command_build = {
     .name = "build",
     .aliases = (const char *const[]){ "bud", "build-using-dockerfile", NULL },
@@ -228,7 +239,10 @@ const struct command command_build = {
     .summary = "build an image from a Dockerfile",
     .description = "Builds the image the Dockerfile describes and prints its ID. CONTEXT is the "
                    "directory COPY and ADD take files "
-                   "from; default: the current one. Steps whose result is known from an earlier "
+                   "from; default: the current one. It may be a git repository "
+                   "(https://HOST/PATH.git#REF:DIRECTORY, git@HOST:PATH), the URL of an archive or "
+                   "of a Dockerfile, or `-`: one of these on standard input. Steps whose result is "
+                   "known from an earlier "
                    "build are not run again.\n"
                    "\n"
                    "`build` may be left out: `bud -t NAME .` is the same.\n"
@@ -236,6 +250,7 @@ const struct command command_build = {
                    "RUN uses the network of this machine unless --network none is given.",
     .examples = "bud build -t nginx .\n"
                 "bud -f Dockerfile.test --target test --build-arg VERSION=1.2 .\n"
+                "bud -t app https://example.com/app.git#v1.2:docker\n"
                 "printf 'FROM scratch\\nCOPY . /\\n' | bud -f - -t files .",
     .groups = (const struct option_group[]){ { "Options of the image", build_options },
                                              { "Options of the format", format_options },

@@ -9,28 +9,8 @@
 /* Far above what anybody writes; a device or a log given by mistake ends here. */
 #define DOCKERFILE_LIMIT ((size_t)16 << 20)
 
-static bool is_remote(const char *text) {
-    static const char *const prefixes[] = { "http://", "https://",      "git://",         "ssh://",
-                                            "git@",    "oci-layout://", "docker-image://" };
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        if (str_has_prefix(str_of(text), str_of(prefixes[i]))) {
-            return true;
-        }
-    }
-    /* Buildah's and Docker's shorthand, when no such directory is there. */
-    return str_has_prefix(str_of(text), STR("github.com/")) && access(text, F_OK) < 0;
-}
-
 int build_context_check(const char *text, struct error *error) {
     struct stat stat_;
-    if (is_remote(text)) {
-        error_set(error, ERROR_UNSUPPORTED, "context %s: a remote context is not done yet", text);
-        return error_hint(error, "fetch it (git clone, curl) and give the directory");
-    }
-    if (strcmp(text, "-") == 0) {
-        error_set(error, ERROR_UNSUPPORTED, "a context from standard input is not done yet");
-        return error_hint(error, "for a Dockerfile on standard input write `-f - CONTEXT`");
-    }
     if (stat(text, &stat_) < 0) {
         int number = errno;
         error_system(error, "context %s", text);
@@ -123,6 +103,44 @@ static int open_named(const char *file, const char *context, struct arena *arena
     return no_such_file(file, *path, arena, error);
 }
 
+/* NAME of the fetched directory ROOT; *FD is -1 when it has none. */
+static int open_fetched(int root, const char *name, int *fd, struct error *error) {
+    struct stat stat_;
+    *fd = fs_open_in_root(root, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0, error);
+    if (*fd < 0) {
+        return errno == ENOENT ? 0 : -1;
+    }
+    if (fstat(*fd, &stat_) == 0 && !S_ISREG(stat_.st_mode)) {
+        cleanup_fd(fd);
+        *fd = -1;
+        return error_set(error, ERROR_INPUT, "%s is not a regular file", name);
+    }
+    return 0;
+}
+
+/* FILE, or the first of the default names; *PATH is what it is called. */
+static int find_fetched(const char *file, const struct plan_request *plan, const char **path,
+                        struct error *error) {
+    const char *const names[] = { file != NULL ? file : "Containerfile",
+                                  file != NULL ? NULL : "Dockerfile", NULL };
+    _cleanup_fd_ int root = fs_open(plan->context, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, error);
+    int fd = -1;
+    for (size_t i = 0; root >= 0 && fd < 0 && names[i] != NULL; i++) {
+        *path = names[i];
+        if (open_fetched(root, names[i], &fd, error) < 0) {
+            return error_wrap(error, "cannot open the Dockerfile of %s", plan->context_origin);
+        }
+    }
+    if (fd < 0 && root >= 0) {
+        error_set(error, ERROR_NOT_FOUND, "no Dockerfile: %s has no %s", plan->context_origin,
+                  file != NULL ? file : "Containerfile and no Dockerfile");
+        return error_hint(error, file != NULL ? "a Dockerfile from here goes with such a context "
+                                                "as `-f - CONTEXT < FILE`"
+                                              : "name it with --file");
+    }
+    return fd;
+}
+
 static int read_open(int fd, const char *name, struct arena *arena, struct str *text,
                      struct error *error) {
     _cleanup_buf_ struct buf content = BUF_INIT;
@@ -145,9 +163,9 @@ int build_file_read(const char *file, const char *context, struct arena *arena, 
         *name = "standard input";
         return read_open(STDIN_FILENO, *name, arena, text, error);
     }
-    if (file != NULL && is_remote(file)) {
-        error_set(error, ERROR_UNSUPPORTED, "--file %s: a remote Dockerfile is not done yet", file);
-        return error_hint(error, "curl %s | bud -f - %s", file, context);
+    if (file != NULL && remote_kind_of(str_of(file)) != REMOTE_NONE) {
+        error_set(error, ERROR_UNSUPPORTED, "--file: a remote Dockerfile is not done yet");
+        return error_hint(error, "curl URL | bud -f - %s", context);
     }
     if (file != NULL && str_has_suffix(str_of(file), STR(".in"))) {
         /* buildah-build(1): such a file goes through cpp first. */
@@ -164,6 +182,27 @@ int build_file_read(const char *file, const char *context, struct arena *arena, 
         *name += 2;
     }
     return read_open(fd, *name, arena, text, error);
+}
+
+int build_file_read_fetched(const char *file, const struct plan_request *plan,
+                            const struct remote_contexts *remote, struct arena *arena,
+                            const char **path, const char **name, struct str *text,
+                            struct error *error) {
+    *path = NULL;
+    if (remote->dockerfile != NULL && file != NULL) {
+        error_set(error, ERROR_USAGE, "two Dockerfiles: --file %s, and %s, which is no archive",
+                  file, plan->context_origin);
+        return error_hint(error, "give one of them");
+    }
+    if (file != NULL && strcmp(file, "-") == 0) {
+        *name = "standard input";
+        return read_open(STDIN_FILENO, *name, arena, text, error);
+    }
+    _cleanup_fd_ int fd = remote->dockerfile != NULL
+                              ? fs_open(remote->dockerfile, O_RDONLY, 0, error)
+                              : find_fetched(file, plan, path, error);
+    *name = remote->dockerfile != NULL ? plan->context_origin : *path;
+    return fd < 0 ? -1 : read_open(fd, *name, arena, text, error);
 }
 
 const struct option_spec file_options[] = {

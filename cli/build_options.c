@@ -24,8 +24,8 @@ const struct option_spec build_options[] = {
     { .name = "build-context",
       .kind = OPTION_LIST,
       .value = "NAME=SOURCE",
-      .help = "what FROM NAME and --from=NAME mean: a directory, docker-image://IMAGE, "
-              "oci-layout://PATH[:TAG], or target:STAGE" },
+      .help = "what FROM NAME and --from=NAME mean: a directory, a URL, a git repository, "
+              "docker-image://IMAGE, oci-layout://PATH[:TAG], or target:STAGE" },
     { .name = "platform",
       .kind = OPTION_SET,
       .value = "PLATFORM",

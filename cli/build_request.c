@@ -19,6 +19,7 @@
 #define ARGUMENT_FILE_LIMIT ((size_t)1 << 20)
 
 struct reader {
+    const struct invocation *invocation;
     const struct options *options;
     struct arena *arena;
     struct build_request *request;
@@ -368,7 +369,26 @@ static void warn_of_frontend(const struct dockerfile *dockerfile) {
     }
 }
 
-static int read_file(const struct reader *reader) {
+/* What can be said without asking anybody is said before anything is fetched. */
+static int find_context(const struct reader *reader, const char *file, enum store_access access) {
+    const struct options *options = reader->options;
+    struct plan_request *plan = &reader->request->plan;
+    plan->context = options->argument_count > 0 ? options->arguments[0] : ".";
+    bool is_input = remote_context_is_input(plan->context);
+    if (is_input && file != NULL && strcmp(file, "-") == 0) {
+        error_set(reader->error, ERROR_USAGE,
+                  "the context and the Dockerfile cannot both be standard input");
+        return error_hint(reader->error, "put the Dockerfile into the archive");
+    }
+    if (!is_input && remote_context_kind(plan->context) == REMOTE_NONE &&
+        build_context_check(plan->context, reader->error) < 0) {
+        return -1;
+    }
+    return remote_contexts_fetch(reader->invocation, access, plan, &reader->request->remote,
+                                 reader->error);
+}
+
+static int read_file(const struct reader *reader, enum store_access access) {
     struct plan_request *plan = &reader->request->plan;
     const struct options *options = reader->options;
     const char *const *files = option_items(options, "file");
@@ -377,14 +397,18 @@ static int read_file(const struct reader *reader) {
         return error_hint(reader->error, "write them one after the other and use `-f -`: "
                                          "cat FILE1 FILE2 | bud -f - CONTEXT");
     }
-    plan->context = options->argument_count > 0 ? options->arguments[0] : ".";
-    if (build_context_check(plan->context, reader->error) < 0) {
-        return -1;
-    }
     /* Given empty, as in `-f "$FILE"`, it is not given. */
     const char *file = files[0] != NULL && files[0][0] != '\0' ? files[0] : NULL, *name;
-    if (build_file_read(file, plan->context, reader->arena, &plan->dockerfile_path, &name,
-                        &reader->request->source, reader->error) < 0) {
+    if (find_context(reader, file, access) < 0) {
+        return -1;
+    }
+    int result = plan->context_origin != NULL
+                     ? build_file_read_fetched(file, plan, &reader->request->remote, reader->arena,
+                                               &plan->dockerfile_path, &name,
+                                               &reader->request->source, reader->error)
+                     : build_file_read(file, plan->context, reader->arena, &plan->dockerfile_path,
+                                       &name, &reader->request->source, reader->error);
+    if (result < 0) {
         return -1;
     }
     struct dockerfile *dockerfile;
@@ -409,7 +433,7 @@ int build_request_read_options(const struct invocation *invocation, const char *
     if (plan->target != NULL && plan->target[0] == '\0') {
         plan->target = NULL; /* as the other tools read `--target "$STAGE"` */
     }
-    const struct reader reader = { options, invocation->arena, out, error };
+    const struct reader reader = { invocation, options, invocation->arena, out, error };
     plan->from = given_text(&reader, "from");
     if (read_platforms(&reader) < 0 || read_cache(&reader) < 0 || read_names(&reader) < 0 ||
         read_content(&reader) < 0 || read_running(&reader) < 0 || read_time(&reader) < 0) {
@@ -419,10 +443,15 @@ int build_request_read_options(const struct invocation *invocation, const char *
 }
 
 int build_request_read(const struct invocation *invocation, const char *image_format,
-                       struct build_request *out, struct error *error) {
-    const struct reader reader = { &invocation->options, invocation->arena, out, error };
+                       enum store_access access, struct build_request *out, struct error *error) {
+    const struct reader reader = { invocation, &invocation->options, invocation->arena, out,
+                                   error };
     if (build_request_read_options(invocation, image_format, out, error) < 0) {
         return -1;
     }
-    return read_file(&reader);
+    return read_file(&reader, access);
+}
+
+void build_request_end(struct build_request *request) {
+    remote_contexts_release(&request->remote);
 }

@@ -109,19 +109,26 @@ static int plan_and_print(const struct invocation *invocation, const struct buil
     return result;
 }
 
-static int plan_run(struct invocation *invocation, struct error *error) {
-    struct build_request request;
-    const char *format = option_text(&invocation->options, "image-format", "oci");
-    if (build_request_read(invocation, format, &request, error) < 0) {
-        return -1;
-    }
+static int plan_request(const struct invocation *invocation, const struct build_request *request,
+                        struct error *error) {
     struct store *store;
     /* COPY --from and --mount read the files of layers, which belong to many users. */
     if (invocation_open_store(invocation, STORE_READ, NAMESPACE_FOR_FILES, &store, error) < 0) {
         return -1;
     }
-    int result = plan_and_print(invocation, &request, store, error);
+    int result = plan_and_print(invocation, request, store, error);
     store_close(store);
+    return result;
+}
+
+static int plan_run(struct invocation *invocation, struct error *error) {
+    struct build_request request;
+    const char *format = option_text(&invocation->options, "image-format", "oci");
+    int result = build_request_read(invocation, format, STORE_READ, &request, error);
+    if (result == 0) {
+        result = plan_request(invocation, &request, error);
+    }
+    build_request_end(&request);
     return result;
 }
 

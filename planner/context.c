@@ -91,8 +91,8 @@ static int close_context(struct tree *tree) {
     return -1;
 }
 
-int context_open(const char *directory, const char *dockerfile, const char *ignore_file,
-                 struct cache *cache, struct arena *arena, struct tree *tree, struct error *error) {
+static int open_tree(const char *directory, struct cache *cache, struct arena *arena,
+                     struct tree *tree, struct error *error) {
     *tree = (struct tree){ .fd = -1, .name = arena_strdup(arena, directory), .cache = cache };
     tree->is_context = true;
     tree->fd = fs_open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, error);
@@ -112,8 +112,25 @@ int context_open(const char *directory, const char *dockerfile, const char *igno
     hasher_update_u64(&hasher, stat.st_dev);
     hasher_update_u64(&hasher, stat.st_ino);
     tree->identity = hasher_finish(&hasher);
-    if (find_ignore(directory, dockerfile, ignore_file, arena, tree, error)) {
-        return close_context(tree);
-    }
     return 0;
+}
+
+int context_open(const char *directory, const char *dockerfile, const char *ignore_file,
+                 struct cache *cache, struct arena *arena, struct tree *tree, struct error *error) {
+    if (open_tree(directory, cache, arena, tree, error)) {
+        return -1;
+    }
+    return find_ignore(directory, dockerfile, ignore_file, arena, tree, error) ? close_context(tree)
+                                                                               : 0;
+}
+
+int context_open_fetched(const char *directory, const char *origin, const char *ignore_file,
+                         struct cache *cache, struct arena *arena, struct tree *tree,
+                         struct error *error) {
+    if (open_tree(directory, cache, arena, tree, error)) {
+        return -1;
+    }
+    tree->name = arena_strdup(arena, origin);
+    return ignore_file && context_read_ignore(ignore_file, arena, tree, error) ? close_context(tree)
+                                                                               : 0;
 }

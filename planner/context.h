@@ -12,6 +12,10 @@
  * .containerignore, else .dockerignore in the directory. TREE borrows everything from ARENA; close tree->fd. */
 int context_open(const char *directory, const char *dockerfile, const char *ignore_file,
                  struct cache *cache, struct arena *arena, struct tree *tree, struct error *error);
+/* The same for what was fetched from ORIGIN to DIRECTORY: no ignore file but IGNORE_FILE counts, as in BuildKit. */
+int context_open_fetched(const char *directory, const char *origin, const char *ignore_file,
+                         struct cache *cache, struct arena *arena, struct tree *tree,
+                         struct error *error);
 /* The ignore file PATH alone, which must exist; TREE gets its rules and its name. */
 int context_read_ignore(const char *path, struct arena *arena, struct tree *tree,
                         struct error *error);

@@ -232,9 +232,12 @@ int lookup_step(struct lookup *lookup, struct step *step, const struct digest *c
 
 /* ---- the plan as a whole ---- */
 
-void lookup_set_places(struct plan *plan, const char *context, const char *dockerfile) {
-    char *directory = context ? realpath(context, NULL) : NULL;
-    char *file = dockerfile ? realpath(dockerfile, NULL) : NULL;
+void lookup_set_places(struct plan *plan, const struct plan_request *request) {
+    const char *context = request->context, *origin = request->context_origin;
+    const char *dockerfile = request->dockerfile_path;
+    /* What was fetched is in another directory every time. */
+    char *directory = origin ? xstrdup(origin) : context ? realpath(context, NULL) : NULL;
+    char *file = dockerfile && !origin ? realpath(dockerfile, NULL) : NULL;
     for (size_t i = 0; i < plan->step_count; i++) {
         struct step *step = plan->steps[i];
         struct hasher hasher;

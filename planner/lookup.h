@@ -5,7 +5,7 @@
 #ifndef BUD_PLANNER_LOOKUP_H
 #define BUD_PLANNER_LOOKUP_H
 
-#include "planner/plan.h"
+#include "planner/planner.h"
 #include "store/image.h"
 #include "store/layer.h"
 #include "store/store.h"
@@ -34,7 +34,7 @@ struct digest lookup_input_id(const struct step_input *input, struct str result)
 int lookup_read_context(struct lookup *lookup, struct step_input *input, struct error *error);
 
 /* Where the last record of each step is found: hash of context and Dockerfile (NULL: none), stage and ordinal. */
-void lookup_set_places(struct plan *plan, const char *context, const char *dockerfile);
+void lookup_set_places(struct plan *plan, const struct plan_request *request);
 /* After all steps were looked up: which must run, or be there, for the image. */
 void lookup_mark_needed(struct plan *plan);
 

@@ -1,5 +1,6 @@
 #include "planner/named_context.h"
 
+#include "base/remote.h"
 #include "base/vec.h"
 #include "registry/oci_layout.h"
 #include "registry/reference.h"
@@ -76,16 +77,6 @@ static int bad_value(const struct named_context *context, const char *why, struc
     return error_hint(error, "%s", why);
 }
 
-static bool is_remote(struct str value) {
-    static const char *const prefixes[] = { "http://", "https://", "git://", "ssh://", "git@" };
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-        if (str_has_prefix(value, str_of(prefixes[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int read_image(struct planning *planning, struct named_context *context,
                       struct error *error) {
     struct reference reference;
@@ -116,13 +107,29 @@ static int read_directory(struct planning *planning, struct named_context *conte
                       STR_ARG(context->name), STR_ARG(context->value));
 }
 
+/* The planner starts no process: who asked for the plan has fetched it. */
+static int read_fetched(struct planning *planning, struct named_context *context,
+                        struct error *error) {
+    const struct str *directory = name_values_get(&planning->request->fetched, context->target);
+    context->kind = NAMED_DIRECTORY;
+    context->value = remote_shown(context->target, planning->arena);
+    if (!directory) {
+        error_set(error, ERROR_UNSUPPORTED, "build context %.*s: %.*s is not fetched here",
+                  STR_ARG(context->name), STR_ARG(context->value));
+        return error_hint(error, "`bud build` and `bud plan` do that");
+    }
+    context->origin = str_dup(planning->arena, context->value);
+    context->target = *directory;
+    return 0;
+}
+
 static int read_value(struct planning *planning, struct named_context *context,
                       struct error *error) {
     struct str *target = &context->target;
     *target = context->value;
     if (target->len == 0) {
-        return bad_value(context, "give a directory, docker-image://NAME or oci-layout://PATH",
-                         error);
+        return bad_value(
+            context, "give a directory, a URL, docker-image://NAME or oci-layout://PATH", error);
     }
     if (take_prefix(target, "docker-image://") || take_prefix(target, "container-image://") ||
         take_prefix(target, "docker://")) {
@@ -139,17 +146,16 @@ static int read_value(struct planning *planning, struct named_context *context,
         *target = str_lower(planning->arena, *target);
         return 0;
     }
-    if (is_remote(*target)) {
-        error_set(error, ERROR_UNSUPPORTED,
-                  "build context %.*s: %.*s: a remote context is not done yet",
-                  STR_ARG(context->name), STR_ARG(context->value));
-        return error_hint(error, "fetch it (git clone, curl) and give the directory");
+    if (remote_kind_of(*target) != REMOTE_NONE) {
+        return read_fetched(planning, context, error);
     }
     size_t scheme = str_find(*target, STR("://"));
     if (scheme != SIZE_MAX) {
         error_set(error, ERROR_USAGE, "unsupported context source %.*s for %.*s",
                   STR_ARG(str_sub(*target, 0, scheme)), STR_ARG(context->name));
-        return error_hint(error, "known are directories, docker-image:// and oci-layout://");
+        return error_hint(error,
+                          "known are directories, http:// and https://, repositories of git, "
+                          "docker-image:// and oci-layout://");
     }
     return read_directory(planning, context, error);
 }
@@ -192,8 +198,9 @@ struct named_context *named_context_find(struct planning *planning, struct str t
 
 int named_context_open(struct planning *planning, struct named_context *context,
                        const struct tree **out, struct error *error) {
-    if (!context->tree && planning_open_context(planning, str_dup(planning->arena, context->target),
-                                                NULL, NULL, &context->tree, error)) {
+    if (!context->tree &&
+        planning_open_context(planning, str_dup(planning->arena, context->target), context->origin,
+                              NULL, NULL, &context->tree, error)) {
         return error_wrap(error, "cannot use the build context %.*s", STR_ARG(context->name));
     }
     *out = context->tree;

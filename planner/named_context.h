@@ -13,11 +13,12 @@ enum named_context_kind { NAMED_DIRECTORY, NAMED_IMAGE, NAMED_LAYOUT, NAMED_SCRA
 struct named_context {
     struct str name;  /* as given */
     struct str key;   /* what is compared */
-    struct str value; /* as given */
+    struct str value; /* as given, as far as it may be shown */
     bool is_for_platform;
     struct platform platform; /* NAME::PLATFORM holds for this one only */
     enum named_context_kind kind;
     struct str target;       /* the directory, image, layout or stage */
+    const char *origin;      /* of a directory that was fetched from there; NULL: the user's own */
     const struct tree *tree; /* of a directory, when it was asked for */
     bool is_used;
 };

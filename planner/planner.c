@@ -174,11 +174,14 @@ const char *planning_nearest_image(struct planning *planning, struct str name) {
     return reference_nearest(&planning->images, name, planning->arena);
 }
 
-int planning_open_context(struct planning *planning, const char *directory, const char *dockerfile,
-                          const char *ignore_file, const struct tree **out, struct error *error) {
+int planning_open_context(struct planning *planning, const char *directory, const char *origin,
+                          const char *dockerfile, const char *ignore_file, const struct tree **out,
+                          struct error *error) {
     struct tree *tree = arena_new(planning->arena, struct tree);
-    if (context_open(directory, dockerfile, ignore_file, planning->cache, planning->arena, tree,
-                     error)) {
+    if (origin ? context_open_fetched(directory, origin, ignore_file, planning->cache,
+                                      planning->arena, tree, error)
+               : context_open(directory, dockerfile, ignore_file, planning->cache, planning->arena,
+                              tree, error)) {
         return -1;
     }
     tree->is_paranoid = planning->request->is_paranoid;
@@ -190,8 +193,9 @@ int planning_open_context(struct planning *planning, const char *directory, cons
 int planning_main_context(struct planning *planning, const struct tree **out, struct error *error) {
     const struct plan_request *request = planning->request;
     if (!planning->context &&
-        planning_open_context(planning, request->context, request->dockerfile_path,
-                              request->ignore_file, &planning->context, error)) {
+        planning_open_context(planning, request->context, request->context_origin,
+                              request->dockerfile_path, request->ignore_file, &planning->context,
+                              error)) {
         return -1;
     }
     *out = planning->context;
@@ -354,7 +358,7 @@ static int look_up(struct planning *planning, struct error *error) {
     if (merge_steps(&lookup, plan, &failed, error)) {
         return planning_error_at(planning, error_span(planning, failed, error), error);
     }
-    lookup_set_places(plan, request->context, request->dockerfile_path);
+    lookup_set_places(plan, request);
     for (size_t i = 0; i < plan->step_count; i++) {
         if (lookup_step(&lookup, plan->steps[i], NULL, error)) {
             return -1;

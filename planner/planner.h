@@ -9,6 +9,8 @@
 struct plan_request {
     const struct dockerfile *dockerfile; /* must outlive the plan */
     const char *context;                 /* directory, or NULL: none (COPY from it is an error) */
+    const char *
+        context_origin; /* it was fetched from there: what people are shown, and places; NULL: it is the user's */
     const char *dockerfile_path; /* for DOCKERFILE.dockerignore and places; NULL: standard input */
     const char *ignore_file;     /* --ignorefile, or NULL */
     const char *target;          /* --target, or NULL */
@@ -17,6 +19,8 @@ struct plan_request {
         *platforms; /* --platform: one image for each; none: that of this machine */
     size_t platform_count;
     struct name_values build_contexts; /* --build-context NAME=VALUE */
+    struct name_values
+        fetched; /* VALUES of those that are remote, and the directories they were fetched to */
     struct name_values
         build_args; /* value.data NULL: taken from the environment, unset if absent */
     struct name_values labels;

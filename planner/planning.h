@@ -104,9 +104,10 @@ int planning_find_former_image(struct planning *planning, struct str name,
                                struct error *error);
 /* The stored image that NAME may have been meant to be, short, or NULL. */
 const char *planning_nearest_image(struct planning *planning, struct str name);
-/* DIRECTORY as a tree of the plan (context_open()). */
-int planning_open_context(struct planning *planning, const char *directory, const char *dockerfile,
-                          const char *ignore_file, const struct tree **out, struct error *error);
+/* DIRECTORY as a tree of the plan: the user's (context_open()), or fetched from ORIGIN. */
+int planning_open_context(struct planning *planning, const char *directory, const char *origin,
+                          const char *dockerfile, const char *ignore_file, const struct tree **out,
+                          struct error *error);
 /* The build context, opened when it is asked for first; the request has one. */
 int planning_main_context(struct planning *planning, const struct tree **out, struct error *error);
 

@@ -63,12 +63,6 @@ scratch() { # $1: file
     is "${stderr_lines[0]}" "error: context nowhere: No such file or directory"
     run_bud 125 build file
     is "${stderr_lines[0]}" "error: context file: an archive as context is not done yet"
-    run_bud 125 build -
-    is "${stderr_lines[0]}" "error: a context from standard input is not done yet"
-    for context in https://example.com/a.git git@example.com:a git://example.com/a github.com/a/b; do
-        run_bud 125 build "$context"
-        is "${stderr_lines[0]}" "error: context $context: a remote context is not done yet"
-    done
 }
 
 @test "what cannot be a Dockerfile is an error" {
@@ -81,6 +75,7 @@ scratch() { # $1: file
     run_bud 125 build -f Containerfile.in context
     is "${stderr_lines[0]}" "error: --file Containerfile.in: the C preprocessor is not done yet"
     run_bud 125 build -f https://example.com/Dockerfile context
+    is "${stderr_lines[0]}" "error: --file: a remote Dockerfile is not done yet"
     run_bud 125 build -f one -f two context
     is "${stderr_lines[0]}" "error: more than one --file is not done yet"
 }

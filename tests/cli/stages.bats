@@ -83,8 +83,8 @@ EOF
     is "${stderr_lines[0]}" "error: --build-context: \`x\` is not NAME=VALUE"
     run_bud 125 plan --build-context x=busybox .
     is "${stderr_lines[1]}" "hint: for an image write --build-context x=docker-image://busybox"
-    run_bud 125 plan --build-context x=https://example.com/r.git .
-    contains "${stderr_lines[0]}" "a remote context is not done yet"
+    run_bud 2 plan --build-context "x=https://example.com/a b" .
+    contains "$stderr" "malformed URL: https://example.com/a b"
     run_bud 2 plan --build-context X=. .
     is "${stderr_lines[0]}" "error: invalid context name X"
     run_bud 0 plan --build-context x=. .

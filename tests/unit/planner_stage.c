@@ -464,18 +464,17 @@ static const struct option_row option_rows[] = {
       NULL,
       NULL,
       { "", "FROM scratch\n", NULL, NULL,
-        ": unsupported context source ftp for a | known are directories, docker-image:// and "
-        "oci-layout://" },
+        ": unsupported context source ftp for a | known are directories, http:// and "
+        "https://, repositories of git, docker-image:// and oci-layout://" },
       NULL },
-    { "stages 5 remote",
-      "a=https://h/x.git",
+    { "stages 5 remote, and not fetched",
+      "a=https://u:p@h/x.git",
       NULL,
       NULL,
       NULL,
       { "", "FROM scratch\n", NULL, NULL,
-        ": build context a: https://h/x.git: a remote context is not done yet | fetch it (git "
-        "clone, "
-        "curl) and give the directory" },
+        ": build context a: https://h/x.git is not fetched here | `bud build` and `bud plan` do "
+        "that" },
       NULL },
     { "a context nobody uses",
       "a=CONTEXT",
