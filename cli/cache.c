@@ -169,8 +169,8 @@ json_t *cache_json(const struct cache_view *view, const struct usage_item *item)
         json_set_str(object, "layer", item->layer);
     }
     json_set_str(object, "parent", record->parent);
-    if (item->parent != USAGE_NONE) {
-        const struct digest *parent = &view->usage.items[item->parent].record.key;
+    if (item->parent_count > 0) {
+        const struct digest *parent = &view->usage.items[item->parents[0]].record.key;
         json_object_set_new(object, "parent_key", json_string(digest_hex(parent).text));
     }
     json_object_set_new(object, "created", cache_json_time(record->created));

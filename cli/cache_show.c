@@ -18,18 +18,31 @@ static const char *image_name(const struct cache_view *view, const struct image 
                                  : arena_printf(view->arena, "%.12s (no name)", image->id.data);
 }
 
-/* What the item was made on: a record, an image, or something that is gone. */
-static const char *parent_name(const struct cache_view *view, const struct usage_item *item) {
+/* What an item was made on: a record, an image, or something that is gone. */
+static const char *result_name(const struct cache_view *view, const struct usage_item *item,
+                               struct str result) {
     const struct usage *usage = &view->usage;
-    if (item->parent != USAGE_NONE) {
-        return cache_short_key(view, &usage->items[item->parent].record.key);
+    for (size_t i = 0; i < item->parent_count; i++) {
+        const struct usage_item *parent = &usage->items[item->parents[i]];
+        if (str_equal(parent->result, result)) {
+            return cache_short_key(view, &parent->record.key);
+        }
     }
     for (size_t i = 0; i < usage->images.count; i++) {
-        if (str_equal(usage->images.items[i].id, item->record.parent)) {
+        if (str_equal(usage->images.items[i].id, result)) {
             return arena_printf(view->arena, "image %s", image_name(view, &usage->images.items[i]));
         }
     }
-    return arena_printf(view->arena, "%.*s", STR_ARG(item->record.parent));
+    return str_dup(view->arena, result);
+}
+
+static bool is_upon(const struct cache_view *view, const struct usage_item *item,
+                    const struct usage_item *parent) {
+    bool is_found = false;
+    for (size_t i = 0; i < item->parent_count; i++) {
+        is_found = is_found || &view->usage.items[item->parents[i]] == parent;
+    }
+    return is_found;
 }
 
 static void print_users(const struct cache_view *view, struct buf *out,
@@ -42,7 +55,7 @@ static void print_users(const struct cache_view *view, struct buf *out,
     }
     for (size_t i = 0; i < usage->count; i++) {
         const struct usage_item *other = &usage->items[i];
-        if (other->parent != USAGE_NONE && &usage->items[other->parent] == item) {
+        if (is_upon(view, other, item)) {
             buf_printf(out, "%-11s %s  %s\n", "built upon",
                        cache_short_key(view, &other->record.key),
                        human_line(view->arena, other->record.text, VALUE_WIDTH));
@@ -81,8 +94,9 @@ static void print_item(const struct cache_view *view, struct buf *out,
                item->is_dead      ? "no: its result, or that of a step before, is gone"
                : item->is_current ? "yes, and used by the last build at its place"
                                   : "yes, but replaced by a later one at its place");
-    if (record->parent.len > 0) {
-        print_line(out, "upon", parent_name(view, item));
+    struct str rest = record->parent, result;
+    while (rest.len > 0 && str_split(&rest, '+', &result)) {
+        print_line(out, "upon", result_name(view, item, result));
     }
     print_users(view, out, item);
     buf_append_c(out, "ingredients\n");
@@ -109,7 +123,7 @@ static json_t *users_json(const struct cache_view *view, const struct usage_item
     }
     for (size_t i = 0; i < usage->count; i++) {
         const struct usage_item *other = &usage->items[i];
-        if (other->parent != USAGE_NONE && &usage->items[other->parent] == item) {
+        if (is_upon(view, other, item)) {
             json_array_append_new(records, json_string(digest_hex(&other->record.key).text));
         }
     }

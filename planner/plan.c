@@ -15,11 +15,5 @@ void plan_free(struct plan *plan) {
 }
 
 struct str plan_merged_result(struct arena *arena, struct str own, struct str below) {
-    struct hasher hasher;
-    hasher_init(&hasher);
-    hasher_update_str(&hasher, STR("bud-merge-v1"));
-    hasher_update_str(&hasher, own);
-    hasher_update_str(&hasher, below);
-    struct digest digest = hasher_finish(&hasher);
-    return str_of(arena_strdup(arena, digest_hex(&digest).text));
+    return below.len > 0 ? str_printf(arena, "%.*s+%.*s", STR_ARG(own), STR_ARG(below)) : own;
 }

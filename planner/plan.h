@@ -236,7 +236,8 @@ void plan_free(struct plan *plan);
 static inline bool step_is_independent(const struct step *step) {
     return step->kind == STEP_FILE && step->file.is_independent;
 }
-/* What records call the file system that the result OWN of such a step makes together with BELOW's; in ARENA. */
+/* What records call the file system that the result OWN of such a step makes together with BELOW's, in ARENA: all results it is
+ * made of, the topmost first (cache_record's parent). */
 struct str plan_merged_result(struct arena *arena, struct str own, struct str below);
 
 #endif

@@ -40,7 +40,8 @@ struct cache_record {
     struct str result; /* snapshot ID, or image ID@digest of its manifest */
     struct str
         parent; /* result the step was built upon (snapshot or image ID), "" for none: the record
-                        * holds only while the parent step still has this result */
+                        * holds only while the parent step still has this result. Several with `+` between them, the
+                        * topmost first, are stacked: each was made on nothing */
     int64_t created;   /* wall clock when the step ended, ns: `created` of its history entry */
     uint64_t duration; /* ns the step took */
     /* Of the snapshot's directory when the step was done: is it still as it was? See snapshot_check(). 0: not known. */

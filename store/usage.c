@@ -1,6 +1,7 @@
 #include "store/usage.h"
 
 #include "base/fs.h"
+#include "base/vec.h"
 #include "store/disk_usage.h"
 #include "store/snapshot.h"
 
@@ -50,7 +51,7 @@ static void find_snapshot(const struct reading *reading, struct usage_item *item
 
 static void read_item(const struct reading *reading, const struct digest *key,
                       struct usage_item *item) {
-    *item = (struct usage_item){ .parent = USAGE_NONE, .record.key = *key };
+    *item = (struct usage_item){ .record.key = *key };
     cache_use_get(reading->cache, key, &item->use);
     item->is_readable = cache_lookup(reading->cache, key, reading->arena, &item->record);
     if (!item->is_readable) {
@@ -82,16 +83,23 @@ static void index_items(struct reading *reading) {
     }
 }
 
-static void find_parents(const struct reading *reading) {
+static void find_parents(const struct reading *reading, struct usage_item *item) {
     struct usage_item *items = reading->usage->items;
-    for (size_t i = 0; i < reading->usage->count; i++) {
-        const struct usage_item *parent = map_get(&reading->results, items[i].record.parent);
-        items[i].is_dead = items[i].where == USAGE_GONE;
+    struct str rest = item->record.parent, result;
+    size_t capacity = 0;
+    item->is_dead = item->where == USAGE_GONE;
+    while (rest.len > 0 && str_split(&rest, '+', &result)) {
+        const struct usage_item *parent = map_get(&reading->results, result);
         if (parent) {
-            items[i].parent = (size_t)(parent - items);
-            items[items[i].parent].children++;
-        } else if (snapshot_is_id(items[i].record.parent)) {
-            items[i].is_dead = true; /* a result of this name will never be made again */
+            if (item->parent_count == capacity) {
+                item->parents = vec_grow(reading->arena, item->parents, item->parent_count,
+                                         &capacity, sizeof(*item->parents));
+            }
+            size_t at = (size_t)(parent - items);
+            item->parents[item->parent_count++] = at;
+            items[at].children++;
+        } else if (snapshot_is_id(result)) {
+            item->is_dead = true; /* a result of this name will never be made again */
         }
     }
 }
@@ -108,6 +116,22 @@ static bool is_current(const struct reading *reading, const struct usage_item *i
     return newer && newer->is_readable && item->use.last > newer->record.created;
 }
 
+/* True when it told either something new. */
+static bool pass_between(struct usage_item *item, struct usage_item *parent) {
+    bool is_changed = false;
+    if (parent->is_dead && !item->is_dead) {
+        item->is_dead = is_changed = true;
+    }
+    if (item->is_current && !parent->is_current) {
+        parent->is_current = is_changed = true;
+    }
+    if (item->last_used > parent->last_used) {
+        parent->last_used = item->last_used;
+        is_changed = true;
+    }
+    return is_changed;
+}
+
 /* From children to parents and back until nothing changes: as often as the longest chain is long. */
 static void pass_on(struct usage *usage) {
     bool is_changed = true;
@@ -115,19 +139,8 @@ static void pass_on(struct usage *usage) {
         is_changed = false;
         for (size_t i = 0; i < usage->count; i++) {
             struct usage_item *item = &usage->items[i];
-            if (item->parent == USAGE_NONE) {
-                continue;
-            }
-            struct usage_item *parent = &usage->items[item->parent];
-            if (parent->is_dead && !item->is_dead) {
-                item->is_dead = is_changed = true;
-            }
-            if (item->is_current && !parent->is_current) {
-                parent->is_current = is_changed = true;
-            }
-            if (item->last_used > parent->last_used) {
-                parent->last_used = item->last_used;
-                is_changed = true;
+            for (size_t j = 0; j < item->parent_count; j++) {
+                is_changed |= pass_between(item, &usage->items[item->parents[j]]);
             }
         }
     }
@@ -170,8 +183,8 @@ static int read_all(struct reading *reading, struct error *error) {
     }
     qsort(usage->items, usage->count, sizeof(*usage->items), compare_newest_first);
     index_items(reading);
-    find_parents(reading);
     for (size_t i = 0; i < usage->count; i++) {
+        find_parents(reading, &usage->items[i]);
         usage->items[i].is_current = is_current(reading, &usage->items[i]);
     }
     pass_on(usage);
@@ -263,24 +276,31 @@ void usage_add_descendants(struct usage *usage) {
         is_changed = false;
         for (size_t i = 0; i < usage->count; i++) {
             struct usage_item *item = &usage->items[i];
-            if (!item->is_victim && item->parent != USAGE_NONE &&
-                usage->items[item->parent].is_victim) {
-                item->is_victim = is_changed = true;
+            for (size_t j = 0; !item->is_victim && j < item->parent_count; j++) {
+                item->is_victim = usage->items[item->parents[j]].is_victim;
+                is_changed |= item->is_victim;
             }
         }
     }
 }
 
 void usage_spare_used(struct usage *usage) {
+    VEC(size_t) needed = VEC_INIT;
+    bool *is_known = xcalloc(usage->count, sizeof(*is_known));
     for (size_t i = 0; i < usage->count; i++) {
-        const struct usage_item *item = &usage->items[i];
-        if (!item->is_held && !usage_is_in_image(item)) {
-            continue;
-        }
-        size_t at = i; /* no chain is longer than there are items, even a circle */
-        for (size_t j = 0; at != USAGE_NONE && j < usage->count; j++) {
-            usage->items[at].is_victim = false;
-            at = usage->items[at].parent;
+        if (usage->items[i].is_held || usage_is_in_image(&usage->items[i])) {
+            vec_push(&needed, i);
         }
     }
+    while (needed.count > 0) {
+        size_t at = needed.items[--needed.count];
+        struct usage_item *item = &usage->items[at];
+        item->is_victim = false;
+        for (size_t i = 0; !is_known[at] && i < item->parent_count; i++) {
+            vec_push(&needed, item->parents[i]);
+        }
+        is_known[at] = true;
+    }
+    vec_free(&needed);
+    free(is_known);
 }

@@ -8,8 +8,6 @@
 #include "store/cache.h"
 #include "store/image.h"
 
-#define USAGE_NONE SIZE_MAX
-
 enum usage_where {
     USAGE_GONE,     /* its result is not there any more */
     USAGE_SNAPSHOT, /* private to bud */
@@ -25,15 +23,16 @@ struct usage_item {
     const char *directory; /* of the result, absolute, as a whole; NULL: gone */
     struct str layer;      /* its ID when published, else empty */
     uint64_t size;         /* bytes on disk, once measured */
-    size_t parent;         /* the item it is built upon; USAGE_NONE: none, or an image */
-    size_t children;       /* how many are built upon it */
-    int64_t last_used;     /* when it was made, or it or something built upon it was found */
-    bool is_readable;      /* false: rotten, or not known to be on disk since another boot */
-    bool is_dead;          /* no build can use it any more */
-    bool is_current;       /* it, or something built upon it, is the last of its place */
-    bool is_held;          /* by a running build */
-    bool is_victim;        /* chosen for removal by the caller */
-    bool is_removed;       /* set by prune.h */
+    size_t *parents;       /* the items it is built upon, the topmost first; images are none */
+    size_t parent_count;
+    size_t children;   /* how many are built upon it */
+    int64_t last_used; /* when it was made, or it or something built upon it was found */
+    bool is_readable;  /* false: rotten, or not known to be on disk since another boot */
+    bool is_dead;      /* no build can use it any more */
+    bool is_current;   /* it, or something built upon it, is the last of its place */
+    bool is_held;      /* by a running build */
+    bool is_victim;    /* chosen for removal by the caller */
+    bool is_removed;   /* set by prune.h */
 };
 
 struct usage {

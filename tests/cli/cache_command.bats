@@ -191,6 +191,32 @@ key_of() { # $1: part of the step's text
     run_bud 0 info --check
 }
 
+@test "rm: what stands on a stack of links goes with any of them; the links do not need each other" {
+    dockerfile <<'END2'
+FROM scratch AS files
+COPY src /src
+COPY --link file /one
+COPY --link src /two
+WORKDIR /made
+FROM scratch
+COPY --from=files /made /
+END2
+    build
+    run_bud 0 cache show "$(key_of 'WORKDIR')" --format json
+    is "$(jq -r .parent_key <<< "$output")" "$(key_of '/two')"
+    run_bud 0 cache show "$(key_of 'file /one')" --format json
+    is "$(jq -r '.used_by.records[]' <<< "$output")" "$(key_of 'WORKDIR')"
+    run_bud 0 cache show "$(key_of 'WORKDIR')"
+    is "$(grep -c ^upon <<< "$output")" 3
+    run_bud 0 cache prune --dry-run # the last build used them
+    is "$output" "would remove 0 records, 0 B"
+    run_bud 0 cache rm "$(key_of '/one')"
+    contains "$output" "WORKDIR /made"
+    contains "$output" "removed 2 records"
+    build
+    is "$(grep -c "(cached)" <<< "$stderr")" 3
+}
+
 @test "a cache mount: listed, and removed by its id" {
     [ "$(id -u)" = 0 ] || skip "containers are run as root here"
     import_busybox
