@@ -6,6 +6,7 @@
 #include "executor/runtime.h"
 #include "executor/scheduler.h"
 #include "executor/signals.h"
+#include "registry/oci_import.h"
 #include "store/container.h"
 #include "store/image.h"
 
@@ -122,6 +123,24 @@ static void count_hits(struct execution *execution) {
     error_clear(&error);
 }
 
+/* Images that steps need and the store has not got. */
+static int fetch_images(struct execution *execution, struct error *error) {
+    const struct plan *plan = execution->plan;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        const struct step *step = plan->steps[i];
+        if (step->kind != STEP_SOURCE || !step->is_needed || step->source.layout == NULL) {
+            continue;
+        }
+        progress_note(execution->progress, "reading the image %.12s from the OCI layout %s",
+                      step->source.image, step->source.layout->directory);
+        if (oci_import(execution->store, execution->build, step->source.layout,
+                       &execution->is_cancelled, error) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int begin(struct execution *execution, struct error *error) {
     const struct store *store = execution->store;
     if (rootfs_enter_namespace(store, error) < 0 ||
@@ -131,6 +150,7 @@ static int begin(struct execution *execution, struct error *error) {
     runtime_sweep(store); /* finds the cgroups of dead builds by what build_begin() sweeps away */
     if (build_begin(store, &execution->build, error) < 0 ||
         snapshot_sweep(store, execution->cache, 1, error) < 0 ||
+        fetch_images(execution, error) < 0 ||
         outcomes_new(store, execution->plan, &execution->arena, &execution->outcomes, error) < 0 ||
         hold_results(execution, error) < 0 ||
         outcomes_locate(&execution->outcomes, execution->cache, error) < 0) {

@@ -86,16 +86,22 @@ struct str_list lower_shell(const struct lowering *lowering) {
 
 /* ---- inputs ---- */
 
+static void set_source(struct step *step, const struct base_image *base, struct arena *arena) {
+    step->source = (struct step_source){
+        .image = str_dup(arena, base->image->id),
+        .layer = base->image->layer.len > 0 ? str_dup(arena, base->image->layer) : NULL,
+        .layout = base->layout,
+        .name = base->name,
+    };
+}
+
 /* One step stands for an image's file system, however often it is copied from. */
 static const struct step *image_step(struct lowering *lowering, struct base_image *base) {
     if (!base->step) {
         struct step *step = planning_new_step(lowering->planning, STEP_SOURCE, lowering->stage);
         step->instruction = lowering->instruction;
         step->text = str_printf(lowering->arena, "image %.*s", STR_ARG(base->name));
-        step->source.image = str_dup(lowering->arena, base->image->id);
-        step->source.layer =
-            base->image->layer.len > 0 ? str_dup(lowering->arena, base->image->layer) : NULL;
-        step->source.name = base->name;
+        set_source(step, base, lowering->arena);
         planning_append_step(lowering->planning, step);
         base->step = step;
     }
@@ -156,7 +162,8 @@ static int no_such_image(struct lowering *lowering, struct str text, struct erro
 static int image_input(struct lowering *lowering, const struct named_context *context,
                        struct str text, struct step_input *out, struct error *error) {
     struct base_image *base;
-    if (context ? named_context_image(lowering->planning, context, &base, error)
+    if (context ? named_context_image(lowering->planning, context, &lowering->draft->platform,
+                                      &base, error)
                 : planning_find_image(lowering->planning, text, &base, error)) {
         return context ? -1 : no_such_image(lowering, text, error);
     }
@@ -235,12 +242,8 @@ static void begin_from_image(struct lowering *lowering) {
     const struct base_image *base = lowering->draft->base_image;
     image_config_copy(lowering->config, &base->config, lowering->arena);
     struct step *step = lower_new_step(lowering, STEP_SOURCE, lower_from_text(lowering));
-    step->source.image = str_dup(lowering->arena, base->image->id);
-    step->source.name = base->name;
+    set_source(step, base, lowering->arena);
     step->source.replacement = base_replacement(lowering);
-    if (base->image->layer.len > 0) {
-        step->source.layer = str_dup(lowering->arena, base->image->layer);
-    }
     planning_append_step(lowering->planning, step);
     lowering->last = step;
     add_line(lowering, step->text, step);

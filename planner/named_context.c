@@ -212,25 +212,18 @@ static unsigned rank(void *platform, struct str os, struct str architecture, str
     return platform_rank(platform, &have);
 }
 
+/* The store's own is taken if it has the same image: then nothing but the manifest and config is read here. */
 static int layout_image(struct planning *planning, const struct named_context *context,
-                        struct base_image **out, struct error *error) {
+                        const struct platform *platform, struct base_image **out,
+                        struct error *error) {
     struct str path, reference;
-    struct digest config;
+    struct platform wanted = *platform;
+    struct oci_image *layout = arena_new(planning->arena, struct oci_image);
     oci_layout_split(context->target, &path, &reference);
-    if (oci_layout_find(str_dup(planning->arena, path), reference, rank, &planning->platform,
-                        &config, error)) {
+    if (oci_layout_read(str_dup(planning->arena, path), reference, rank, &wanted, planning->arena,
+                        layout, error) ||
+        planning_take_layout(planning, layout, out, error)) {
         return error_wrap(error, "cannot use the build context %.*s", STR_ARG(context->name));
-    }
-    struct str id = str_of(arena_strdup(planning->arena, digest_hex(&config).text));
-    if (planning_find_image(planning, id, out, error)) {
-        error_set(error, ERROR_NOT_FOUND,
-                  "the image %.12s of the OCI layout %.*s is not in the store", id.data,
-                  STR_ARG(path));
-        bool has_tag = reference.len > 0 && str_find_byte(reference, ':') == SIZE_MAX;
-        return error_hint(
-            error, "`skopeo copy oci:%.*s%s%.*s containers-storage:localhost/%.*s` brings it",
-            STR_ARG(path), has_tag ? ":" : "", has_tag ? (int)reference.len : 0, reference.data,
-            STR_ARG(context->key));
     }
     return 0;
 }
@@ -245,9 +238,10 @@ const char *named_context_nearest(struct planning *planning, struct str text) {
 }
 
 int named_context_image(struct planning *planning, const struct named_context *context,
-                        struct base_image **out, struct error *error) {
+                        const struct platform *platform, struct base_image **out,
+                        struct error *error) {
     if (context->kind == NAMED_LAYOUT) {
-        return layout_image(planning, context, out, error);
+        return layout_image(planning, context, platform, out, error);
     }
     if (planning_find_image(planning, context->target, out, error)) {
         return error_wrap(error, "cannot use the build context %.*s", STR_ARG(context->name));

@@ -31,9 +31,10 @@ const char *named_context_nearest(struct planning *planning, struct str text);
 /* The directory as a tree with its own ignore file. */
 int named_context_open(struct planning *planning, struct named_context *context,
                        const struct tree **out, struct error *error);
-/* The image of CONTEXT, of kind NAMED_IMAGE or NAMED_LAYOUT. No place. */
+/* The image of CONTEXT, of kind NAMED_IMAGE or NAMED_LAYOUT; of a layout that for PLATFORM. No place. */
 int named_context_image(struct planning *planning, const struct named_context *context,
-                        struct base_image **out, struct error *error);
+                        const struct platform *platform, struct base_image **out,
+                        struct error *error);
 /* ERROR: the stage CONTEXT stands for is not among the first LIMIT. No place. */
 void named_context_no_stage(struct planning *planning, const struct named_context *context,
                             size_t limit, struct error *error);

@@ -11,7 +11,7 @@
 #include "store/cache.h"
 
 enum step_kind {
-    STEP_SOURCE, /* an image of the store; scratch has no step */
+    STEP_SOURCE, /* an image; scratch has no step */
     STEP_EXEC,   /* RUN */
     STEP_FILE,   /* COPY, ADD, the directory of WORKDIR */
     STEP_IMAGE,  /* the output's config */
@@ -24,6 +24,7 @@ enum step_state {
 };
 
 struct step;
+struct oci_image;
 
 /* An instruction of a stage as printed; those that only change the config have no step. */
 struct stage_line {
@@ -134,9 +135,10 @@ struct step_file {
 };
 
 struct step_source {
-    const char *image; /* image ID */
-    const char *layer; /* top layer ID, or NULL: no layers */
-    struct str name;   /* as the Dockerfile names it */
+    const char *image;              /* image ID */
+    const char *layer;              /* top layer ID, or NULL: no layers */
+    const struct oci_image *layout; /* where it is read from first; NULL: the store has it */
+    struct str name;                /* as the Dockerfile names it */
     struct str
         replacement; /* "build context VALUE", "--from NAME": why it stands for what FROM says; or empty */
 };

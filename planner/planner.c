@@ -7,6 +7,7 @@
 #include "planner/lower.h"
 #include "planner/merge.h"
 #include "planner/planning.h"
+#include "registry/oci_import.h"
 #include "registry/reference.h"
 
 #include <limits.h>
@@ -96,6 +97,12 @@ static int read_image_config(struct planning *planning, struct base_image *base,
     return 0;
 }
 
+static void add_base(struct planning *planning, struct base_image *base) {
+    struct plan_base known = { base->name, &base->config };
+    map_set(&planning->base_images, base->name, base);
+    arena_vec_push(planning->arena, &planning->plan->bases, known);
+}
+
 int planning_find_image(struct planning *planning, struct str name, struct base_image **out,
                         struct error *error) {
     *out = map_get(&planning->base_images, name);
@@ -120,9 +127,37 @@ int planning_find_image(struct planning *planning, struct str name, struct base_
     if (read_image_config(planning, base, error)) {
         return -1;
     }
-    map_set(&planning->base_images, base->name, base);
-    struct plan_base known = { base->name, &base->config };
-    arena_vec_push(planning->arena, &planning->plan->bases, known);
+    add_base(planning, base);
+    *out = base;
+    return 0;
+}
+
+int planning_take_layout(struct planning *planning, const struct oci_image *layout,
+                         struct base_image **out, struct error *error) {
+    struct arena *arena = planning->arena;
+    struct digest_hex layer;
+    struct str id = str_of(arena_strdup(arena, digest_hex(&layout->id).text));
+    const char *const ids[] = { id.data, NULL };
+    const struct image *stored = NULL;
+    if (read_images(planning, error) || image_find(&planning->images, ids, &stored, error)) {
+        return -1;
+    }
+    *out = map_get(&planning->base_images, id);
+    if (stored || *out) {
+        return *out ? 0 : planning_find_image(planning, id, out, error);
+    }
+    struct image *image = arena_new(arena, struct image);
+    image->id = id;
+    if (oci_import_top_layer(layout, &layer)) {
+        image->layer = str_of(arena_strdup(arena, layer.text));
+    }
+    struct base_image *base = arena_new(arena, struct base_image);
+    *base = (struct base_image){ .name = id, .image = image, .layout = layout };
+    if (image_config_parse(layout->config, arena, &base->config, error)) {
+        return error_wrap(error, "cannot use the image %.12s of the OCI layout %s", id.data,
+                          layout->directory);
+    }
+    add_base(planning, base);
     *out = base;
     return 0;
 }

@@ -10,12 +10,14 @@
 #include "planner/planner.h"
 #include "planner/platform.h"
 #include "planner/scope.h"
+#include "registry/oci_layout.h"
 #include "store/image.h"
 
-/* An image of the store that some stage uses. */
+/* An image that some stage uses. */
 struct base_image {
     struct str name; /* as written */
     const struct image *image;
+    const struct oci_image *layout; /* where it is when the store has not got it; else NULL */
     struct image_config config;
     const struct step *step; /* its file system, for COPY --from and mounts; NULL: not needed yet */
 };
@@ -97,6 +99,9 @@ void planning_append_step(struct planning *planning, struct step *step);
 /* The stored image called NAME, its config read; ERROR_NOT_FOUND with a hint when there is none. No place. */
 int planning_find_image(struct planning *planning, struct str name, struct base_image **out,
                         struct error *error);
+/* The image LAYOUT, which is not stored; what it will be there is known already. No place. */
+int planning_take_layout(struct planning *planning, const struct oci_image *layout,
+                         struct base_image **out, struct error *error);
 /* A stored image for PLATFORM that was called NAME before another one took the name, as when the image is pulled for one
  * platform after the other; the best one, then the newest. *OUT NULL: there is none. */
 int planning_find_former_image(struct planning *planning, struct str name,

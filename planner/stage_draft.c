@@ -372,7 +372,8 @@ static int find_base_image(struct planning *planning, struct stage_draft *draft,
     struct reference reference;
     struct span span = draft->from->from.image.span;
     if (draft->context) {
-        return named_context_image(planning, draft->context, &draft->base_image, error)
+        return named_context_image(planning, draft->context, &draft->platform, &draft->base_image,
+                                   error)
                    ? planning_error_at(planning, span, error)
                    : 0;
     }

@@ -2,18 +2,25 @@
 
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/vec.h"
+#include "registry/oci_manifest.h"
 
-#include <fcntl.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
-#define DOCUMENT_LIMIT ((size_t)4 << 20) /* of an index or manifest, as registries have it */
-#define DEPTH_LIMIT 4                    /* an index in an index */
+#define DOCUMENT_LIMIT                                                                             \
+    ((size_t)4 << 20)   /* of an index, manifest or config, as registries have it */
+#define DEPTH_LIMIT 4   /* an index in an index */
+#define LISTED_LIMIT 12 /* tags or platforms in a hint */
+#define LATEST "latest"
 
 struct layout {
     int fd;
     const char *name;
     oci_platform_rank *rank;
     void *context;
+    struct arena *arena;
 };
 
 static int corrupt(const struct layout *layout, const char *what, struct error *error) {
@@ -26,122 +33,313 @@ static struct str member(const json_t *object, const char *key) {
     return str_of(json_string_value(json_object_get(object, key)));
 }
 
-/* The blob DESCRIPTOR names, as JSON. */
-static json_t *read_blob(const struct layout *layout, const json_t *descriptor,
-                         struct error *error) {
-    struct digest digest;
-    _cleanup_buf_ struct buf text = BUF_INIT;
-    if (!digest_parse(member(descriptor, "digest"), &digest)) {
-        corrupt(layout, "a descriptor has no sha256 digest", error);
-        return NULL;
+/* ---- blobs ---- */
+
+/* The path of a blob's file in its layout. */
+static void blob_path(const struct digest *digest, char out[static 96]) {
+    struct digest_hex hex = digest_hex(digest);
+    snprintf(out, 96, "blobs/sha256/%s", hex.text);
+}
+
+/* Nothing is waited for, whatever stands in place of a file. */
+static int open_file(int layout, const char *path, uint64_t *size, struct error *error) {
+    struct stat status;
+    int fd = fs_open_in_root(layout, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0, error);
+    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
+        *size = (uint64_t)status.st_size;
+        return fd;
     }
-    struct digest_hex hex = digest_hex(&digest);
-    char path[sizeof("blobs/sha256/") + sizeof(hex.text)];
-    snprintf(path, sizeof(path), "blobs/sha256/%s", hex.text);
-    _cleanup_fd_ int fd =
-        fs_open_in_root(layout->fd, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0, error);
-    if (fd < 0 || fs_read_fd(fd, path, DOCUMENT_LIMIT, &text, error)) {
-        error_wrap(error, "cannot read the OCI layout %s", layout->name);
-        return NULL;
+    if (fd >= 0) {
+        cleanup_fd(&fd);
+        error_set(error, ERROR_CORRUPT, "%s is no regular file", path);
+    }
+    return -1;
+}
+
+/* The blob WANTED is, checked. A size of UINT64_MAX is not known. */
+static int read_blob(const struct layout *layout, const struct oci_descriptor *wanted,
+                     struct str *out, struct error *error) {
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    char path[96];
+    uint64_t size;
+    blob_path(&wanted->digest, path);
+    _cleanup_fd_ int fd = open_file(layout->fd, path, &size, error);
+    if (fd < 0) {
+        return error_wrap(error, "cannot read the OCI layout %s", layout->name);
+    }
+    if (wanted->size != UINT64_MAX && size != wanted->size) {
+        return corrupt(layout, "a blob has another size than its descriptor says", error);
+    }
+    if (fs_read_fd(fd, path, DOCUMENT_LIMIT, &text, error)) {
+        return error_wrap(error, "cannot read the OCI layout %s", layout->name);
     }
     struct digest found = digest_of(text.data, text.len);
-    if (!digest_equal(&found, &digest)) {
-        corrupt(layout, "a blob is not what its digest says", error);
-        return NULL;
+    if (!digest_equal(&found, &wanted->digest)) {
+        return corrupt(layout, "a blob is not what its digest says", error);
     }
-    return json_parse(buf_str(&text), path, error);
+    *out = str_copy(layout->arena, buf_str(&text));
+    return 0;
+}
+
+/* ---- which one ---- */
+
+struct names {
+    const char **items;
+    size_t count, capacity;
+};
+
+static void add_name(const struct layout *layout, struct names *names, struct str name) {
+    for (size_t i = 0; i < names->count; i++) {
+        if (str_equal_c(name, names->items[i])) {
+            return;
+        }
+    }
+    if (name.len > 0) {
+        arena_vec_push(layout->arena, names, str_dup(layout->arena, name));
+    }
+}
+
+static const char *join(const struct layout *layout, const struct names *names) {
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    for (size_t i = 0; i < names->count && i < LISTED_LIMIT; i++) {
+        buf_printf(&text, "%s%s", i == 0 ? "" : ", ", names->items[i]);
+    }
+    buf_append_c(&text, names->count > LISTED_LIMIT ? ", …" : "");
+    return str_dup(layout->arena, buf_str(&text));
+}
+
+static struct str tag_of(const json_t *descriptor) {
+    return member(json_object_get(descriptor, "annotations"), "org.opencontainers.image.ref.name");
+}
+
+static void list_tags(const struct layout *layout, const json_t *index, struct names *out) {
+    size_t i;
+    const json_t *descriptor;
+    json_array_foreach(json_object_get(index, "manifests"), i, descriptor) {
+        add_name(layout, out, tag_of(descriptor));
+    }
+}
+
+/* Without a tag the only image is meant, or `latest`; else it cannot be told. */
+static int default_tag(const struct layout *layout, const json_t *index, struct str *tag,
+                       struct error *error) {
+    struct names tags = { 0 };
+    struct str first = STR_EMPTY;
+    bool has_others = false;
+    size_t i;
+    const json_t *descriptor;
+    json_array_foreach(json_object_get(index, "manifests"), i, descriptor) {
+        struct str name = tag_of(descriptor), digest = member(descriptor, "digest");
+        if (str_equal_c(name, LATEST)) {
+            *tag = STR(LATEST);
+            return 0;
+        }
+        if (name.len > 0) {
+            has_others |= first.len > 0 && !str_equal(first, digest);
+            first = digest;
+        }
+    }
+    if (!has_others) {
+        return 0;
+    }
+    list_tags(layout, index, &tags);
+    error_set(error, ERROR_INPUT, "the OCI layout %s has several images and none is called %s",
+              layout->name, LATEST);
+    return error_hint(error, "say which with :TAG; there are %s", join(layout, &tags));
 }
 
 static unsigned rank_of(const struct layout *layout, const json_t *descriptor) {
     const json_t *platform = json_object_get(descriptor, "platform");
-    return layout->rank(layout->context, member(platform, "os"), member(platform, "architecture"),
-                        member(platform, "variant"));
+    return json_is_object(platform)
+               ? layout->rank(layout->context, member(platform, "os"),
+                              member(platform, "architecture"), member(platform, "variant"))
+               : UINT32_MAX;
 }
 
-static bool is_meant(const json_t *descriptor, struct str reference) {
-    const json_t *annotations = json_object_get(descriptor, "annotations");
-    return reference.len == 0 || str_equal(member(descriptor, "digest"), reference) ||
-           str_equal(member(annotations, "org.opencontainers.image.ref.name"), reference);
+static struct str platform_text(const struct layout *layout, const json_t *descriptor) {
+    const json_t *platform = json_object_get(descriptor, "platform");
+    struct str variant = member(platform, "variant");
+    return str_printf(layout->arena, "%.*s/%.*s%s%.*s", STR_ARG(member(platform, "os")),
+                      STR_ARG(member(platform, "architecture")), variant.len > 0 ? "/" : "",
+                      STR_ARG(variant));
 }
 
-/* The best of the manifests of INDEX that REFERENCE means; NULL: none. COUNT: of those it means, whatever the platform. */
-static const json_t *choose(const struct layout *layout, const json_t *index, struct str reference,
-                            size_t *count) {
-    const json_t *best = NULL;
+static int no_such_tag(const struct layout *layout, const json_t *index, struct str tag,
+                       struct error *error) {
+    struct names tags = { 0 };
+    list_tags(layout, index, &tags);
+    error_set(error, ERROR_NOT_FOUND, "the OCI layout %s has no image%s%.*s", layout->name,
+              tag.len > 0 ? " " : "", STR_ARG(tag));
+    const char *nearest = str_nearest(tag, tags.items, tags.count);
+    if (tags.count == 0) {
+        return error_hint(error,
+                          tag.len > 0 ? "nothing in it has a tag; try without one"
+                                      : "`skopeo copy … oci:%s` puts one there",
+                          layout->name);
+    }
+    return nearest
+               ? error_hint(error, "did you mean %s? There are %s", nearest, join(layout, &tags))
+               : error_hint(error, "there are %s", join(layout, &tags));
+}
+
+/* The best of what INDEX has under TAG (empty: of all). */
+static int choose(const struct layout *layout, const json_t *index, struct str tag,
+                  const json_t **best, struct error *error) {
+    struct names platforms = { 0 };
     unsigned best_rank = 0;
-    size_t i;
+    size_t i, count = 0;
     const json_t *descriptor;
-    *count = 0;
+    *best = NULL;
     json_array_foreach(json_object_get(index, "manifests"), i, descriptor) {
-        if (!is_meant(descriptor, reference)) {
+        if (tag.len > 0 && !str_equal(tag_of(descriptor), tag)) {
             continue;
         }
-        ++*count;
-        bool is_known = json_is_object(json_object_get(descriptor, "platform"));
-        unsigned rank = is_known ? rank_of(layout, descriptor) : UINT32_MAX;
-        if (rank > 0 && (!best || rank < best_rank)) {
-            best = descriptor;
+        count++;
+        unsigned rank = rank_of(layout, descriptor);
+        if (rank > 0 && (!*best || rank < best_rank)) {
+            *best = descriptor;
             best_rank = rank;
         }
+        if (rank == 0 && !str_equal_c(platform_text(layout, descriptor), "unknown/unknown")) {
+            add_name(layout, &platforms, platform_text(layout, descriptor));
+        }
     }
-    return best;
+    if (*best) {
+        return 0;
+    }
+    if (count == 0) {
+        return no_such_tag(layout, index, tag, error);
+    }
+    error_set(error, ERROR_NOT_FOUND, "no match for platform in manifest: not found in %s",
+              layout->name);
+    return platforms.count > 0 ? error_hint(error, "choose another --platform; there are %s",
+                                            join(layout, &platforms))
+                               : error_hint(error, "what it has is for no platform");
 }
 
-static int not_found(const struct layout *layout, struct str reference, size_t count,
-                     struct error *error) {
-    if (count > 0) {
-        error_set(error, ERROR_NOT_FOUND, "no match for platform in manifest: not found in %s",
-                  layout->name);
-        return error_hint(error, "choose another --platform");
-    }
-    error_set(error, ERROR_NOT_FOUND, "the OCI layout %s has no image %.*s", layout->name,
-              STR_ARG(reference));
-    return error_hint(error, "`jq .manifests %s/index.json` shows what there is", layout->name);
-}
+/* ---- the way to the image ---- */
 
-/* DOCUMENT is an index or a manifest. */
-static int find_config(const struct layout *layout, const json_t *document, struct str reference,
-                       unsigned depth, struct digest *config, struct error *error) {
+/* DOCUMENT, whose text is TEXT, is an index or a manifest. */
+static int follow(const struct layout *layout, const json_t *document, struct str text,
+                  struct str tag, unsigned depth, struct oci_image *out, struct error *error) {
+    const json_t *chosen;
+    struct oci_descriptor next;
+    struct str next_text;
     if (!json_is_array(json_object_get(document, "manifests"))) {
-        return digest_parse(member(json_object_get(document, "config"), "digest"), config)
-                   ? 0
-                   : corrupt(layout, "a manifest names no config", error);
+        out->manifest = text;
+        return oci_manifest_parse(document, layout->arena, &next, out, error) ||
+                       read_blob(layout, &next, &out->config, error) ||
+                       oci_manifest_parse_config(out->config, out, error)
+                   ? error_wrap(error, "cannot use the OCI layout %s", layout->name)
+                   : 0;
+    }
+    /* A document that could be read as either may be taken for the other by somebody else. */
+    if (json_object_get(document, "config") || json_object_get(document, "layers")) {
+        return corrupt(layout, "a document is index and manifest at once", error);
     }
     if (depth == DEPTH_LIMIT) {
         return corrupt(layout, "its indexes lead to each other", error);
     }
-    size_t count;
-    const json_t *chosen = choose(layout, document, reference, &count);
-    if (!chosen) {
-        return not_found(layout, reference, count, error);
+    if (choose(layout, document, tag, &chosen, error)) {
+        return -1;
     }
-    _cleanup_json_ json_t *next = read_blob(layout, chosen, error);
-    return next ? find_config(layout, next, STR_EMPTY, depth + 1, config, error) : -1;
+    if (oci_descriptor_parse(chosen, &next, error)) {
+        return error_wrap(error, "the OCI layout %s cannot be read", layout->name);
+    }
+    if (read_blob(layout, &next, &next_text, error)) {
+        return -1;
+    }
+    _cleanup_json_ json_t *parsed = json_parse(next_text, "a document of the layout", error);
+    return parsed ? follow(layout, parsed, next_text, STR_EMPTY, depth + 1, out, error) : -1;
 }
+
+/* Found without the index: the digest says enough. */
+static int read_by_digest(const struct layout *layout, struct str reference, struct oci_image *out,
+                          struct error *error) {
+    struct oci_descriptor wanted = { .size = UINT64_MAX };
+    struct str text;
+    if (!str_has_prefix(reference, STR("sha256:")) || !digest_parse(reference, &wanted.digest)) {
+        error_set(error, ERROR_INPUT, "%.*s is no digest", STR_ARG(reference));
+        return error_hint(error, "it is sha256: and 64 hexadecimal digits");
+    }
+    if (read_blob(layout, &wanted, &text, error)) {
+        if (error && error->code == ERROR_SYSTEM && error->number == ENOENT) {
+            error_clear(error);
+            error_set(error, ERROR_NOT_FOUND, "the OCI layout %s has no image %.*s", layout->name,
+                      STR_ARG(reference));
+            error_hint(error, "`jq .manifests %s/index.json` shows what there is", layout->name);
+        }
+        return -1;
+    }
+    _cleanup_json_ json_t *document = json_parse(text, "a document of the layout", error);
+    return document ? follow(layout, document, text, STR_EMPTY, 0, out, error) : -1;
+}
+
+static int read_by_tag(const struct layout *layout, struct str tag, struct oci_image *out,
+                       struct error *error) {
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    uint64_t size;
+    _cleanup_fd_ int fd = open_file(layout->fd, "index.json", &size, error);
+    if (fd < 0 || fs_read_fd(fd, "index.json", DOCUMENT_LIMIT, &text, error)) {
+        error_wrap(error, "%s is no OCI layout", layout->name);
+        return error_hint(error, "`skopeo copy … oci:%s` makes one", layout->name);
+    }
+    _cleanup_json_ json_t *index = json_parse(buf_str(&text), "index.json", error);
+    if (!index) {
+        return error_wrap(error, "cannot read the OCI layout %s", layout->name);
+    }
+    if (!json_is_array(json_object_get(index, "manifests"))) {
+        return corrupt(layout, "index.json lists no manifests", error);
+    }
+    if (tag.len == 0 && default_tag(layout, index, &tag, error)) {
+        return -1;
+    }
+    return follow(layout, index, STR_EMPTY, tag, 0, out, error);
+}
+
+/* ---- outside ---- */
 
 void oci_layout_split(struct str text, struct str *path, struct str *reference) {
     size_t slash = str_rfind_byte(text, '/');
     size_t from = slash == SIZE_MAX ? 0 : slash;
     size_t at = str_find_byte(str_from(text, from), '@');
-    size_t colon = at != SIZE_MAX ? at : str_find_byte(str_from(text, from), ':');
-    *path = colon == SIZE_MAX ? text : str_sub(text, 0, from + colon);
-    *reference = colon == SIZE_MAX ? STR_EMPTY : str_from(text, from + colon + 1);
+    struct str named = at == SIZE_MAX ? text : str_sub(text, 0, from + at);
+    size_t colon = str_find_byte(str_from(named, from), ':');
+    *path = colon == SIZE_MAX ? named : str_sub(text, 0, from + colon);
+    *reference = at != SIZE_MAX      ? str_from(text, from + at + 1)
+                 : colon != SIZE_MAX ? str_from(text, from + colon + 1)
+                                     : STR_EMPTY;
 }
 
-int oci_layout_find(const char *directory, struct str reference, oci_platform_rank *rank,
-                    void *context, struct digest *config, struct error *error) {
-    _cleanup_buf_ struct buf text = BUF_INIT;
+int oci_layout_read(const char *directory, struct str reference, oci_platform_rank *rank,
+                    void *context, struct arena *arena, struct oci_image *out,
+                    struct error *error) {
     _cleanup_fd_ int fd = fs_open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, error);
-    struct layout layout = { .fd = fd, .name = directory, .rank = rank, .context = context };
+    struct layout layout = {
+        .fd = fd, .name = directory, .rank = rank, .context = context, .arena = arena
+    };
     if (fd < 0) {
         return error_wrap(error, "cannot open the OCI layout %s", directory);
     }
-    _cleanup_fd_ int index_fd =
-        fs_open_in_root(fd, "index.json", O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0, error);
-    if (index_fd < 0 || fs_read_fd(index_fd, "index.json", DOCUMENT_LIMIT, &text, error)) {
-        error_wrap(error, "%s is no OCI layout", directory);
-        return error_hint(error, "`skopeo copy … oci:%s` makes one", directory);
+    *out = (struct oci_image){ .directory = arena_strdup(arena, directory) };
+    return str_find_byte(reference, ':') == SIZE_MAX
+               ? read_by_tag(&layout, reference, out, error)
+               : read_by_digest(&layout, reference, out, error);
+}
+
+int oci_layout_open_layer(const struct oci_image *image, size_t index, struct error *error) {
+    const struct oci_layer *layer = &image->layers[index];
+    _cleanup_fd_ int directory =
+        fs_open(image->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, error);
+    char path[96];
+    uint64_t size;
+    blob_path(&layer->digest, path);
+    int fd = directory < 0 ? -1 : open_file(directory, path, &size, error);
+    if (fd >= 0 && size != layer->size) {
+        cleanup_fd(&fd);
+        fd = -1;
+        error_set(error, ERROR_CORRUPT, "%s has %" PRIu64 " bytes, and should have %" PRIu64, path,
+                  size, layer->size);
     }
-    _cleanup_json_ json_t *index = json_parse(buf_str(&text), "index.json", error);
-    return index ? find_config(&layout, index, reference, 0, config, error) : -1;
+    return fd;
 }

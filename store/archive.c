@@ -5,6 +5,7 @@
 #include "base/vec.h"
 #include "store/archive_input.h"
 #include "store/archive_place.h"
+#include "store/layer_intake.h"
 #include "store/layer_stream.h"
 
 #include <archive.h>
@@ -16,7 +17,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define TAR_HEADER 512
 #define MAX_ENTRIES 20000000 /* more is an attack on inodes and memory, not an archive */
 
 /* A directory's time is set when nothing is put into it any more. */
@@ -46,69 +46,15 @@ struct item {
     const char *base; /* last component */
 };
 
-static bool has_valid_checksum(const unsigned char *header) {
-    /* Offset 148: six octal digits with blanks or NULs around them, computed as if the field were blank. Old
-     * programs summed signed bytes. */
-    unsigned long stored = 0;
-    bool has_digits = false;
-    for (const unsigned char *at = header + 148; at < header + 156; at++) {
-        if (*at >= '0' && *at <= '7') {
-            stored = stored * 8 + (unsigned long)(*at - '0');
-            has_digits = true;
-        } else if ((*at != ' ' && *at != '\0') || has_digits) {
-            break;
-        }
-    }
-    unsigned long sum = 0;
-    long signed_sum = 0;
-    bool has_data = false;
-    for (size_t i = 0; i < TAR_HEADER; i++) {
-        unsigned char byte = i >= 148 && i < 156 ? ' ' : header[i];
-        has_data = has_data || header[i] != 0;
-        sum += byte;
-        signed_sum += (signed char)byte;
-    }
-    return has_data && has_digits && (stored == sum || (long)stored == signed_sum);
-}
-
-int archive_is_tar(int fd, bool *is_tar, struct error *error) {
-    *is_tar = false;
-    if (lseek(fd, 0, SEEK_SET) < 0) {
-        return error_system(error, "cannot read the file as an archive");
-    }
-    _cleanup_archive_input_ struct archive_input input;
-    unsigned char header[TAR_HEADER];
-    size_t have = 0;
-    struct error reason = ERROR_INIT;
-    int result = archive_input_open(&input, fd, "the file", &reason);
-    while (result == 0 && have < TAR_HEADER) {
-        const void *block;
-        size_t len;
-        result = archive_input_read(&input, &block, &len, &reason);
-        if (result < 0 || len == 0) {
-            break;
-        }
-        len = len < TAR_HEADER - have ? len : TAR_HEADER - have;
-        memcpy(header + have, block, len);
-        have += len;
-    }
-    bool is_system = reason.code == ERROR_SYSTEM; /* anything else only means: no archive */
-    if (is_system && error) {
-        *error = reason;
-    } else {
-        error_clear(&reason);
-    }
-    if (is_system || lseek(fd, 0, SEEK_SET) < 0) {
-        return -1;
-    }
-    *is_tar = have == TAR_HEADER && has_valid_checksum(header);
-    return 0;
-}
-
 static ssize_t give_block(struct archive *tar, void *context, const void **block) {
     struct unpacker *unpacker = context;
     size_t len;
     if (archive_input_read(&unpacker->input, block, &len, &unpacker->input_error)) {
+        archive_set_error(tar, EIO, "reading failed");
+        return -1;
+    }
+    struct layer_intake *layer = unpacker->options->layer;
+    if (layer && layer_intake_block(layer, *block, len, &unpacker->input_error)) {
         archive_set_error(tar, EIO, "reading failed");
         return -1;
     }
@@ -176,6 +122,9 @@ static int owner_of(const struct unpacker *unpacker, const struct item *item, ui
     }
     *uid = (uid_t)user;
     *gid = (gid_t)group;
+    if (unpacker->options->layer) {
+        layer_intake_owner(unpacker->options->layer, *uid, *gid);
+    }
     return 0;
 }
 
@@ -244,8 +193,11 @@ static int set_metadata_by_name(const struct unpacker *unpacker, const struct it
     return 0;
 }
 
-/* An entry whose name is taken: the old thing goes. */
+/* An entry whose name is taken: the old thing goes. In a layer that can only be a whiteout. */
 static int make_room(struct unpacker *unpacker, const struct item *item, struct error *error) {
+    if (unpacker->options->layer && !whiteout_is(item->parent, item->base)) {
+        return bad_item(unpacker, item, "is in the layer twice", error);
+    }
     archive_place_forget(&unpacker->place, item->parent);
     if (fs_remove_tree(item->parent, item->base, error)) {
         return error_wrap(error, "archive '%s': cannot replace '%s'", unpacker->name, item->shown);
@@ -279,6 +231,9 @@ static int unpack_root(struct unpacker *unpacker, const struct item *item, struc
     if (!unpacker->options->is_root_entry_kept) {
         return 0;
     }
+    if (unpacker->options->layer) {
+        unpacker->options->layer->has_root = true;
+    }
     _cleanup_fd_ int fd = fs_open_at(unpacker->place.target, ".", O_RDONLY | O_DIRECTORY, 0, error);
     return fd < 0 ? -1 : finish_directory(unpacker, item, fd, error);
 }
@@ -297,6 +252,11 @@ static int unpack_directory(struct unpacker *unpacker, const struct item *item,
         if (mkdirat(item->parent, item->base, 0700) == 0) {
             fd = openat(item->parent, item->base, flags);
         }
+        /* In place of a whiteout: what was deleted below does not come back. */
+        if (fd >= 0 && unpacker->options->layer &&
+            whiteout_make_opaque(fd, unpacker->options->is_rootless, error)) {
+            return -1;
+        }
     }
     return fd < 0 ? item_failed(unpacker, item, "create", error)
                   : finish_directory(unpacker, item, fd, error);
@@ -308,7 +268,11 @@ static int write_contents(struct unpacker *unpacker, const struct item *item, in
     size_t len;
     la_int64_t offset, end = 0;
     int status;
+    struct layer_intake *layer = unpacker->options->layer;
     while ((status = archive_read_data_block(unpacker->tar, &block, &len, &offset)) == ARCHIVE_OK) {
+        if (layer) {
+            layer_intake_data(layer, block, len);
+        }
         for (const char *data = block; len > 0;) {
             ssize_t written = pwrite(fd, data, len, offset);
             if (written < 0 && errno == EINTR) {
@@ -481,11 +445,41 @@ static int unpack_entry(struct unpacker *unpacker, struct archive_entry *entry,
         return unpack_root(unpacker, &item, error);
     }
     item.base = path_base(item.path).data;
+    enum whiteout whiteout = unpacker->options->layer ? whiteout_of_path(item.path) : WHITEOUT_NONE;
+    if (whiteout == WHITEOUT_BAD) {
+        return bad_item(unpacker, &item, "has a name that is reserved for deletions", error);
+    }
     item.parent = archive_place_parent(&unpacker->place, item.path, error);
     if (item.parent < 0) {
         return error_wrap(error, "archive '%s': cannot unpack '%s'", unpacker->name, item.shown);
     }
-    return unpack_item(unpacker, &item, error);
+    if (whiteout == WHITEOUT_NONE) {
+        return unpack_item(unpacker, &item, error);
+    }
+    return whiteout_apply(whiteout, item.parent, item.base, unpacker->options->is_rootless, error)
+               ? error_wrap(error, "archive '%s': cannot unpack '%s'", unpacker->name, item.shown)
+               : 0;
+}
+
+/* A sparse entry's data is not that of the file: it stays in the log. */
+static int unpack_logged(struct unpacker *unpacker, struct archive_entry *entry,
+                         struct error *error) {
+    struct layer_intake *layer = unpacker->options->layer;
+    if (!layer) {
+        return unpack_entry(unpacker, entry, error);
+    }
+    struct archive *tar = unpacker->tar;
+    const char *name = archive_entry_pathname(entry);
+    bool has_data = archive_entry_filetype(entry) == AE_IFREG && !archive_entry_hardlink(entry) &&
+                    archive_entry_sparse_count(entry) == 0 &&
+                    whiteout_of_path(str_of(name)) == WHITEOUT_NONE;
+    uint64_t size = has_data ? (uint64_t)archive_entry_size(entry) : 0;
+    struct layer_intake_entry place = { str_of(name), (uint64_t)archive_read_header_position(tar),
+                                        (uint64_t)archive_filter_bytes(tar, 0), size };
+    return layer_intake_begin(layer, &place, error) || unpack_entry(unpacker, entry, error) ||
+                   layer_intake_end(layer, &place, error)
+               ? -1
+               : 0;
 }
 
 static int unpack_all(struct unpacker *unpacker, struct error *error) {
@@ -502,7 +496,7 @@ static int unpack_all(struct unpacker *unpacker, struct error *error) {
             return error_set(error, ERROR_INPUT, "archive '%s' has more than %d entries",
                              unpacker->name, MAX_ENTRIES);
         }
-        if (unpack_entry(unpacker, entry, error)) {
+        if (unpack_logged(unpacker, entry, error)) {
             return -1;
         }
     }
@@ -513,12 +507,15 @@ static int unpack_all(struct unpacker *unpacker, struct error *error) {
 static int read_rest(struct unpacker *unpacker, struct error *error) {
     const void *block;
     size_t len;
+    struct layer_intake *layer = unpacker->options->layer;
     do {
-        if (archive_input_read(&unpacker->input, &block, &len, error)) {
+        if (archive_input_read(&unpacker->input, &block, &len, error) ||
+            (layer &&
+             (layer_intake_block(layer, block, len, error) || layer_intake_flush(layer, error)))) {
             return -1;
         }
     } while (len > 0);
-    return 0;
+    return layer ? archive_input_drain(&unpacker->input, error) : 0;
 }
 
 static int date_directories(struct unpacker *unpacker, struct error *error) {
@@ -572,9 +569,13 @@ static int unpack(int fd, const char *name, int target, const struct archive_opt
                                                           .input_error = ERROR_INIT,
                                                           .place = ARCHIVE_PLACE_INIT(target),
                                                           .directories = VEC_INIT };
-    if (archive_input_open(&unpacker.input, fd, name, error) || open_tar(&unpacker, error) ||
-        unpack_all(&unpacker, error) || read_rest(&unpacker, error)) {
+    struct archive_tap *tap = options->layer ? &options->layer->tap : NULL;
+    if (archive_input_open_tapped(&unpacker.input, fd, name, tap, error) ||
+        open_tar(&unpacker, error) || unpack_all(&unpacker, error) || read_rest(&unpacker, error)) {
         return -1;
+    }
+    if (options->layer) {
+        options->layer->compression = unpacker.input.compression;
     }
     return date_directories(&unpacker, error);
 }

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct layer_intake;
+
 struct archive_options {
     bool has_owner; /* every entry gets this owner (ADD --chown) */
     uid_t uid;
@@ -18,6 +20,9 @@ struct archive_options {
     bool is_rootless; /* device nodes are skipped with a warning */
     bool
         is_root_entry_kept; /* an entry `.` sets the target's own mode and owner (import), else it is ignored (ADD) */
+    /* The archive is that of an image's layer and TARGET empty: `.wh.` names are deletions, and a name that is there twice is
+     * ERROR_INPUT (neither could be told in the log). Learns what the store wants to know. NULL: any archive. */
+    struct layer_intake *layer;
 };
 
 /* Is the file at FD (rewound afterwards) an archive ADD unpacks: after removing a known compression, does it begin with

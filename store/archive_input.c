@@ -22,7 +22,16 @@ static int read_block(struct archive_input *input, struct error *error) {
         return error_system(error, "cannot read archive '%s'", input->name);
     }
     input->len = (size_t)len;
-    return 0;
+    struct archive_tap *tap = input->tap;
+    if (tap) {
+        hasher_update(&tap->hasher, input->data, input->len);
+        tap->size += input->len;
+    }
+    return !tap || tap->size <= tap->limit
+               ? 0
+               : error_set(error, ERROR_CORRUPT,
+                           "'%s' is larger than the %llu bytes it should have", input->name,
+                           (unsigned long long)tap->limit);
 }
 
 /* Leading bytes as the formats define them; a zstd stream may begin with a skippable frame (RFC 8878, 3.1.2). */
@@ -112,10 +121,13 @@ static int open_gzip(struct archive_input *input, struct error *error) {
     return 0;
 }
 
-int archive_input_open(struct archive_input *input, int fd, const char *name, struct error *error) {
-    *input = (struct archive_input){
-        .fd = fd, .name = name, .data = xmalloc(BLOCK_SIZE), .callback_error = ERROR_INIT
-    };
+int archive_input_open_tapped(struct archive_input *input, int fd, const char *name,
+                              struct archive_tap *tap, struct error *error) {
+    *input = (struct archive_input){ .fd = fd,
+                                     .name = name,
+                                     .data = xmalloc(BLOCK_SIZE),
+                                     .callback_error = ERROR_INIT,
+                                     .tap = tap };
     if (read_block(input, error)) {
         return -1;
     }
@@ -129,6 +141,20 @@ int archive_input_open(struct archive_input *input, int fd, const char *name, st
     default:
         return open_raw(input, error);
     }
+}
+
+int archive_input_open(struct archive_input *input, int fd, const char *name, struct error *error) {
+    return archive_input_open_tapped(input, fd, name, NULL, error);
+}
+
+int archive_input_drain(struct archive_input *input, struct error *error) {
+    input->is_pending = false;
+    do {
+        if (read_block(input, error)) {
+            return -1;
+        }
+    } while (input->len > 0);
+    return 0;
 }
 
 static int read_plain(struct archive_input *input, const void **block, size_t *len,

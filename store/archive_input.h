@@ -5,18 +5,26 @@
 #ifndef BUD_STORE_ARCHIVE_INPUT_H
 #define BUD_STORE_ARCHIVE_INPUT_H
 
-#include "base/error.h"
+#include "base/digest.h"
 
 #include <zlib.h>
 
 struct archive;
 
+/* The numbers are those of "compression" in layers.json. */
 enum compression {
     COMPRESSION_NONE,
-    COMPRESSION_GZIP,
     COMPRESSION_BZIP2,
+    COMPRESSION_GZIP,
     COMPRESSION_XZ,
     COMPRESSION_ZSTD,
+};
+
+/* What passes by of a file whose digest and size are known beforehand, as it is: before anything is decompressed. */
+struct archive_tap {
+    struct hasher hasher; /* initialised by the caller */
+    uint64_t size;        /* read so far */
+    uint64_t limit;       /* what is larger is ERROR_CORRUPT */
 };
 
 struct archive_input {
@@ -32,11 +40,17 @@ struct archive_input {
     unsigned char *output;       /* what gzip gave last */
     struct archive *raw;         /* the other compressions */
     struct error callback_error; /* what went wrong inside libarchive's call of our reader */
+    struct archive_tap *tap;     /* borrowed, or NULL */
 };
 
 /* Reads the beginning of FD (from where it stands; a pipe will do) and recognises the compression. Close it in any
  * case. */
 int archive_input_open(struct archive_input *input, int fd, const char *name, struct error *error);
+/* The same; TAP sees all that is read. */
+int archive_input_open_tapped(struct archive_input *input, int fd, const char *name,
+                              struct archive_tap *tap, struct error *error);
+/* Reads what is left of the file, for its TAP. */
+int archive_input_drain(struct archive_input *input, struct error *error);
 /* The next bytes without compression, valid until the next call; *len 0 at the end. ERROR_INPUT for a corrupt or
  * truncated stream, ERROR_SYSTEM when reading fails. */
 int archive_input_read(struct archive_input *input, const void **block, size_t *len,

@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "store/crc64.h"
+#include "store/id_set.h"
 #include "store/layer_walk.h"
 #include "store/tar_header.h"
 #include "store/tar_split.h"
@@ -20,10 +21,6 @@
 #define TAR_BUFFER (1024 * 1024)
 #define XATTR_LIST_SIZE (64 * 1024) /* the kernel's XATTR_LIST_MAX and XATTR_SIZE_MAX */
 
-struct id_set {
-    VEC(uint32_t) ids; /* sorted; a layer has a handful */
-};
-
 struct stream {
     const struct layer_stream_options *options;
     const atomic_bool *is_cancelled;
@@ -38,19 +35,6 @@ struct stream {
     struct id_set uids, gids;
     char *data; /* READ_SIZE bytes */
 };
-
-static void id_set_add(struct id_set *set, uint32_t id) {
-    size_t at = set->ids.count;
-    while (at > 0 && set->ids.items[at - 1] >= id) {
-        at--;
-        if (set->ids.items[at] == id) {
-            return;
-        }
-    }
-    vec_push(&set->ids, id);
-    memmove(set->ids.items + at + 1, set->ids.items + at, (set->ids.count - 1 - at) * sizeof(id));
-    set->ids.items[at] = id;
-}
 
 static int check_cancelled(const struct stream *stream, struct error *error) {
     if (!stream->is_cancelled || !atomic_load(stream->is_cancelled)) {
@@ -84,8 +68,8 @@ static int put(struct stream *stream, const void *data, size_t len, struct error
 
 /* Bytes that go into the log as they are: everything but file contents. */
 static int put_raw(struct stream *stream, const void *data, size_t len, struct error *error) {
-    if (stream->split) {
-        tar_split_raw(stream->split, data, len);
+    if (stream->split && tar_split_raw(stream->split, data, len, error)) {
+        return -1;
     }
     return put(stream, data, len, error);
 }
@@ -359,14 +343,6 @@ static int put_all(struct stream *stream, int diff, struct error *error) {
     return -1;
 }
 
-static void copy_ids(struct arena *arena, const struct id_set *set, uint32_t **ids, size_t *count) {
-    *ids = arena_array(arena, set->ids.count, sizeof(**ids));
-    *count = set->ids.count;
-    if (*count > 0) {
-        memcpy(*ids, set->ids.items, *count * sizeof(**ids));
-    }
-}
-
 static void stream_free(struct stream *stream) {
     tar_split_free(stream->split);
     buf_free(&stream->tar);
@@ -374,8 +350,8 @@ static void stream_free(struct stream *stream) {
     buf_free(&stream->headers);
     map_free(&stream->links);
     arena_free(&stream->arena);
-    vec_free(&stream->uids.ids);
-    vec_free(&stream->gids.ids);
+    id_set_free(&stream->uids);
+    id_set_free(&stream->gids);
     free(stream->data);
 }
 
@@ -397,7 +373,7 @@ int layer_stream_digest(int diff, const struct layer_stream_options *options, st
     }
     *out =
         (struct cache_layer){ .diff_id = hasher_finish(&stream.hasher), .diff_size = stream.size };
-    copy_ids(arena, &stream.uids, &out->uids, &out->uid_count);
-    copy_ids(arena, &stream.gids, &out->gids, &out->gid_count);
+    id_set_copy(&stream.uids, arena, &out->uids, &out->uid_count);
+    id_set_copy(&stream.gids, arena, &out->gids, &out->gid_count);
     return 0;
 }

@@ -175,6 +175,7 @@ static json_t *id_list(const uint32_t *ids, size_t count) {
 
 static json_t *layer_row(const char *id, const char *parent, const struct layer_draft *draft) {
     struct digest_hex hex = digest_hex(&draft->diff_id);
+    struct digest_hex blob = digest_hex(draft->blob ? draft->blob : &draft->diff_id);
     char created[TIME_TEXT_SIZE];
     json_t *row = json_object();
 
@@ -184,11 +185,15 @@ static json_t *layer_row(const char *id, const char *parent, const struct layer_
         json_object_set_new(row, "parent", json_string(parent));
     }
     json_object_set_new(row, "created", json_string(created));
-    /* For a layer made here, the blob is the uncompressed tar. */
-    json_object_set_new(row, "compressed-diff-digest", json_sprintf("sha256:%s", hex.text));
-    json_object_set_new(row, "compressed-size", json_integer((json_int_t)draft->diff_size));
+    json_object_set_new(row, "compressed-diff-digest", json_sprintf("sha256:%s", blob.text));
+    json_object_set_new(
+        row, "compressed-size",
+        json_integer((json_int_t)(draft->blob ? draft->blob_size : draft->diff_size)));
     json_object_set_new(row, "diff-digest", json_sprintf("sha256:%s", hex.text));
     json_object_set_new(row, "diff-size", json_integer((json_int_t)draft->diff_size));
+    if (draft->compression > 0) {
+        json_object_set_new(row, "compression", json_integer((json_int_t)draft->compression));
+    }
     json_object_set_new(row, "uidset", id_list(draft->uids, draft->uid_count));
     json_object_set_new(row, "gidset", id_list(draft->gids, draft->gid_count));
     return row;

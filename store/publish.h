@@ -19,6 +19,10 @@ struct layer_draft {
     size_t uid_count;
     const uint32_t *gids;
     size_t gid_count;
+    /* The blob it was unpacked from; NULL: made here, where the blob is the tar itself. */
+    const struct digest *blob;
+    uint64_t blob_size;
+    unsigned compression; /* enum compression */
 };
 
 struct image_draft {

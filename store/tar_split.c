@@ -12,6 +12,7 @@
 #define GZIP_WINDOW (15 + 16) /* zlib: largest window, gzip framing */
 #define LINES_SIZE (64 * 1024)
 #define OUTPUT_SIZE (64 * 1024)
+#define SEGMENT_SIZE ((size_t)1 << 20) /* what follows goes into another segment */
 
 struct tar_split {
     char *path;
@@ -74,8 +75,9 @@ static int flush_segment(struct tar_split *split, struct error *error) {
     return split->lines.len < LINES_SIZE ? 0 : compress_lines(split, Z_NO_FLUSH, error);
 }
 
-void tar_split_raw(struct tar_split *split, const void *data, size_t len) {
+int tar_split_raw(struct tar_split *split, const void *data, size_t len, struct error *error) {
     buf_append(&split->pending, data, len);
+    return split->pending.len < SEGMENT_SIZE ? 0 : flush_segment(split, error);
 }
 
 static bool is_utf8(struct str text) {

@@ -18,8 +18,8 @@ struct tar_split;
 
 /* Creates or truncates PATH, mode 0600. The caller frees *out. */
 int tar_split_create(const char *path, struct tar_split **out, struct error *error);
-/* The next LEN bytes of the stream are DATA. */
-void tar_split_raw(struct tar_split *split, const void *data, size_t len);
+/* The next LEN bytes of the stream are DATA. Long ones are written in parts. */
+int tar_split_raw(struct tar_split *split, const void *data, size_t len, struct error *error);
 /* Next in the stream is the data of entry NAME, SIZE bytes (0 for all but files with contents) with checksum CRC. */
 int tar_split_file(struct tar_split *split, struct str name, uint64_t size, uint64_t crc,
                    struct error *error);

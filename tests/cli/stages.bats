@@ -59,22 +59,97 @@ EOF
     has_file bin/sh
 }
 
-@test "an image of an OCI layout that is in the store" {
-    skopeo --tmpdir "$BATS_TEST_TMPDIR" copy -q \
-        "containers-storage:[overlay@$STORE/root+$STORE/run]localhost/busybox:latest" oci:../layout:v1
-    printf 'FROM base\nCOPY --from=base /bin/sh /copied\n' > Dockerfile
+to_layout() { # image, layout[:tag], options
+    skopeo --tmpdir "$BATS_TEST_TMPDIR" copy -q "${@:3}" \
+        "containers-storage:[overlay@$STORE/root+$STORE/run]localhost/$1" "oci:$2"
+}
+
+@test "an image of an OCI layout: read when a step needs it, and then as one of the store" {
+    local base digest
+    to_layout busybox:latest ../layout:v1
+    digest=$(jq -r '.manifests[0].digest' ../layout/index.json)
+    printf 'FROM base\nLABEL a=b\nCOPY --from=base /bin/sh /copied\n' > Dockerfile
     build --build-context base=oci-layout://../layout:v1
+    is "$(grep -c 'reading the image' <<< "$stderr")" 0 # the store has it
+    base=$(image_id busybox)
+    bud rmi -f busybox image
+    # A plan changes nothing.
+    run_bud 0 plan --build-context base=oci-layout:../layout:v1 .
+    contains "$output" "FROM base (build context oci-layout:../layout:v1) = $base"
+    is "$(bud images -aq)" ""
+    build --build-context base=oci-layout:../layout:v1
+    contains "$stderr" "reading the image ${base:0:12} from the OCI layout ../layout"
+    is "$(config .config.Labels.a)" b
+    has_file copied
+    run_bud 0 info --check --deep
+    # It has no name.
+    is "$(bud images -a --json | jq -r '.[] | select(.names == []) | .id')" "$base"
+    podman "${STORAGE[@]}" --tmpdir "$STORE/libpod" images -a --no-trunc --format '{{.ID}} {{.Repository}}' > ../list
+    grep -qx "sha256:$base <none>" ../list
+    # All that is known is used.
+    build --build-context "base=oci-layout://../layout:none@$digest"
+    is "$(grep -E '^\[' <<< "$stderr" | grep -vc '(cached)')" 1 # FROM
     build --build-context base=oci-layout:../layout
-    build --build-context "base=oci-layout://../layout@$(jq -r '.manifests[0].digest' ../layout/index.json)"
+}
+
+# All there is in the store $1 of the layers whose IDs are in the file ids.
+layers_of() {
+    local layer
+    while read -r layer; do
+        jq -cS --arg id "$layer" '.[] | select(.id == $id) | del(.created)' "$1/overlay-layers/layers.json"
+        (cd "$1/overlay/$layer/diff" && find . -mindepth 1 -print0 | sort -z | xargs -0 stat -c '%N %f %u:%g %h %t,%T' &&
+            find . -mindepth 1 ! -type c -print0 | sort -z | xargs -0 stat -c %Y)
+        # Other programs end the log with a segment of nothing.
+        zcat "$1/overlay-layers/$layer.tar-split.gz" | grep -v '"payload":"",' | sha256sum
+    done < ../ids
+}
+
+@test "an image of an OCI layout has the layers that Skopeo would make of it" {
+    dockerfile <<'EOF'
+FROM busybox
+RUN mkdir -p /d/e /r && echo x > /d/e/f && touch /gone "/ä ö" /r/file && ln -s x /link && mkfifo /p && chmod 4755 /gone
+RUN rm -r /gone /d && mkdir /d && echo new > /d/new && ln /d/new /hard && chown 12:34 /d && rm /r/file
+RUN rm -r /r && echo file > /r && head -c 300000 /dev/zero > /zeros
+EOF
+    build
+    to_layout image:latest ../layout:v1 --dest-compress-format zstd --dest-compress
+    STORE=$BATS_TEST_TMPDIR/new
+    mkdir "$STORE"
+    STORAGE=(--root "$STORE/root" --runroot "$STORE/run" --storage-driver overlay)
+    printf 'FROM base\nCOPY Dockerfile /\n' > Dockerfile
+    build --build-context base=oci-layout:../layout:v1
+    run_bud 0 info --check --deep
+    is "$(entries /d /gone 2> /dev/null)" $'d d 755 12:34\nd/new f 644 0:0'
+    skopeo --tmpdir "$BATS_TEST_TMPDIR" copy -q oci:../layout:v1 \
+        "containers-storage:[overlay@$STORE/other+$STORE/other.run]localhost/image"
+    jq -r '.[].id' "$STORE/other/overlay-layers/layers.json" > ../ids
+    is "$(wc -l < ../ids)" 4
+    is "$(layers_of "$STORE/root")" "$(layers_of "$STORE/other")"
+}
+
+@test "an OCI layout without the image, or with other bytes than it says" {
+    local blob
+    printf 'FROM base\nCOPY Dockerfile /\n' > Dockerfile
+    to_layout busybox:latest ../layout:v1
+    bud rmi -f busybox
     run_bud 125 plan --build-context base=oci-layout:../layout:v2 .
     contains "$stderr" "has no image v2"
-    bud rmi -f busybox image
-    run_bud 125 plan --build-context base=oci-layout:../layout:v1 .
-    contains "$stderr" "of the OCI layout ../layout is not in the store"
-    contains "$stderr" "skopeo copy oci:../layout:v1 containers-storage:localhost/base"
+    contains "$stderr" "did you mean v1? There are v1"
+    run_bud 125 plan --build-context base=oci-layout:../nowhere .
+    contains "$stderr" "cannot open the OCI layout ../nowhere"
+    run_bud 125 plan --platform linux/s390x --build-context base=oci-layout:../layout .
+    contains "$stderr" "for platform linux/s390x"
+    blob=$(find ../layout/blobs -size +100k)
+    printf x | dd of="$blob" bs=1 seek=5000 conv=notrunc status=none
+    build_fails 125 --build-context base=oci-layout:../layout:v1
+    contains "$stderr" "is not what its digest says"
+    is "$(ls "$STORE/root/bud/snapshots")" ""
+    echo x >> "$blob"
+    build_fails 125 --build-context base=oci-layout:../layout:v1
+    contains "$stderr" "bytes, and should have"
     find ../layout/blobs -type f -size -2k -exec sh -c 'echo x >> "$1"' _ {} \;
     run_bud 125 plan --build-context base=oci-layout:../layout:v1 .
-    contains "$stderr" "a blob is not what its digest says"
+    contains "$stderr" "a blob has another size than its descriptor says"
 }
 
 @test "what no named context can be is an error that says why" {

@@ -50,13 +50,35 @@ static const char *blob(struct layout *layout, const char *text) {
     return arena_printf(&layout->arena, "sha256:%s", hex.text);
 }
 
-/* A manifest whose config digest is 64 times C. */
+static const char *size_of(struct layout *layout, const char *digest) {
+    char *path = arena_printf(&layout->arena, "%s/blobs/sha256/%s", layout->path, digest + 7);
+    struct stat status;
+    return stat(path, &status) < 0
+               ? "7"
+               : arena_printf(&layout->arena, "%lld", (long long)status.st_size);
+}
+
+#define CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
+#define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar+gzip"
+#define ID(C) "sha256:" C C C C C C C C C C C C C C C C C C C C C C C C C C C C C C C C
+#define DIFF_ID "\"" ID("0a") "\""
+#define LAYER "{\"mediaType\":\"" LAYER_TYPE "\",\"digest\":\"" ID("0b") "\",\"size\":5}"
+
+/* A manifest with these members of config and list of layers. */
+static const char *manifest_of(struct layout *layout, const char *config, const char *diff_ids,
+                               const char *config_type, const char *layers) {
+    const char *digest = blob(
+        layout, arena_printf(&layout->arena, "{\"author\":\"%s\",\"rootfs\":{\"diff_ids\":[%s]}}",
+                             config, diff_ids));
+    return blob(layout, arena_printf(&layout->arena,
+                                     "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"%s\","
+                                     "\"digest\":\"%s\",\"size\":%s},\"layers\":[%s]}",
+                                     config_type, digest, size_of(layout, digest), layers));
+}
+
+/* A manifest of an image whose author is C. */
 static const char *manifest(struct layout *layout, char c) {
-    char hex[65];
-    memset(hex, c, 64);
-    hex[64] = '\0';
-    return blob(layout,
-                arena_printf(&layout->arena, "{\"config\":{\"digest\":\"sha256:%s\"}}", hex));
+    return manifest_of(layout, (const char[]){ c, '\0' }, DIFF_ID, CONFIG_TYPE, LAYER);
 }
 
 static const char *descriptor(struct layout *layout, const char *digest, const char *tag,
@@ -70,7 +92,8 @@ static const char *descriptor(struct layout *layout, const char *digest, const c
         tag ? arena_printf(&layout->arena,
                            ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"%s\"}", tag)
             : "";
-    return arena_printf(&layout->arena, "{\"digest\":\"%s\"%s%s}", digest, platform, name);
+    return arena_printf(&layout->arena, "{\"digest\":\"%s\",\"size\":%s%s%s}", digest,
+                        size_of(layout, digest), platform, name);
 }
 
 static const char *list(struct layout *layout, const char *descriptors) {
@@ -85,95 +108,188 @@ static unsigned like_amd64(void *context, struct str os, struct str architecture
     return str_equal_c(architecture, "amd64") ? 1 : str_equal_c(architecture, "386") ? 2 : 0;
 }
 
-/* The first digit of the config that is found, or '!' and the error's message in *WHY. */
+/* The author of the image that is found, or '!' and the last cause and the hint in WHY. */
 static char find(struct layout *layout, const char *reference, char *why, size_t size) {
     struct error error = ERROR_INIT;
-    struct digest config;
-    if (oci_layout_find(layout->path, str_of(reference), like_amd64, NULL, &config, &error)) {
-        snprintf(why, size, "%s", error.message);
-        for (const struct error *cause = error.cause; cause; cause = cause->cause) {
-            snprintf(why, size, "%s", cause->message);
+    struct oci_image image;
+    if (oci_layout_read(layout->path, str_of(reference), like_amd64, NULL, &layout->arena, &image,
+                        &error)) {
+        const struct error *last = &error;
+        while (last->cause) {
+            last = last->cause;
         }
+        snprintf(why, size, "%s (%s)", last->message, last->hint ? last->hint : "");
         error_clear(&error);
         return '!';
     }
-    return digest_hex(&config).text[0];
+    assert_int_equal(1, image.layer_count);
+    assert_int_equal(5, image.layers[0].size);
+    assert_int_equal(0x0b, image.layers[0].digest.bytes[31]);
+    assert_int_equal(0x0a, image.layers[0].diff_id.bytes[31]);
+    struct digest id = digest_of(image.config.data, image.config.len);
+    assert_true(digest_equal(&id, &image.id));
+    return image.config.data[strlen("{\"author\":\"")];
+}
+
+static void write_index(struct layout *layout, const char *descriptors) {
+    write_text(layout, "index.json", list(layout, descriptors));
 }
 
 static void test_tags_and_digests(void **state) {
     struct layout *layout = *state;
     char why[256];
     const char *first = manifest(layout, 'a'), *second = manifest(layout, 'b');
-    write_text(
-        layout, "index.json",
-        list(layout, arena_printf(&layout->arena, "%s,%s", descriptor(layout, first, "v1", NULL),
-                                  descriptor(layout, second, "v2", NULL))));
+    const char *both = arena_printf(&layout->arena, "%s,%s", descriptor(layout, first, "v1", NULL),
+                                    descriptor(layout, second, "v2", NULL));
+    write_index(layout, both);
     assert_int_equal('a', find(layout, "v1", why, sizeof(why)));
     assert_int_equal('b', find(layout, "v2", why, sizeof(why)));
     assert_int_equal('b', find(layout, second, why, sizeof(why)));
-    assert_int_equal('!', find(layout, "v3", why, sizeof(why)));
-    assert_non_null(strstr(why, "has no image v3"));
+    assert_int_equal('!', find(layout, "v22", why, sizeof(why)));
+    assert_non_null(strstr(why, "has no image v22 (did you mean v2? There are v1, v2)"));
+    assert_int_equal('!', find(layout, "other", why, sizeof(why)));
+    assert_non_null(strstr(why, "(there are v1, v2)"));
+    assert_int_equal('!', find(layout, ID("00"), why, sizeof(why)));
+    assert_non_null(strstr(why, "has no image sha256:00"));
+    assert_int_equal('!', find(layout, "sha256:00", why, sizeof(why)));
+    assert_int_equal('!', find(layout, "md5:00", why, sizeof(why)));
+    assert_int_equal('!', find(layout, "", why, sizeof(why)));
+    assert_non_null(strstr(why, "several images and none is called latest (say which with :TAG; "
+                                "there are v1, v2)"));
+    const char *third = descriptor(layout, manifest(layout, 'c'), "latest", NULL);
+    write_index(layout, arena_printf(&layout->arena, "%s,%s", both, third));
+    assert_int_equal('c', find(layout, "", why, sizeof(why)));
+    write_index(layout, descriptor(layout, first, "v1", NULL));
+    assert_int_equal('a', find(layout, "", why, sizeof(why)));
+    /* A second name of the same image is no second image. */
+    write_index(layout, arena_printf(&layout->arena, "%s,%s", descriptor(layout, first, "x", NULL),
+                                     descriptor(layout, first, "y", NULL)));
+    assert_int_equal('a', find(layout, "", why, sizeof(why)));
 }
 
 static void test_platforms(void **state) {
     struct layout *layout = *state;
     char why[256];
+    const char *s390x = descriptor(layout, manifest(layout, 'a'), NULL, "s390x");
+    const char *unknown = descriptor(layout, manifest(layout, 'd'), NULL, "unknown");
     const char *index = blob(
-        layout,
-        list(layout, arena_printf(&layout->arena, "%s,%s,%s,%s",
-                                  descriptor(layout, manifest(layout, 'a'), NULL, "s390x"),
-                                  descriptor(layout, manifest(layout, 'b'), NULL, "386"),
-                                  descriptor(layout, manifest(layout, 'c'), NULL, "amd64"),
-                                  descriptor(layout, manifest(layout, 'd'), NULL, "unknown"))));
-    write_text(layout, "index.json", list(layout, descriptor(layout, index, "v1", NULL)));
+        layout, list(layout, arena_printf(&layout->arena, "%s,%s,%s,%s", s390x,
+                                          descriptor(layout, manifest(layout, 'b'), NULL, "386"),
+                                          descriptor(layout, manifest(layout, 'c'), NULL, "amd64"),
+                                          unknown)));
+    write_index(layout, descriptor(layout, index, "v1", NULL));
     assert_int_equal('c', find(layout, "v1", why, sizeof(why)));
     assert_int_equal('c', find(layout, "", why, sizeof(why)));
-    write_text(layout, "index.json",
-               list(layout, descriptor(layout, manifest(layout, 'a'), NULL, "s390x")));
+    assert_int_equal('c', find(layout, index, why, sizeof(why)));
+    write_index(layout, s390x);
     assert_int_equal('!', find(layout, "", why, sizeof(why)));
     assert_non_null(strstr(why, "no match for platform"));
+    assert_non_null(strstr(why, "there are linux/s390x"));
 }
 
-static void test_hostile(void **state) {
+static void test_hostile_indexes(void **state) {
     struct layout *layout = *state;
     char why[256];
     static const char *const indexes[] = {
         "",
         "[]",
         "{}",
+        "{\"manifests\":[]}",
         "{\"manifests\":[{}]}",
-        "{\"manifests\":[{\"digest\":\"sha256:../../../../etc/passwd\"}]}",
-        "{\"manifests\":[{\"digest\":5}]}",
+        "{\"manifests\":[{\"digest\":\"sha256:../../../../etc/passwd\",\"size\":1}]}",
+        "{\"manifests\":[{\"digest\":5,\"size\":1}]}",
         "{\"manifests\":[null,7]}",
-        "{\"manifests\":[{\"digest\":\"sha256:00\"}]}",
+        "{\"manifests\":[{\"digest\":\"sha256:00\",\"size\":1}]}",
+        "{\"manifests\":[{\"digest\":\"" ID("00") "\",\"size\":1}]}",
+        "{\"manifests\":[{\"digest\":\"" ID("00") "\",\"size\":-1}]}",
+        "{\"manifests\":[{\"digest\":\"" ID("00") "\"}]}",
     };
     for (size_t i = 0; i < sizeof(indexes) / sizeof(indexes[0]); i++) {
         write_text(layout, "index.json", indexes[i]);
         assert_int_equal('!', find(layout, "", why, sizeof(why)));
     }
-    static const char nothing[] = "{\"manifests\":[{\"digest\":\"sha256:"
-                                  "0000000000000000000000000000000000000000000000000000000000000000"
-                                  "\"}]}";
-    write_text(layout, "index.json", nothing);
-    assert_int_equal('!', find(layout, "", why, sizeof(why)));
     /* An index in an index, and so on. */
     const char *digest = manifest(layout, 'a');
     for (int depth = 0; depth < 6; depth++) {
-        write_text(layout, "index.json", list(layout, descriptor(layout, digest, NULL, NULL)));
+        write_index(layout, descriptor(layout, digest, NULL, NULL));
         assert_int_equal(depth < 4 ? 'a' : '!', find(layout, "", why, sizeof(why)));
         digest = blob(layout, list(layout, descriptor(layout, digest, NULL, NULL)));
     }
-    /* A blob that is not what it is called. */
-    digest = manifest(layout, 'b');
-    write_text(layout, arena_printf(&layout->arena, "blobs/sha256/%s", digest + 7), "{}");
-    write_text(layout, "index.json", list(layout, descriptor(layout, digest, NULL, NULL)));
-    assert_int_equal('!', find(layout, "", why, sizeof(why)));
-    assert_non_null(strstr(why, "a blob is not what its digest says"));
+    assert_non_null(strstr(why, "lead to each other"));
     /* A pipe in its place is not waited for. */
     char *index = arena_printf(&layout->arena, "%s/index.json", layout->path);
     assert_int_equal(0, unlink(index));
     assert_int_equal(0, mkfifo(index, 0600));
     assert_int_equal('!', find(layout, "", why, sizeof(why)));
+    assert_non_null(strstr(why, "no regular file"));
+}
+
+static void test_hostile_manifests(void **state) {
+    struct layout *layout = *state;
+    char why[256];
+    static const struct {
+        const char *diff_ids, *config_type, *layers, *why;
+    } rows[] = {
+        { DIFF_ID, "application/vnd.oci.empty.v1+json", LAYER, "the config has the type" },
+        { DIFF_ID, "", LAYER, "the config has the type ''" },
+        { DIFF_ID "," DIFF_ID, CONFIG_TYPE, LAYER, "manifest has 1 layers, the config 2" },
+        { "", CONFIG_TYPE, LAYER, "manifest has 1 layers, the config 0" },
+        { DIFF_ID, CONFIG_TYPE, "", "manifest has 0 layers, the config 1" },
+        { "\"0a\"", CONFIG_TYPE, LAYER, "a diff ID that is no sha256 digest" },
+        { "5", CONFIG_TYPE, LAYER, "a diff ID that is no sha256 digest" },
+        { DIFF_ID, CONFIG_TYPE, "5", "a descriptor has no sha256 digest" },
+        { DIFF_ID, CONFIG_TYPE, "{\"digest\":\"" ID("0b") "\",\"size\":5}",
+          "a layer has the type ''" },
+        { DIFF_ID, CONFIG_TYPE,
+          "{\"mediaType\":\"" LAYER_TYPE "+encrypted\",\"digest\":\"" ID("0b") "\",\"size\":5}",
+          "tar+gzip+encrypted'" },
+        { DIFF_ID, CONFIG_TYPE, "],\"manifests\":[", "index and manifest at once" },
+        { DIFF_ID, CONFIG_TYPE, "],\"schemaVersion\":[2", "duplicate" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *digest =
+            manifest_of(layout, "x", rows[i].diff_ids, rows[i].config_type, rows[i].layers);
+        write_index(layout, descriptor(layout, digest, NULL, NULL));
+        assert_int_equal('!', find(layout, "", why, sizeof(why)));
+        if (!strstr(why, rows[i].why)) {
+            fail_msg("row %zu: %s", i, why);
+        }
+    }
+    /* Blobs that are not what they are called, or longer. */
+    const char *digest = manifest(layout, 'b'), *place = descriptor(layout, digest, NULL, NULL);
+    char *path = arena_printf(&layout->arena, "blobs/sha256/%s", digest + 7);
+    write_index(layout, place);
+    write_text(layout, path, "{}");
+    assert_int_equal('!', find(layout, "", why, sizeof(why)));
+    assert_non_null(strstr(why, "another size than its descriptor says"));
+    write_index(layout, descriptor(layout, digest, NULL, NULL));
+    assert_int_equal('!', find(layout, "", why, sizeof(why)));
+    assert_non_null(strstr(why, "a blob is not what its digest says"));
+}
+
+/* A link leads nowhere but in the layout. */
+static void test_layers(void **state) {
+    struct layout *layout = *state;
+    struct error error = ERROR_INIT;
+    char why[256];
+    struct oci_image image;
+    write_index(layout, descriptor(layout, manifest(layout, 'a'), NULL, NULL));
+    assert_int_equal('a', find(layout, "", why, sizeof(why)));
+    assert_int_equal(0, oci_layout_read(layout->path, STR_EMPTY, like_amd64, NULL, &layout->arena,
+                                        &image, NULL));
+    char *path = arena_printf(&layout->arena, "blobs/sha256/%s", &ID("0b")[7]);
+    char *absolute = arena_printf(&layout->arena, "%s/%s", layout->path, path);
+    assert_int_equal(-1, oci_layout_open_layer(&image, 0, NULL));
+    assert_int_equal(0, symlink("/etc/passwd", absolute));
+    assert_int_equal(-1, oci_layout_open_layer(&image, 0, NULL));
+    assert_int_equal(0, unlink(absolute));
+    write_text(layout, path, "123456");
+    assert_int_equal(-1, oci_layout_open_layer(&image, 0, &error));
+    assert_non_null(strstr(error.message, "has 6 bytes, and should have 5"));
+    error_clear(&error);
+    write_text(layout, path, "12345");
+    _cleanup_fd_ int fd = oci_layout_open_layer(&image, 0, NULL);
+    assert_true(fd >= 0);
 }
 
 static void test_split(void **state) {
@@ -186,6 +302,7 @@ static void test_split(void **state) {
         { "b:v1", "b", "v1" },
         { "/a:1/b", "/a:1/b", "" },
         { "/a/b@sha256:00", "/a/b", "sha256:00" },
+        { "/a/b:v1@sha256:00", "/a/b", "sha256:00" },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct str path, reference;
@@ -199,7 +316,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_tags_and_digests, begin, end),
         cmocka_unit_test_setup_teardown(test_platforms, begin, end),
-        cmocka_unit_test_setup_teardown(test_hostile, begin, end),
+        cmocka_unit_test_setup_teardown(test_hostile_indexes, begin, end),
+        cmocka_unit_test_setup_teardown(test_hostile_manifests, begin, end),
+        cmocka_unit_test_setup_teardown(test_layers, begin, end),
         cmocka_unit_test(test_split),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

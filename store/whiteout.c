@@ -1,0 +1,64 @@
+#include "store/whiteout.h"
+
+#include "base/fs.h"
+
+#include <errno.h>
+
+#define PREFIX ".wh."
+
+static enum whiteout whiteout_of(struct str name) {
+    if (!str_has_prefix(name, STR(PREFIX))) {
+        return WHITEOUT_NONE;
+    }
+    if (str_equal_c(name, ".wh..wh..opq")) {
+        return WHITEOUT_OPAQUE;
+    }
+    struct str hidden = str_from(name, sizeof(PREFIX) - 1);
+    bool is_bad = hidden.len == 0 || str_equal_c(hidden, ".") || str_equal_c(hidden, "..") ||
+                  str_has_prefix(hidden, STR(PREFIX));
+    return is_bad ? WHITEOUT_BAD : WHITEOUT_FILE;
+}
+
+enum whiteout whiteout_of_path(struct str path) {
+    enum whiteout kind = WHITEOUT_NONE;
+    struct str component;
+    while (str_split(&path, '/', &component)) {
+        if (component.len == 0) {
+            continue;
+        }
+        if (kind != WHITEOUT_NONE) {
+            return WHITEOUT_BAD; /* something in what is deleted */
+        }
+        kind = whiteout_of(component);
+    }
+    return kind;
+}
+
+int whiteout_make_opaque(int directory, bool is_rootless, struct error *error) {
+    return fs_set_xattr(directory, ".",
+                        is_rootless ? STR("user.overlay.opaque") : STR("trusted.overlay.opaque"),
+                        STR("y"), error);
+}
+
+int whiteout_apply(enum whiteout kind, int parent, const char *name, bool is_rootless,
+                   struct error *error) {
+    if (kind == WHITEOUT_OPAQUE) {
+        return whiteout_make_opaque(parent, is_rootless, error);
+    }
+    name += sizeof(PREFIX) - 1;
+    if (mknodat(parent, name, S_IFCHR, 0) == 0) {
+        return 0;
+    }
+    if (errno != EEXIST) {
+        return error_system(error, "cannot make a whiteout");
+    }
+    _cleanup_fd_ int fd =
+        openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    return fd < 0 ? 0 : whiteout_make_opaque(fd, is_rootless, error);
+}
+
+bool whiteout_is(int parent, const char *name) {
+    struct stat status;
+    return fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(status.st_mode) &&
+           status.st_rdev == 0;
+}
