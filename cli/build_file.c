@@ -164,8 +164,10 @@ int build_file_read(const char *file, const char *context, struct arena *arena, 
         return read_open(STDIN_FILENO, *name, arena, text, error);
     }
     if (file != NULL && remote_kind_of(str_of(file)) != REMOTE_NONE) {
-        error_set(error, ERROR_UNSUPPORTED, "--file: a remote Dockerfile is not done yet");
-        return error_hint(error, "curl URL | bud -f - %s", context);
+        error_set(error, ERROR_UNSUPPORTED, "%.*s: no Dockerfile is fetched from elsewhere",
+                  STR_ARG(remote_shown(str_of(file), arena)));
+        return error_hint(error, "curl URL | bud -f - CONTEXT; a whole context is fetched by `bud "
+                                 "build`, also with --call targets or outline, and `bud plan`");
     }
     if (file != NULL && str_has_suffix(str_of(file), STR(".in"))) {
         /* buildah-build(1): such a file goes through cpp first. */

@@ -159,12 +159,19 @@ static int transfer_failed(struct transfer *transfer, CURLcode code, struct erro
     const char *why = transfer->explanation[0] != '\0' ? transfer->explanation
                                                        : transfer->library->easy_strerror(code);
     error_set(error, ERROR_FAILED, "%.*s: %s", STR_ARG(shown), why);
-    if (code == CURLE_PEER_FAILED_VERIFICATION) {
+    switch (code) {
+    case CURLE_PEER_FAILED_VERIFICATION:
         return error_hint(error, "add the authority that signed it to those this machine trusts "
                                  "(Debian: update-ca-certificates)");
+    case CURLE_TOO_MANY_REDIRECTS:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return error_hint(error, "the server sends us elsewhere: give the URL of the file itself");
+    case CURLE_PARTIAL_FILE:
+        return error_hint(error, "try again");
+    default:
+        return error_hint(error, "check the host's name and the network; a proxy is named by "
+                                 "http_proxy and https_proxy");
     }
-    return error_hint(error, "check the host's name and the network; a proxy is named by "
-                             "http_proxy and https_proxy");
 }
 
 static int check_status(const struct transfer *transfer, long status, struct error *error) {

@@ -114,6 +114,11 @@ static struct str reason(struct git *git, struct str text) {
     if (fatal != SIZE_MAX) {
         rest = str_from(line, fatal + 7);
         str_split(&rest, '\n', &line);
+        if (str_has_suffix(line, STR(":"))) { /* `unable to connect to HOST:`, and why */
+            struct str more;
+            str_split(&rest, '\n', &more);
+            line = str_printf(&git->arena, "%.*s %.*s", STR_ARG(line), STR_ARG(more));
+        }
     }
     size_t at = secret.len > 0 ? str_find(line, secret) : SIZE_MAX;
     size_t colon = str_find_byte(secret, ':');
@@ -150,8 +155,9 @@ static int call(struct git *git, const char *const *words, struct buf *out, stru
         struct str why = reason(git, buf_str(&complaint));
         error_set(error, ERROR_FAILED, "git %s: %.*s: %.*s", words[0], STR_ARG(git->remote->shown),
                   STR_ARG(why));
-        return error_hint(error, "bud asks for no password: a repository that is not public takes "
-                                 "https://USER:TOKEN@HOST/…, ~/.netrc or an ssh agent");
+        return error_hint(error,
+                          "check the URL and the network; a repository that is not public takes "
+                          "https://USER:TOKEN@HOST/…, ~/.netrc or an ssh agent");
     }
     return 0;
 }

@@ -75,7 +75,7 @@ scratch() { # $1: file
     run_bud 125 build -f Containerfile.in context
     is "${stderr_lines[0]}" "error: --file Containerfile.in: the C preprocessor is not done yet"
     run_bud 125 build -f https://example.com/Dockerfile context
-    is "${stderr_lines[0]}" "error: --file: a remote Dockerfile is not done yet"
+    is "${stderr_lines[0]}" "error: https://example.com/Dockerfile: no Dockerfile is fetched from elsewhere"
     run_bud 125 build -f one -f two context
     is "${stderr_lines[0]}" "error: more than one --file is not done yet"
 }
