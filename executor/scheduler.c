@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum task_state { TASK_NOT_NEEDED, TASK_WAITING, TASK_RUNNING, TASK_DONE, TASK_FAILED };
 
@@ -50,6 +51,8 @@ struct attempt {
     size_t input_count;
     struct snapshot snapshot;
     bool has_snapshot;
+    const char *diff;      /* the snapshot's */
+    struct stat diff_stat; /* before the step */
 };
 
 static void attempt_release(struct attempt *attempt) {
@@ -115,10 +118,27 @@ static int mount_root(struct scheduler *scheduler, const struct step *step, stru
         return -1;
     }
     attempt->has_snapshot = true;
-    const char *upper = arena_printf(&attempt->arena, "%s/diff", attempt->snapshot.directory);
+    attempt->diff = arena_printf(&attempt->arena, "%s/diff", attempt->snapshot.directory);
+    if (stat(attempt->diff, &attempt->diff_stat) < 0) {
+        return error_system(error, "cannot read %s", attempt->diff);
+    }
     /* Of what an independent step is laid over it sees nothing. */
     return rootfs_mount(work->store, work->build, lowers, step_is_independent(step) ? 0 : count,
-                        upper, &attempt->root, error);
+                        attempt->diff, &attempt->root, error);
+}
+
+/* Mode and owner of `/` are in no layer: what a RUN makes of them ends with it (docs/store.md). */
+static int restore_root(const struct attempt *attempt, struct error *error) {
+    const struct stat *before = &attempt->diff_stat;
+    struct stat now;
+    if (stat(attempt->diff, &now) == 0 && now.st_mode == before->st_mode &&
+        now.st_uid == before->st_uid && now.st_gid == before->st_gid) {
+        return 0;
+    }
+    return chown(attempt->diff, before->st_uid, before->st_gid) < 0 ||
+                   chmod(attempt->diff, before->st_mode & 07777) < 0
+               ? error_system(error, "cannot set owner and mode of %s", attempt->diff)
+               : 0;
 }
 
 /* ---- keys known late ---- */
@@ -260,7 +280,6 @@ static int keep_result(struct scheduler *scheduler, struct task *task, struct at
     if (is_recorded && adopt_earlier(scheduler, task, attempt)) {
         return 0;
     }
-    const char *path = arena_printf(&attempt->arena, "%s/diff", attempt->snapshot.directory);
     if (is_recorded) {
         struct cache_record record = {
             .key = step->key,
@@ -276,13 +295,13 @@ static int keep_result(struct scheduler *scheduler, struct task *task, struct at
             .ingredients = step->ingredients,
             .ingredient_count = step->ingredient_count,
         };
-        snapshot_describe(path, &record);
+        snapshot_describe(attempt->diff, &record);
         if (cache_store(scheduler->work->cache, &record, &step->place, error) < 0) {
             return -1;
         }
     }
     pthread_mutex_lock(&scheduler->lock);
-    keep_outcome(scheduler, task, attempt->snapshot.id, path, NULL, created);
+    keep_outcome(scheduler, task, attempt->snapshot.id, attempt->diff, NULL, created);
     if (is_recorded) {
         vec_push(&scheduler->keys, step->key);
     } else {
@@ -333,9 +352,11 @@ static int run_step(struct scheduler *scheduler, struct task *task, struct attem
     }
     uint64_t duration = time_monotonic() - start;
     rootfs_unmount(&attempt->root);
+    if (status == 0) {
+        status = restore_root(attempt, error);
+    }
     if (status == 0 && scheduler->plan->is_rewriting_times) {
-        const char *diff = arena_printf(&attempt->arena, "%s/diff", attempt->snapshot.directory);
-        status = rewrite_times(diff, scheduler->plan->timestamp, error);
+        status = rewrite_times(attempt->diff, scheduler->plan->timestamp, error);
     }
     if (status == 0) {
         status = keep_result(scheduler, task, attempt, duration, error);

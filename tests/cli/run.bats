@@ -330,7 +330,7 @@ END
     dockerfile <<'END'
 FROM busybox
 RUN mkdir -p /d/sub && echo 1 > /d/one && echo 2 > /d/sub/two && echo 3 > /f && ln /f /g && ln -s f /s
-RUN rm /d/one && rm -r /d/sub && mkdir /d/sub && echo new > /d/sub/three && rm /f && mkfifo /f && chown -h 4:5 /s
+RUN rm /d/one && rm -r /d/sub && mkdir /d/sub && echo new > /d/sub/three && rm /f && mkfifo /f && chown -h 4:5 /s && chmod 700 /
 END
     build
     is "$(entries d f g s)" 'd d 755 0:0
@@ -340,8 +340,8 @@ f p 644 0:0
 g f 644 0:0
 s l 4:5 -> f'
     # and so does a RUN on top of the image
-    build -f - <<< $'FROM image\nRUN rm -r /d && echo file > /d; cat /d /g; test -p /f && echo fifo'
-    is "$(printed)" $'file\n3\nfifo'
+    build -f - <<< $'FROM image\nRUN rm -r /d && echo file > /d; cat /d /g; test -p /f && echo fifo; stat -c %a /'
+    is "$(printed)" $'file\n3\nfifo\n755' # of the directory / nothing is in a layer
 }
 
 @test "an interrupted build ends its container and leaves nothing" {
