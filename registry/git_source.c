@@ -4,6 +4,7 @@
 #include "base/subprocess.h"
 #include "base/vec.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 struct git {
     const struct remote *remote;
     const char *program;
+    const char *secret;            /* of the URL, which nobody may see; "": none */
     const char *directory;         /* the work tree, or NULL: no repository at all */
     VEC(const char *) environment; /* ends with NULL */
     struct arena arena;
@@ -43,14 +45,46 @@ static void inherit(struct git *git) {
     }
 }
 
+/* TEXT of a URL without its %XX (RFC 3986, 2.1); those of control characters, which no credentials have, stay. */
+static const char *decoded(struct git *git, struct str text) {
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    for (size_t i = 0; i < text.len; i++) {
+        char digits[3] = { 0 };
+        if (text.data[i] == '%' && text.len - i > 2) {
+            memcpy(digits, text.data + i + 1, 2);
+        }
+        bool is_escape = isxdigit((unsigned char)digits[0]) && isxdigit((unsigned char)digits[1]);
+        unsigned char byte = is_escape ? (unsigned char)strtoul(digits, NULL, 16) : 0;
+        is_escape = byte >= ' ' && byte != 0x7f;
+        buf_append_byte(&out, is_escape ? (char)byte : text.data[i]);
+        i += is_escape ? 2 : 0;
+    }
+    return str_dup(&git->arena, buf_str(&out));
+}
+
+/* gitcredentials(7): a helper of ours for this host alone. In the URL git would show them to everybody who lists processes, as
+ * words of its own helpers. */
+#define HELPER                                                                                     \
+    "!f() { printf 'username=%s\\npassword=%s\\n' \"$BUD_GIT_USER\" \"$BUD_GIT_PASSWORD\"; }; f"
+
+static void set_credentials(struct git *git) {
+    struct str user, password = git->remote->secret;
+    str_split(&password, ':', &user);
+    /* A user alone is a token. */
+    git->secret = decoded(git, password.len > 0 ? password : user);
+    set(git, "BUD_GIT_USER", decoded(git, user));
+    set(git, "BUD_GIT_PASSWORD", decoded(git, password));
+}
+
 /* git-config(1), "ENVIRONMENT": settings that no file and no list of processes shows. Submodules get them, too; those of the
  * same host with the credentials. */
 static void configure(struct git *git) {
     const struct remote *remote = git->remote;
+    bool has_secret = remote->secret.len > 0;
     size_t scheme = str_find(remote->identity, STR("://"));
-    struct str prefix = str_sub(remote->identity, 0, scheme == SIZE_MAX ? 0 : scheme + 3);
-    struct str rest = str_from(remote->identity, prefix.len);
-    struct str host = str_sub(rest, 0, str_find_byte(rest, '/'));
+    size_t host = scheme == SIZE_MAX ? 0 : scheme + 3;
+    size_t path = str_find_byte(str_from(remote->identity, host), '/');
+    struct str server = str_sub(remote->identity, 0, path == SIZE_MAX ? path : host + path);
     const char *settings[][2] = {
         { "core.hooksPath", "/dev/null" },
         { "core.attributesFile", "/dev/null" },
@@ -61,21 +95,23 @@ static void configure(struct git *git) {
         { "maintenance.auto", "false" },
         { "http.lowSpeedLimit", "1" },
         { "http.lowSpeedTime", "60" },
-        { arena_printf(&git->arena, "url.%.*s%.*s@%.*s/.insteadOf", STR_ARG(prefix),
-                       STR_ARG(remote->secret), STR_ARG(host)),
-          arena_printf(&git->arena, "%.*s%.*s/", STR_ARG(prefix), STR_ARG(host)) },
+        { arena_printf(&git->arena, "credential.%.*s.helper", STR_ARG(server)), HELPER },
     };
-    size_t count = sizeof(settings) / sizeof(settings[0]) - (remote->secret.len == 0);
+    size_t count = sizeof(settings) / sizeof(settings[0]) - !has_secret;
     for (size_t i = 0; i < count; i++) {
         set(git, arena_printf(&git->arena, "GIT_CONFIG_KEY_%zu", i), settings[i][0]);
         set(git, arena_printf(&git->arena, "GIT_CONFIG_VALUE_%zu", i), settings[i][1]);
     }
     set(git, "GIT_CONFIG_COUNT", arena_printf(&git->arena, "%zu", count));
+    if (has_secret) {
+        set_credentials(git);
+    }
 }
 
 static int begin(struct git *git, const struct remote *remote, const char *directory,
                  struct error *error) {
-    *git = (struct git){ .remote = remote, .directory = directory, .arena = ARENA_INIT };
+    *git =
+        (struct git){ .remote = remote, .secret = "", .directory = directory, .arena = ARENA_INIT };
     git->program = subprocess_find(&git->arena, "git");
     if (!git->program) {
         error_set(error, ERROR_NOT_FOUND, "%.*s: a repository needs the program git",
@@ -109,7 +145,7 @@ static void end(struct git *git) {
 
 /* TEXT without the credentials, and without what comes before the reason. */
 static struct str reason(struct git *git, struct str text) {
-    struct str secret = git->remote->secret, line = str_trim(text), rest = line;
+    struct str line = str_trim(text), rest = line;
     size_t fatal = str_find(line, STR("fatal: "));
     if (fatal != SIZE_MAX) {
         rest = str_from(line, fatal + 7);
@@ -120,10 +156,8 @@ static struct str reason(struct git *git, struct str text) {
             line = str_printf(&git->arena, "%.*s %.*s", STR_ARG(line), STR_ARG(more));
         }
     }
-    size_t at = secret.len > 0 ? str_find(line, secret) : SIZE_MAX;
-    size_t colon = str_find_byte(secret, ':');
-    struct str password = colon == SIZE_MAX ? STR_EMPTY : str_from(secret, colon + 1);
-    if (at != SIZE_MAX || (password.len > 0 && str_find(line, password) != SIZE_MAX)) {
+    /* What the server says is up to the server. */
+    if (git->secret[0] != '\0' && str_find(line, str_of(git->secret)) != SIZE_MAX) {
         return STR("git does not get at it with these credentials");
     }
     return line.len > 0 ? str_sub(line, 0, 500) : STR("git failed and said nothing");

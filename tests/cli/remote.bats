@@ -7,13 +7,14 @@ eval "make_$(declare -f setup)"
 setup_file() {
     export SERVED=$BATS_FILE_TMPDIR/served
     mkdir -p "$SERVED"
+    echo '/private:me:ses@me' > "$BATS_FILE_TMPDIR/httpd.conf"
     local port tries
     for tries in 1 2 3 4 5; do
         port=$((20000 + RANDOM % 12000))
         "$(git --exec-path)/git-daemon" --listen=127.0.0.1 --port=$port --base-path="$SERVED" --export-all \
             3>&- > /dev/null 2>&1 &
         GIT_SERVER=$!
-        busybox httpd -f -p 127.0.0.1:$((port + 1)) -h "$SERVED" 3>&- > /dev/null 2>&1 &
+        busybox httpd -f -p 127.0.0.1:$((port + 1)) -h "$SERVED" -c "$BATS_FILE_TMPDIR/httpd.conf" 3>&- > /dev/null 2>&1 &
         HTTP_SERVER=$!
         sleep 0.2
         kill -0 $GIT_SERVER 2> /dev/null && kill -0 $HTTP_SERVER 2> /dev/null && break
@@ -214,6 +215,21 @@ entries() { # how many contexts the store keeps
     run_bud 0 plan --format json "$with/tar" --build-context "n=$with/tar"
     [[ $output$stderr != *sesame* ]]
     run ! grep -rqa sesame "$STORE"
+}
+
+@test "git gets credentials, and no list of processes has them" {
+    repository
+    git_ update-server-info
+    mkdir "$SERVED/private" bin
+    mv "$SERVED/repo.git/.git" "$SERVED/private/bare.git"
+    printf '#!/bin/sh\nGIT_TRACE="%s" exec "%s" "$@"\n' "$PWD/trace" "$(command -v git)" > bin/git
+    chmod +x bin/git
+    PATH=$PWD/bin:$PATH run_bud 0 plan "${HTTP/'//'/'//me:ses%40me@'}/private/bare.git"
+    contains "$output" "COPY kept /"
+    contains "$(< trace)" "remote-http"
+    run ! grep 'ses.*me' trace
+    run_bud 125 plan "${HTTP/'//'/'//me@'}/private/bare.git#v1"
+    contains "$stderr" "Authentication failed"
 }
 
 @test "what is kept: counted, pruned, swept" {
