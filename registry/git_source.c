@@ -263,14 +263,15 @@ int git_source_resolve(const struct remote *remote, struct arena *arena, struct 
 
 /* The one commit; a server that does not give just any, or a plain file server, is asked for all there is. */
 static int fetch(struct git *git, const char *commit, struct error *error) {
+    const char *url = str_dup(&git->arena, git->remote->identity);
     const char *const one[] = { "fetch",     "-q", "--no-tags", "--no-recurse-submodules",
-                                "--depth=1", "--", "origin",    commit,
+                                "--depth=1", "--", url,         commit,
                                 NULL };
     const char *const all[] = { "fetch",
                                 "-q",
                                 "--no-recurse-submodules",
                                 "--",
-                                "origin",
+                                url,
                                 "+refs/heads/*:refs/remotes/origin/*",
                                 "+refs/tags/*:refs/tags/*",
                                 NULL };
@@ -279,25 +280,31 @@ static int fetch(struct git *git, const char *commit, struct error *error) {
 }
 
 static int check_out(struct git *git, const char *commit, struct error *error) {
-    const char *url = str_dup(&git->arena, git->remote->identity);
     const char *const init[] = { "init", "-q", NULL };
-    const char *const origin[] = { "config", "remote.origin.url", url, NULL };
     const char *const checkout[] = { "checkout", "-q", "-f", "--detach", commit, NULL };
-    return call(git, init, NULL, error) < 0 || call(git, origin, NULL, error) < 0 ||
-                   fetch(git, commit, error) < 0 || call(git, checkout, NULL, error) < 0
+    return call(git, init, NULL, error) < 0 || fetch(git, commit, error) < 0 ||
+                   call(git, checkout, NULL, error) < 0
                ? -1
                : 0;
+}
+
+/* Where it came from: for whoever asks in a .git that is kept, and for submodules whose URLs are relative. */
+static int name_origin(struct git *git, struct error *error) {
+    const char *url = str_dup(&git->arena, git->remote->identity);
+    const char *const origin[] = { "config", "remote.origin.url", url, NULL };
+    return call(git, origin, NULL, error);
+}
+
+static bool has_submodules(struct git *git) {
+    const char *modules = arena_printf(&git->arena, "%s/.gitmodules", git->directory);
+    return faccessat(AT_FDCWD, modules, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* BuildKit has them, recursively. Their .git are files that name a directory of the repository's own. */
 static int check_out_submodules(struct git *git, bool keeps_git, struct error *error) {
     const char *const update[] = { "submodule",   "-q",        "update", "--init",
                                    "--recursive", "--depth=1", NULL };
-    const char *modules = arena_printf(&git->arena, "%s/.gitmodules", git->directory);
     int status;
-    if (faccessat(AT_FDCWD, modules, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
-        return 0;
-    }
     if (call(git, update, NULL, error) < 0) {
         return error_wrap(error, "cannot fetch the submodules of %.*s",
                           STR_ARG(git->remote->shown));
@@ -324,7 +331,11 @@ int git_source_checkout(const struct remote *remote, struct str commit, bool kee
     if (result == 0) {
         result = check_out(&git, str_dup(&git.arena, commit), error);
     }
-    if (result == 0) {
+    bool is_parent = result == 0 && has_submodules(&git);
+    if (result == 0 && (is_parent || keeps_git)) {
+        result = name_origin(&git, error);
+    }
+    if (result == 0 && is_parent) {
         result = check_out_submodules(&git, keeps_git, error);
     }
     if (result == 0 && !keeps_git) {

@@ -5,9 +5,10 @@ eval "make_$(declare -f setup)"
 
 # Two servers on the loopback, at ports nobody has: $GIT and $HTTP are their URLs, $SERVED what they show.
 setup_file() {
-    export SERVED=$BATS_FILE_TMPDIR/served
+    export SERVED=$BATS_FILE_TMPDIR/served TEMPLATE=$BATS_FILE_TMPDIR/template
     mkdir -p "$SERVED"
     echo '/private:me:ses@me' > "$BATS_FILE_TMPDIR/httpd.conf"
+    make_repository
     local port tries
     for tries in 1 2 3 4 5; do
         port=$((20000 + RANDOM % 12000))
@@ -37,7 +38,7 @@ setup() {
 }
 
 git_() {
-    git -C "$SERVED/repo.git" -c user.name=x -c user.email=x@example.com "$@" > /dev/null
+    git -C "${REPO:-$SERVED/repo.git}" -c user.name=x -c user.email=x@example.com "$@" > /dev/null
 }
 
 commit() { # $1: the message; everything there is goes into it
@@ -46,15 +47,19 @@ commit() { # $1: the message; everything there is goes into it
 }
 
 # A repository with the branch `main`, its directory `app` and the tag v1.
-repository() {
-    mkdir -p "$SERVED/repo.git/app"
+make_repository() {
+    local REPO=$TEMPLATE
+    mkdir -p "$REPO/app"
     git_ init -q -b main
-    printf 'FROM scratch\nCOPY kept /\n' > "$SERVED/repo.git/Dockerfile"
-    echo 1 > "$SERVED/repo.git/kept"
-    echo 1 > "$SERVED/repo.git/other"
-    printf 'FROM scratch\nCOPY . /\n' > "$SERVED/repo.git/app/Dockerfile"
+    printf 'FROM scratch\nCOPY kept /\n' > "$REPO/Dockerfile"
+    echo 1 | tee "$REPO/kept" > "$REPO/other"
+    printf 'FROM scratch\nCOPY . /\n' > "$REPO/app/Dockerfile"
     commit one
     git_ tag -a -m 'an annotated tag' v1
+}
+
+repository() {
+    cp -r "$TEMPLATE" "$SERVED/repo.git"
 }
 
 entries() { # how many contexts the store keeps
@@ -112,23 +117,26 @@ entries() { # how many contexts the store keeps
 
 @test "submodules come along, .git does not; local repositories are none" {
     repository
-    mkdir "$SERVED/part.git"
-    git -C "$SERVED/part.git" init -q -b main
-    echo part > "$SERVED/part.git/file"
-    git -C "$SERVED/part.git" add .
-    git -C "$SERVED/part.git" -c user.name=x -c user.email=x@example.com commit -q -m part
+    cp -r "$TEMPLATE" "$SERVED/part.git"
     git_ submodule add -q "$GIT/part.git" part
+    git_ config -f .gitmodules submodule.part.url ../part.git
     printf 'FROM scratch\nCOPY . /\n' > "$SERVED/repo.git/Dockerfile"
     commit two
     run_bud 0 plan "$GIT/repo.git"
-    contains "$output" "(6 files,"
-    run_bud 0 plan --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=1 "$GIT/repo.git"
-    [[ $output != *"(6 files,"* ]]
+    contains "$output" "(9 files,"
     git_ config -f .gitmodules submodule.part.url "$SERVED/part.git"
     commit three
     run_bud 125 plan "$GIT/repo.git"
     contains "$stderr" "cannot fetch the submodules of $GIT/repo.git"
     contains "$stderr" "transport 'file' not allowed"
+}
+
+@test ".git is there when it is asked for" {
+    repository
+    run_bud 0 build -q --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=1 "$GIT/repo.git"
+    local kept=("$STORE"/root/bud/contexts/*/files)
+    is "$(git -C "${kept[0]}" -c safe.directory='*' config remote.origin.url)" "$GIT/repo.git"
+    is "$(git -C "${kept[0]}" -c safe.directory='*' status --short)" ""
 }
 
 @test "an archive by URL, asked for again only if it changed" {
@@ -197,6 +205,11 @@ entries() { # how many contexts the store keeps
     tar -cf "$SERVED/evil" -P --transform 's,^x,../../x,' x
     run_bud 125 plan "$HTTP/evil"
     contains "$stderr" "would leave the target directory"
+    mkdir "$SERVED/cgi-bin"
+    printf '#!/bin/sh\nprintf "HTTP/1.0 302 Found\\r\\nLocation: file:///etc/passwd\\r\\n\\r\\n"\n' > "$SERVED/cgi-bin/moved"
+    chmod +x "$SERVED/cgi-bin/moved"
+    run_bud 125 plan "$HTTP/cgi-bin/moved"
+    contains "$stderr" 'Protocol "file" not supported'
     is "$(find "$STORE/root/bud/contexts" -name '.new-*')" ""
 }
 
