@@ -41,9 +41,10 @@ int build_lint_run(struct build_lint *lint, const struct plan_request *request,
                    .parse_platform = parse_platform },
     };
     check_options_of(request, &lint->arena, &options);
+    const char *name = request->context_origin ? request->context_origin : request->context;
     for (size_t i = 0; i < plan->contexts.count; i++) {
         const struct tree *tree = plan->contexts.items[i];
-        if (request->context && strcmp(tree->name, request->context) == 0) {
+        if (name && strcmp(tree->name, name) == 0) {
             options.ignore = tree->ignore;
             options.ignore_name = tree->ignore_name;
             break;

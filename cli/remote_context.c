@@ -265,7 +265,7 @@ static int fetch_http(const struct fetching *fetching, const struct remote *remo
         fetched_keep(fetching->store, &entry, &key, remote->shown, error) < 0) {
         return -1;
     }
-    if (result.etag.len > 0 && remote->secret.len == 0 &&
+    if (result.etag.len > 0 && remote->secret.len == 0 && !entry.is_temporary &&
         fetched_note(fetching->store, note, &key, result.etag, error) < 0) {
         return -1;
     }
