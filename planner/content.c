@@ -32,7 +32,7 @@ struct item {
 /* A directory of the index, as long as it may have to be written back. */
 struct kept_node {
     struct index_node node;
-    struct group *groups; /* that have unknown entries of it */
+    struct group *groups, *last; /* that have unknown entries of it, in order */
 };
 
 /* The entries that are taken of one directory. */
@@ -271,9 +271,10 @@ static int add_item(struct reading *reading, struct group *group, const struct i
             return -1;
         }
         if (group->node && !group->has_unknown) {
+            struct kept_node *kept = group->node;
             group->has_unknown = true;
-            group->next = group->node->groups;
-            group->node->groups = group;
+            *(kept->groups ? &kept->last->next : &kept->groups) = group;
+            kept->last = group;
         }
         if (S_ISREG(stamp->mode)) {
             vec_push(&reading->to_read, item.unknown);
