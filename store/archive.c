@@ -19,9 +19,10 @@
 
 #define MAX_ENTRIES 20000000 /* more is an attack on inodes and memory, not an archive */
 
-/* A directory's time is set when nothing is put into it any more. */
+/* A directory's time is set when nothing is put into it any more. So is a mode that would keep its owner out. */
 struct dated_directory {
     char *path;
+    mode_t mode; /* 0: it has it already */
     dev_t device;
     ino_t inode;
     struct timespec mtime;
@@ -205,21 +206,33 @@ static int make_room(struct unpacker *unpacker, const struct item *item, struct 
     return 0;
 }
 
+/* Only root may go where the mode forbids it. */
+static int keep_open(const struct item *item, int fd, mode_t *mode) {
+    mode_t wanted = archive_entry_perm(item->entry) & 07777;
+    bool is_open = geteuid() == 0 || (wanted & 0700) == 0700;
+    *mode = is_open ? 0 : wanted | S_IFDIR;
+    return is_open ? 0 : fchmod(fd, wanted | 0700);
+}
+
 static int finish_directory(struct unpacker *unpacker, const struct item *item, int fd,
                             struct error *error) {
     struct stat status;
     struct timespec times[2];
+    mode_t mode;
     times_of(item, times);
     if (set_metadata(unpacker, item, fd, error)) {
         return -1;
     }
+    if (keep_open(item, fd, &mode) < 0) {
+        return item_failed(unpacker, item, "set the mode of", error);
+    }
     if (fstat(fd, &status) < 0) {
         return item_failed(unpacker, item, "read", error);
     }
-    if (times[1].tv_nsec != UTIME_OMIT) {
+    if (times[1].tv_nsec != UTIME_OMIT || mode != 0) {
         vec_push(&unpacker->directories,
                  (struct dated_directory){ xstrdup(item->path.len > 0 ? item->path.data : "."),
-                                           status.st_dev, status.st_ino, times[1] });
+                                           mode, status.st_dev, status.st_ino, times[1] });
     }
     return 0;
 }
@@ -529,9 +542,10 @@ static int date_directories(struct unpacker *unpacker, struct error *error) {
             continue; /* a later entry took its place */
         }
         struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, directory->mtime };
-        if (futimens(fd, times) < 0) {
-            return error_system(error, "archive '%s': cannot set the time of '%s'", unpacker->name,
-                                directory->path);
+        if (futimens(fd, times) < 0 ||
+            (directory->mode != 0 && fchmod(fd, directory->mode & 07777) < 0)) {
+            return error_system(error, "archive '%s': cannot set time and mode of '%s'",
+                                unpacker->name, directory->path);
         }
     }
     return 0;

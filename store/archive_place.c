@@ -36,8 +36,8 @@ static int make_directory(int parent, const char *name, struct error *error) {
         }
         return error_set(error, ERROR_INPUT, "'%s' is a symbolic link that leads nowhere", name);
     }
-    /* Neither the umask nor a set-group-ID parent has a say. */
-    if (fchownat(parent, name, 0, 0, AT_SYMLINK_NOFOLLOW) < 0 ||
+    /* Neither the umask nor a set-group-ID parent has a say. Who is not root has files of his own only. */
+    if ((geteuid() == 0 && fchownat(parent, name, 0, 0, AT_SYMLINK_NOFOLLOW) < 0) ||
         fchmodat(parent, name, 0755, 0) < 0) {
         return error_system(error, "cannot create directory '%s'", name);
     }

@@ -95,3 +95,16 @@ END
     is "$output" ""
     run_user_bud 0 info --check
 }
+
+@test "an archive as context: what only root could write to, and directories it does not name" {
+    mkdir -p closed/in without/entry
+    echo x | tee closed/in/file > without/entry/file
+    dockerfile <<< $'FROM scratch\nCOPY . /'
+    tar -cf "$BATS_TEST_TMPDIR/archive" --mode=a-w Dockerfile closed without/entry/file
+    run_user_bud 0 build -t image - < "$BATS_TEST_TMPDIR/archive"
+    run_user_bud 0 build -q -t image - < "$BATS_TEST_TMPDIR/archive"
+    is "$(find "$BATS_TEST_TMPDIR/home" -path '*/diff/closed*' -printf '%f %m\n' | sort)" \
+        $'closed 555\nfile 444\nin 555'
+    run_user_bud 0 cache prune --all
+    is "$(ls -A "$BATS_TEST_TMPDIR/home/.local/share/containers/storage/bud/contexts")" ""
+}
