@@ -3,6 +3,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/remote.h"
 #include "base/time.h"
 #include "base/vec.h"
 #include "executor/run_options.h"
@@ -53,7 +54,7 @@ static int read_pair(const struct reader *reader, const char *option, struct str
     bool has_value = name.len < item.len;
     if (name.len == 0 || (!has_value && when_missing == MISSING_REFUSED)) {
         return error_set(reader->error, ERROR_USAGE, "--%s: `%.*s` is not NAME=VALUE", option,
-                         STR_ARG(item));
+                         STR_ARG(remote_shown(item, reader->arena)));
     }
     if (!has_value && when_missing == MISSING_EMPTY) {
         value = STR_EMPTY;

@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/remote.h"
 #include "cli/help.h"
 #include "cli/userns.h"
 
@@ -133,6 +134,7 @@ static int check_arguments(const struct invocation *invocation, bool is_named,
     const struct command *command = invocation->command;
     const struct options *options = &invocation->options;
     if (!is_named && options->argument_count > command->maximum &&
+        remote_kind_of(str_of(options->arguments[0])) == REMOTE_NONE &&
         access(options->arguments[0], F_OK) < 0) {
         return refuse_command(invocation, error);
     }
@@ -140,9 +142,11 @@ static int check_arguments(const struct invocation *invocation, bool is_named,
         error_set(error, ERROR_USAGE, "`%s %s` needs %s", invocation->program, command->name,
                   options->argument_count == 0 ? "an argument" : "one argument more");
     } else if (options->argument_count > command->maximum) {
-        error_set(error, ERROR_USAGE, "`%s %s` takes %s: `%s` is too many", invocation->program,
+        struct str extra =
+            remote_shown(str_of(options->arguments[command->maximum]), invocation->arena);
+        error_set(error, ERROR_USAGE, "`%s %s` takes %s: `%.*s` is too many", invocation->program,
                   command->name, command->maximum == 0 ? "no arguments" : "fewer arguments",
-                  options->arguments[command->maximum]);
+                  STR_ARG(extra));
     } else {
         return 0;
     }

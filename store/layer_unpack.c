@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 static int wrong(const struct layer_blob *blob, const char *what, struct error *error) {
-    return error_set(error, ERROR_CORRUPT, "the layer '%s' is not what its %s says", blob->name,
-                     what);
+    error_set(error, ERROR_CORRUPT, "the layer '%s' is not what its %s says", blob->name, what);
+    return error_hint(error, "copy the image again; what is there is damaged or was changed");
 }
 
 static int check_blob(const struct layer_blob *blob, struct archive_tap *tap, struct error *error) {

@@ -3,7 +3,6 @@
 #define BUD_STORE_LAYER_UNPACK_H
 
 #include "store/archive_input.h"
-#include "store/archive_input.h"
 #include "store/cache.h"
 #include "store/snapshot.h"
 

@@ -218,7 +218,7 @@ entries() { # how many contexts the store keeps
     tar -cf "$SERVED/tar" -C "$SERVED/repo.git" .
     context . <<< $'FROM scratch\nCOPY --from=n context /'
     local with=${HTTP/'//'/'//me:sesame@'}
-    for words in "$with/nowhere" "$with/repo.git" "$with/bad url" "--build-context n=$with/nowhere ." "http://x:sesame@y:z@h"; do
+    for words in "$with/nowhere" "$with/repo.git" "$with/bad url" "--build-context n=$with/nowhere ." "--build-context $with/x ." ". $with/x" "$with/x y" "http://x:sesame@y:z@h"; do
         # shellcheck disable=SC2086
         run --separate-stderr bud plan $words
         [[ $status -ne 0 && -n $stderr && $output$stderr != *sesame* ]]
