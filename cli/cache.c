@@ -36,7 +36,8 @@ static const struct option_spec prune_options[] = {
     { .name = "all",
       .letter = 'a',
       .kind = OPTION_FLAG,
-      .help = "all that no image and no running build uses, cache mounts, fetched contexts and the context index "
+      .help = "all that no image and no running build uses, cache mounts, fetched contexts and the "
+              "context index "
               "included" },
     { .name = "older-than",
       .kind = OPTION_TEXT,

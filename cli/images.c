@@ -162,8 +162,7 @@ static int print_images(const struct invocation *invocation, struct store *store
         layer_list_read(store, invocation->arena, &layers, error) < 0) {
         return -1;
     }
-    bool is_json = option_flag(options, "json", false) ||
-                   option_is(options, "format", "json");
+    bool is_json = option_flag(options, "json", false) || option_is(options, "format", "json");
     _cleanup_buf_ struct buf out = BUF_INIT;
     _cleanup_json_ json_t *json = is_json ? json_array() : NULL;
     struct listing listing = { .options = options,
