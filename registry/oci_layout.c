@@ -319,7 +319,8 @@ int oci_layout_read(const char *directory, struct str reference, oci_platform_ra
         .fd = fd, .name = directory, .rank = rank, .context = context, .arena = arena
     };
     if (fd < 0) {
-        return error_wrap(error, "cannot open the OCI layout %s", directory);
+        error_wrap(error, "cannot open the OCI layout %s", directory);
+        return error_hint(error, "it is a directory: oci-layout://PATH[:TAG]");
     }
     *out = (struct oci_image){ .directory = arena_strdup(arena, directory) };
     return str_find_byte(reference, ':') == SIZE_MAX
@@ -341,5 +342,9 @@ int oci_layout_open_layer(const struct oci_image *image, size_t index, struct er
         error_set(error, ERROR_CORRUPT, "%s has %" PRIu64 " bytes, and should have %" PRIu64, path,
                   size, layer->size);
     }
-    return fd;
+    return fd < 0 ? error_hint(error,
+                               "a layer is missing or damaged: write the layout again, for "
+                               "example with `skopeo copy … oci:%s`",
+                               image->directory)
+                  : fd;
 }
