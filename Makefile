@@ -76,8 +76,8 @@ link_cli = $(BUILD)/libcli.a $(link_executor)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-# Generated code is kept: what includes it would be compiled again.
-.SECONDARY:
+# Generated code is kept: what includes it would be compiled again. Only this: a missing object must be made.
+.SECONDARY: $(foreach folder,$(FOLDERS),$(call generated_of,$(GRAMMARS_$(folder))))
 .PHONY: all demo check lint bench bench-parse bench-ignore install deps clean help unit fuzz
 .DEFAULT_GOAL := all
 
