@@ -490,8 +490,15 @@ EOF
 }
 
 @test "the root directory is that of what COPY --link is laid over, also when it is used again" {
+    mkdir root
+    tar -xf "$BUSYBOX_TAR" -C root
+    touch root/closed
+    chmod 700 root
+    tar -C root -cf root.tar .
+    bud import root.tar closed
+    rm -r root root.tar
     echo a > f
-    printf 'FROM busybox\nRUN chmod 700 /\nCOPY --link f /a/\nRUN stat -c %%a /\n' > Dockerfile
+    printf 'FROM closed\nCOPY --link f /a/\nRUN stat -c %%a /\n' > Dockerfile
     build
     is "$(printed)" 700
     printf 'FROM busybox\nCOPY --link f /a/\nRUN stat -c %%a /\n' > Dockerfile
