@@ -120,10 +120,21 @@ static void list_tags(const struct layout *layout, const json_t *index, struct n
     }
 }
 
+static int several(const struct layout *layout, const json_t *index, struct error *error) {
+    struct names tags = { 0 };
+    list_tags(layout, index, &tags);
+    error_set(error, ERROR_INPUT, "the OCI layout %s has several images and none is called %s",
+              layout->name, LATEST);
+    return tags.count > 0
+               ? error_hint(error, "say which with :TAG; there are %s", join(layout, &tags))
+               : error_hint(error,
+                            "say which with @DIGEST; `jq .manifests %s/index.json` shows them",
+                            layout->name);
+}
+
 /* Without a tag the only image is meant, or `latest`; else it cannot be told. */
 static int default_tag(const struct layout *layout, const json_t *index, struct str *tag,
                        struct error *error) {
-    struct names tags = { 0 };
     struct str first = STR_EMPTY;
     bool has_others = false;
     size_t i;
@@ -139,13 +150,7 @@ static int default_tag(const struct layout *layout, const json_t *index, struct 
             first = digest;
         }
     }
-    if (!has_others) {
-        return 0;
-    }
-    list_tags(layout, index, &tags);
-    error_set(error, ERROR_INPUT, "the OCI layout %s has several images and none is called %s",
-              layout->name, LATEST);
-    return error_hint(error, "say which with :TAG; there are %s", join(layout, &tags));
+    return has_others ? several(layout, index, error) : 0;
 }
 
 static unsigned rank_of(const struct layout *layout, const json_t *descriptor) {
@@ -182,10 +187,15 @@ static int no_such_tag(const struct layout *layout, const json_t *index, struct 
                : error_hint(error, "there are %s", join(layout, &tags));
 }
 
-/* The best of what INDEX has under TAG (empty: of all). */
-static int choose(const struct layout *layout, const json_t *index, struct str tag,
+static bool has_same_digest(const json_t *a, const json_t *b) {
+    return str_equal(member(a, "digest"), member(b, "digest"));
+}
+
+/* The best of what INDEX has under TAG (empty: of all). IS_ONE: another as good may not be there. */
+static int choose(const struct layout *layout, const json_t *index, struct str tag, bool is_one,
                   const json_t **best, struct error *error) {
     struct names platforms = { 0 };
+    bool has_equal = false;
     unsigned best_rank = 0;
     size_t i, count = 0;
     const json_t *descriptor;
@@ -196,16 +206,18 @@ static int choose(const struct layout *layout, const json_t *index, struct str t
         }
         count++;
         unsigned rank = rank_of(layout, descriptor);
+        has_equal |= *best && rank == best_rank && !has_same_digest(*best, descriptor);
         if (rank > 0 && (!*best || rank < best_rank)) {
             *best = descriptor;
             best_rank = rank;
+            has_equal = false;
         }
         if (rank == 0 && !str_equal_c(platform_text(layout, descriptor), "unknown/unknown")) {
             add_name(layout, &platforms, platform_text(layout, descriptor));
         }
     }
     if (*best) {
-        return 0;
+        return is_one && has_equal ? several(layout, index, error) : 0;
     }
     if (count == 0) {
         return no_such_tag(layout, index, tag, error);
@@ -219,7 +231,7 @@ static int choose(const struct layout *layout, const json_t *index, struct str t
 
 /* ---- the way to the image ---- */
 
-/* DOCUMENT, whose text is TEXT, is an index or a manifest. */
+/* DOCUMENT, whose text is TEXT, is an index or a manifest; of index.json it is empty. */
 static int follow(const struct layout *layout, const json_t *document, struct str text,
                   struct str tag, unsigned depth, struct oci_image *out, struct error *error) {
     const json_t *chosen;
@@ -240,7 +252,7 @@ static int follow(const struct layout *layout, const json_t *document, struct st
     if (depth == DEPTH_LIMIT) {
         return corrupt(layout, "its indexes lead to each other", error);
     }
-    if (choose(layout, document, tag, &chosen, error)) {
+    if (choose(layout, document, tag, text.len == 0 && tag.len == 0, &chosen, error)) {
         return -1;
     }
     if (oci_descriptor_parse(chosen, &next, error)) {

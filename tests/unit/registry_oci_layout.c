@@ -165,6 +165,16 @@ static void test_tags_and_digests(void **state) {
     write_index(layout, arena_printf(&layout->arena, "%s,%s", descriptor(layout, first, "x", NULL),
                                      descriptor(layout, first, "y", NULL)));
     assert_int_equal('a', find(layout, "", why, sizeof(why)));
+    /* Nor is one without a name none. */
+    const char *unnamed = descriptor(layout, second, NULL, NULL);
+    write_index(layout, arena_printf(&layout->arena, "%s,%s", unnamed,
+                                     descriptor(layout, first, "x", NULL)));
+    assert_int_equal('!', find(layout, "", why, sizeof(why)));
+    assert_non_null(strstr(why, "(say which with :TAG; there are x)"));
+    write_index(layout, arena_printf(&layout->arena, "%s,%s", unnamed,
+                                     descriptor(layout, first, NULL, NULL)));
+    assert_int_equal('!', find(layout, "", why, sizeof(why)));
+    assert_non_null(strstr(why, "(say which with @DIGEST"));
 }
 
 static void test_platforms(void **state) {
