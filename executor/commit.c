@@ -58,15 +58,7 @@ static int add_existing(struct commit *commit, struct str top, struct error *err
 static void add_draft(struct commit *commit, const char *snapshot,
                       const struct cache_layer *facts) {
     add_layer(commit, &facts->diff_id, facts->diff_size);
-    commit->drafts[commit->draft_count++] = (struct layer_draft){
-        .snapshot = snapshot,
-        .diff_id = facts->diff_id,
-        .diff_size = facts->diff_size,
-        .uids = facts->uids,
-        .uid_count = facts->uid_count,
-        .gids = facts->gids,
-        .gid_count = facts->gid_count,
-    };
+    commit->drafts[commit->draft_count++] = layer_draft(snapshot, facts);
 }
 
 /* A layer is what it is only on those below it: one that stands on others already is made once more, unless it is there. */

@@ -152,19 +152,10 @@ static int publish(struct importing *importing, struct error *error) {
     struct digest_hex id;
     for (size_t i = 0; i < importing->task_count; i++) {
         const struct task *task = &importing->tasks[i];
-        const struct cache_layer *layer = &task->contents.layer;
-        drafts[i] = (struct layer_draft){
-            .snapshot = task->snapshot.id,
-            .diff_id = layer->diff_id,
-            .diff_size = layer->diff_size,
-            .uids = layer->uids,
-            .uid_count = layer->uid_count,
-            .gids = layer->gids,
-            .gid_count = layer->gid_count,
-            .blob = &image->layers[task->index].digest,
-            .blob_size = image->layers[task->index].size,
-            .compression = task->contents.compression,
-        };
+        drafts[i] = layer_draft(task->snapshot.id, &task->contents.layer);
+        drafts[i].blob = &image->layers[task->index].digest;
+        drafts[i].blob_size = image->layers[task->index].size;
+        drafts[i].compression = task->contents.compression;
     }
     return publish_image(
         importing->store,

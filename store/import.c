@@ -87,15 +87,7 @@ static int publish(const struct store *store, const char *snapshot, const char *
     _cleanup_free_ char *diff_id = xasprintf("sha256:%s", digest_hex(&layer->diff_id).text);
     const char *names[] = { reference, NULL };
     char text[TIME_TEXT_SIZE];
-    struct layer_draft draft = {
-        .snapshot = snapshot,
-        .diff_id = layer->diff_id,
-        .diff_size = layer->diff_size,
-        .uids = layer->uids,
-        .uid_count = layer->uid_count,
-        .gids = layer->gids,
-        .gid_count = layer->gid_count,
-    };
+    struct layer_draft draft = layer_draft(snapshot, layer);
 
     time_format(text, created);
     write_config(options, name, text, diff_id, &config);

@@ -397,6 +397,18 @@ static void drop_snapshots(struct publication *work) {
     }
 }
 
+struct layer_draft layer_draft(const char *snapshot, const struct cache_layer *layer) {
+    return (struct layer_draft){
+        .snapshot = snapshot,
+        .diff_id = layer->diff_id,
+        .diff_size = layer->diff_size,
+        .uids = layer->uids,
+        .uid_count = layer->uid_count,
+        .gids = layer->gids,
+        .gid_count = layer->gid_count,
+    };
+}
+
 int publish_image(const struct store *store, const struct image_draft *draft, struct digest_hex *id,
                   struct error *error) {
     _cleanup_(publication_free) struct publication work = {

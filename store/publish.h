@@ -7,6 +7,7 @@
 #define BUD_STORE_PUBLISH_H
 
 #include "base/digest.h"
+#include "store/cache.h"
 #include "store/image.h"
 #include "store/snapshot.h"
 
@@ -35,6 +36,8 @@ struct image_draft {
     int64_t created;
 };
 
+/* SNAPSHOT as a layer that was made here, of which LAYER is known; both are kept by reference. */
+struct layer_draft layer_draft(const char *snapshot, const struct cache_layer *layer);
 /* On success ID is the image's. ERROR_CHANGED when the base layer or a snapshot vanished meanwhile (nothing was
  * changed then). The tar-split file of each snapshot moves along. Must be called by a registered build (store/build.h),
  * in a mount namespace of our own, see publish_detach(). */
