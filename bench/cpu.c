@@ -40,6 +40,10 @@ static int run(struct command *command, int round) {
     struct rusage usage;
     pid_t child;
     int status;
+    if (!command->words[0]) {
+        fprintf(stderr, "cpu: no command before or after --\n");
+        return -1;
+    }
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     double begun = now();

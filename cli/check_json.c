@@ -224,7 +224,8 @@ void check_json_add(struct check_output *output, const struct check_file *file) 
     struct check_lines lines;
     bool is_sarif = output->format == CHECK_SARIF;
     check_lines_make(&lines, file);
-    for (const struct error *each = &file->report.error; each && each->code; each = each->next) {
+    const struct error *each = file->report.error.code ? &file->report.error : NULL;
+    for (; each; each = each->next) {
         json_t *result =
             is_sarif ? sarif_result(&lines, "Error", "error", message_of(each), &each->place)
                      : plain_error(file, each);
