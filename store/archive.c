@@ -463,6 +463,9 @@ static int unpack_entry(struct unpacker *unpacker, struct archive_entry *entry,
     if (whiteout == WHITEOUT_BAD) {
         return bad_item(unpacker, &item, "has a name that is reserved for deletions", error);
     }
+    if (whiteout == WHITEOUT_SKIPPED) {
+        return 0;
+    }
     item.parent = archive_place_parent(&unpacker->place, item.path, error);
     if (item.parent < 0) {
         return error_wrap(error, "archive '%s': cannot unpack '%s'", unpacker->name, item.shown);

@@ -14,15 +14,17 @@ static enum whiteout whiteout_of(struct str name) {
         return WHITEOUT_OPAQUE;
     }
     struct str hidden = str_from(name, sizeof(PREFIX) - 1);
-    bool is_bad = hidden.len == 0 || str_equal_c(hidden, ".") || str_equal_c(hidden, "..") ||
-                  str_has_prefix(hidden, STR(PREFIX));
+    if (str_has_prefix(hidden, STR(PREFIX))) {
+        return WHITEOUT_SKIPPED;
+    }
+    bool is_bad = hidden.len == 0 || str_equal_c(hidden, ".") || str_equal_c(hidden, "..");
     return is_bad ? WHITEOUT_BAD : WHITEOUT_FILE;
 }
 
 enum whiteout whiteout_of_path(struct str path) {
     enum whiteout kind = WHITEOUT_NONE;
     struct str component;
-    while (str_split(&path, '/', &component)) {
+    while (kind != WHITEOUT_SKIPPED && str_split(&path, '/', &component)) {
         if (component.len == 0) {
             continue;
         }

@@ -11,7 +11,8 @@ enum whiteout {
     WHITEOUT_NONE,
     WHITEOUT_FILE,   /* .wh.NAME */
     WHITEOUT_OPAQUE, /* .wh..wh..opq */
-    WHITEOUT_BAD,    /* reserved, and nothing that could be unpacked */
+    WHITEOUT_SKIPPED, /* .wh..wh.NAME and all below it: what Docker's aufs noted for itself, and others leave out */
+    WHITEOUT_BAD, /* reserved, and nothing that could be unpacked */
 };
 
 /* What PATH, of the tar, is. */
