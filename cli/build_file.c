@@ -163,7 +163,7 @@ int build_file_read(const char *file, const char *context, struct arena *arena, 
         *name = "standard input";
         return read_open(STDIN_FILENO, *name, arena, text, error);
     }
-    if (file != NULL && remote_kind_of(str_of(file)) != REMOTE_NONE) {
+    if (file != NULL && remote_kind_of(str_of(file)) != REMOTE_NONE && access(file, F_OK) < 0) {
         error_set(error, ERROR_UNSUPPORTED, "%.*s: no Dockerfile is fetched from elsewhere",
                   STR_ARG(remote_shown(str_of(file), arena)));
         return error_hint(error, "curl URL | bud -f - CONTEXT; a whole context is fetched by `bud "

@@ -161,6 +161,8 @@ entries() { # how many contexts the store keeps
     printf 'FROM scratch\nCOPY . /\n' > "$SERVED/text"
     run_bud 0 plan "$HTTP/text"
     contains "$output" "(1 file,"
+    cp "$SERVED/text" some@host:file
+    run_bud 0 plan -f some@host:file .
     run_bud 2 plan -f other "$HTTP/text"
     contains "$stderr" "error: two Dockerfiles: --file other"
 }
