@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "base/vec.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct rule {
@@ -162,6 +163,7 @@ void ignore_root(const struct ignore *ignore, struct arena *arena, struct ignore
 static bool evaluate_candidates(const struct ignore *ignore, const struct ignore_state *parent,
                                 struct str path, const uint64_t *candidates, uint64_t *hits) {
     bool is_ignored = false;
+    assert(word_count(ignore) == 0 || parent->hits);
     for (size_t word = 0; word < word_count(ignore); word++) {
         for (uint64_t bits = candidates[word] | parent->hits[word]; bits; bits &= bits - 1) {
             size_t i = word * 64 + (size_t)__builtin_ctzll(bits);

@@ -7,6 +7,7 @@
 #include "planner/entry_digest.h"
 #include "planner/index.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -407,6 +408,7 @@ static void summarise(struct reading *reading, struct content *out) {
             continue;
         }
         struct content_directory *directory = &out->directories[out->directory_count++];
+        assert(part->group); /* of a part that is a directory */
         finish_group(reading, part->group, out->count <= CONTENT_LISTED, directory);
         hasher_update(&hasher, "G", 1);
         hasher_update_str(&hasher, part->group->path);

@@ -3,6 +3,7 @@
 #include "planner/content.h"
 #include "planner/estimate.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 /* Longest instruction text shown in the tree, in bytes. */
@@ -201,6 +202,7 @@ static void print_critical(struct buf *out, const struct estimate *estimate) {
             buf_append_c(out, "image");
             continue;
         }
+        assert(step->stage); /* all but the image have one */
         if (step->stage != stage) {
             stage = step->stage;
             print_text(out, stage->label);

@@ -3,6 +3,7 @@
 #include "planner/origin.h"
 #include "registry/reference.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* ---- cutting the Dockerfile into stages ---- */
@@ -269,6 +270,7 @@ static int read_triggers(struct planning *planning, struct stage_draft *draft,
     } else if (draft->base == BASE_STAGE) {
         const struct stage_draft *parent = draft->base_stage;
         size_t count = 0;
+        assert(parent);
         for (size_t i = 0; i < parent->instruction_count; i++) {
             count += parent->instructions[i]->kind == INSTRUCTION_ONBUILD;
         }
