@@ -55,12 +55,10 @@ static int take_directory(struct walk *walk, const struct resolved *resolved,
         return -1;
     }
     int fd = walk_open_directory(walk, resolved->directory, resolved->name.data, error);
-    if (fd < 0 || walk_directory(walk, fd, &states, error)) {
-        return -1;
-    }
+    int failed = fd < 0 ? -1 : walk_directory(walk, fd, &states, error);
     *is_kept = walk->result == NULL;
     walk->result = NULL;
-    return 0;
+    return failed;
 }
 
 static int take_file(struct walk *walk, const struct resolved *resolved,

@@ -90,8 +90,9 @@ static int level_fd(struct walk *walk, size_t at, struct error *error) {
         return level->fd;
     }
     struct stat stat;
-    _cleanup_free_ char *path =
-        level->path_len > 0 ? strndup(walk->path.data, level->path_len) : xstrdup(".");
+    const char *path = level->path_len > 0
+                           ? str_dup(&walk->arena, str_make(walk->path.data, level->path_len))
+                           : ".";
     _cleanup_fd_ int fd = fs_open_beneath(walk->tree->fd, path, O_RDONLY | O_DIRECTORY, 0, error);
     if (fd < 0 || fstat(fd, &stat) || stat.st_dev != level->device || stat.st_ino != level->inode) {
         return vanished(walk, error);
@@ -115,16 +116,17 @@ static int push_level(struct walk *walk, int fd, struct error *error) {
     }
     struct level *old = level_at(walk, walk->level_count - 1 - MAX_OPEN);
     struct stat stat;
-    if (old->fd >= 0 && fstat(old->fd, &stat)) {
+    if (old->fd < 0) {
+        return 0;
+    }
+    if (fstat(old->fd, &stat)) {
         return error_system(error, "cannot stat a directory above %.*s",
                             STR_ARG(buf_str(&walk->path)));
     }
-    if (old->fd >= 0) {
-        old->device = stat.st_dev;
-        old->inode = stat.st_ino;
-        cleanup_fd(&old->fd);
-        old->fd = -1;
-    }
+    old->device = stat.st_dev;
+    old->inode = stat.st_ino;
+    cleanup_fd(&old->fd);
+    old->fd = -1;
     return 0;
 }
 
