@@ -286,16 +286,27 @@ static int read_triggers(struct planning *planning, struct stage_draft *draft,
     return 0;
 }
 
+static void stored_otherwise(const struct stage_draft *draft, struct str want,
+                             struct error *error) {
+    error_set(error, ERROR_NOT_FOUND, "no image %.*s for platform %.*s is stored",
+              STR_ARG(draft->base_image->name), STR_ARG(want));
+}
+
 /* Where the platform was asked for, or, on the command line, what was to have it. */
 static int wrong_platform(struct planning *planning, const struct stage_draft *draft,
                           struct str have, struct str want, struct error *error) {
-    error_set(error, ERROR_NOT_FOUND, "no image %.*s for platform %.*s is stored",
-              STR_ARG(draft->base_image->name), STR_ARG(want));
     const char *nearest = platform_nearest_architecture(&draft->platform);
-    if (nearest) {
+    if (draft->context) {
+        error_set(error, ERROR_NOT_FOUND, "the build context %.*s has no image for platform %.*s",
+                  STR_ARG(draft->context->name), STR_ARG(want));
+        error_hint(error, "%.*s is for %.*s; NAME::PLATFORM=… says what holds for one platform",
+                   STR_ARG(draft->context->value), STR_ARG(have));
+    } else if (nearest) {
+        stored_otherwise(draft, want, error);
         error_hint(error, "did you mean %.*s/%s? The stored one is for %.*s",
                    STR_ARG(draft->platform.os), nearest, STR_ARG(have));
     } else {
+        stored_otherwise(draft, want, error);
         error_hint(
             error,
             "the stored one is for %.*s; `podman pull --platform %.*s %.*s` fetches the other",
