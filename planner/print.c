@@ -113,6 +113,9 @@ static void print_step(const struct painter *painter, const struct stage *stage,
             print_duration(out, step->expected);
             buf_append_c(out, " last time");
         }
+    } else if (step->kind == STEP_SOURCE && step->source.layout && step->is_needed) {
+        buf_append_c(out, "  ");
+        paint(painter, "2", "← read from its OCI layout first");
     } else if (step->record.duration >= PRINT_SHORTEST) {
         buf_append_c(out, "  took ");
         print_duration(out, step->record.duration);

@@ -3,6 +3,7 @@
 #include "planner/content.h"
 #include "planner/estimate.h"
 #include "planner/print.h"
+#include "registry/oci_layout.h"
 
 static void set_id(json_t *object, const char *key, const struct step *step) {
     json_object_set_new(object, key, step ? json_integer(step->id) : json_null());
@@ -53,6 +54,9 @@ static json_t *step_to_json(const struct step *step) {
     }
     if (step->kind == STEP_SOURCE) {
         json_set_str(object, "image", step->source.name);
+        if (step->source.layout) {
+            json_set_str(object, "layout", str_of(step->source.layout->directory));
+        }
     }
     if (step->state != STEP_HIT) {
         json_set_str(object, "reason", step->reason);

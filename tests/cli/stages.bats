@@ -76,6 +76,8 @@ to_layout() { # image, layout[:tag], options
     # A plan changes nothing.
     run_bud 0 plan --build-context base=oci-layout:../layout:v1 .
     contains "$output" "FROM base (build context oci-layout:../layout:v1) = $base"
+    contains "$output" "read from its OCI layout first"
+    is "$(bud plan --format json --build-context base=oci-layout:../layout:v1 . | jq -r '.steps[0].layout')" ../layout
     is "$(bud images -aq)" ""
     build --build-context base=oci-layout:../layout:v1
     contains "$stderr" "reading the image ${base:0:12} from the OCI layout ../layout"
@@ -90,6 +92,13 @@ to_layout() { # image, layout[:tag], options
     build --build-context "base=oci-layout://../layout:none@$digest"
     is "$(grep -E '^\[' <<< "$stderr" | grep -vc '(cached)')" 1 # FROM
     build --build-context base=oci-layout:../layout
+    bud rmi -af > /dev/null
+    is "$(bud import oci:../layout:v1 again)" "$base"
+    is "$(image_id again)" "$base"
+    run_bud 125 import ../layout again
+    contains "$stderr" "bud import oci:../layout NAME"
+    run_bud 2 import --author me oci:../layout again
+    contains "$stderr" "has an author and a time already"
 }
 
 # All there is in the store $1 of the layers whose IDs are in the file ids.
@@ -138,7 +147,7 @@ EOF
     run_bud 125 plan --build-context base=oci-layout:../nowhere .
     contains "$stderr" "cannot open the OCI layout ../nowhere"
     run_bud 125 plan --platform linux/s390x --build-context base=oci-layout:../layout .
-    contains "$stderr" "for platform linux/s390x"
+    contains "$stderr" "the build context base has no image for platform linux/s390x"
     blob=$(find ../layout/blobs -size +100k)
     printf x | dd of="$blob" bs=1 seek=5000 conv=notrunc status=none
     build_fails 125 --build-context base=oci-layout:../layout:v1
