@@ -2,9 +2,14 @@
 #include "base/fs.h"
 #include "cli/command.h"
 #include "executor/rootfs.h"
+#include "planner/platform.h"
+#include "registry/oci_import.h"
 #include "registry/reference.h"
 
+#include <stdlib.h>
 #include <unistd.h>
+
+#define LAYOUT_PREFIX "oci:" /* as Skopeo has it */
 
 static const struct option_spec import_options[] = {
     { .name = "author", .kind = OPTION_TEXT, .value = "TEXT", .help = "the author of the image" },
@@ -46,8 +51,11 @@ static int open_archive(const char *path, struct error *error) {
     struct stat stat_;
     if (fd >= 0 && fstat(fd, &stat_) == 0 && S_ISDIR(stat_.st_mode)) {
         close(fd);
+        _cleanup_free_ char *index = xasprintf("%s/index.json", path);
         error_set(error, ERROR_INPUT, "%s is a directory, not an archive", path);
-        return error_hint(error, "tar -C %s -c . | bud import - NAME", path);
+        return access(index, F_OK) == 0
+                   ? error_hint(error, "bud import " LAYOUT_PREFIX "%s NAME", path)
+                   : error_hint(error, "tar -C %s -c . | bud import - NAME", path);
     }
     return fd;
 }
@@ -66,6 +74,44 @@ static int read_options(const struct options *options, struct import_options *ou
     return 0;
 }
 
+/* ---- an image of an OCI layout ---- */
+
+static unsigned rank(void *platform, struct str os, struct str architecture, struct str variant) {
+    struct platform have = platform_normalise((struct platform){ os, architecture, variant });
+    return platform_rank(platform, &have);
+}
+
+static int import_layout(const struct store *store, const struct oci_image *image,
+                         const char *reference, struct digest_hex *id, struct error *error) {
+    struct build *build;
+    if (build_begin(store, &build, error) < 0) {
+        return -1;
+    }
+    int result = oci_import(store, build, image, reference, NULL, error);
+    build_end(store, build);
+    *id = digest_hex(&image->id);
+    return result;
+}
+
+/* PATH behind the prefix of a layout, if ARGUMENT has it: it is read as far as can be told without the store. */
+static int read_layout(const struct options *options, struct arena *arena, bool *is_layout,
+                       struct oci_image *out, struct error *error) {
+    struct str text = str_of(options->arguments[0]), path, reference;
+    struct platform host = platform_host();
+    *is_layout = str_has_prefix(text, STR(LAYOUT_PREFIX));
+    if (!*is_layout) {
+        return 0;
+    }
+    bool has_time = option_is_given(options, "timestamp") &&
+                    str_has_prefix(str_of(option_source(options, "timestamp")), STR("--"));
+    if (option_is_given(options, "author") || has_time) {
+        error_set(error, ERROR_USAGE, "an image of an OCI layout has an author and a time already");
+        return error_hint(error, "leave --author and --timestamp out");
+    }
+    oci_layout_split(str_from(text, sizeof(LAYOUT_PREFIX) - 1), &path, &reference);
+    return oci_layout_read(str_dup(arena, path), reference, rank, &host, arena, out, error);
+}
+
 static int import_run(struct invocation *invocation, struct error *error) {
     const struct options *options = &invocation->options;
     const char *path = options->arguments[0];
@@ -79,9 +125,14 @@ static int import_run(struct invocation *invocation, struct error *error) {
             0) {
         return error_wrap(error, "cannot name an image %s", options->arguments[1]);
     }
-    _cleanup_fd_ int fd = open_archive(path, error);
+    struct oci_image layout;
+    bool is_layout;
+    if (read_layout(options, invocation->arena, &is_layout, &layout, error) < 0) {
+        return -1;
+    }
+    _cleanup_fd_ int fd = is_layout ? -1 : open_archive(path, error);
     struct store *store;
-    if (fd < 0 ||
+    if ((fd < 0 && !is_layout) ||
         invocation_open_store(invocation, STORE_WRITE, NAMESPACE_FOR_FILES, &store, error) < 0) {
         return -1;
     }
@@ -89,7 +140,8 @@ static int import_run(struct invocation *invocation, struct error *error) {
     const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
     int result = rootfs_enter_namespace(store, error);
     if (result == 0) {
-        result = import_image(store, fd, name, reference, &import, &id, error);
+        result = is_layout ? import_layout(store, &layout, reference, &id, error)
+                           : import_image(store, fd, name, reference, &import, &id, error);
     }
     store_close(store);
     if (result < 0) {
@@ -102,12 +154,16 @@ static int import_run(struct invocation *invocation, struct error *error) {
 
 const struct command command_import = {
     .name = "import",
-    .arguments = "[OPTION...] TAR [NAME]",
-    .summary = "make an image of a root file system in a tar archive",
+    .arguments = "[OPTION...] TAR|oci:PATH[:TAG] [NAME]",
+    .summary = "make an image of a root file system in a tar archive, or take one of an OCI layout",
     .description = "TAR is an archive, plain or compressed by gzip, bzip2, xz or zstd, or `-` for "
                    "standard input. Its "
-                   "content becomes the only layer of a new image, whose ID is printed.",
-    .examples = "mmdebstrap bookworm - | bud import - debian:bookworm",
+                   "content becomes the only layer of a new image, whose ID is printed.\n"
+                   "\n"
+                   "With oci:PATH[:TAG][@DIGEST] the image of an OCI layout is taken as it is, of "
+                   "several platforms that for this machine.",
+    .examples = "mmdebstrap bookworm - | bud import - debian:bookworm\n"
+                "bud import oci:layout:v1 app",
     .groups = (const struct option_group[]){ { "Options", import_options }, { NULL, NULL } },
     .minimum = 1,
     .maximum = 2,

@@ -133,7 +133,7 @@ static int fetch_images(struct execution *execution, struct error *error) {
         }
         progress_note(execution->progress, "reading the image %.12s from the OCI layout %s",
                       step->source.image, step->source.layout->directory);
-        if (oci_import(execution->store, execution->build, step->source.layout,
+        if (oci_import(execution->store, execution->build, step->source.layout, NULL,
                        &execution->is_cancelled, error) < 0) {
             return -1;
         }

@@ -27,6 +27,7 @@ struct importing {
     const struct store *store;
     const struct build *build;
     const struct oci_image *image;
+    const char *name;
     const atomic_bool *is_cancelled;
     struct arena arena;
     struct digest_hex *ids; /* of the layers */
@@ -146,7 +147,7 @@ static int64_t created(const struct oci_image *image) {
 
 static int publish(struct importing *importing, struct error *error) {
     const struct oci_image *image = importing->image;
-    static const char *const no_names[] = { NULL };
+    const char *const names[] = { importing->name, NULL };
     struct layer_draft *drafts =
         arena_array(&importing->arena, importing->task_count, sizeof(*drafts));
     struct digest_hex id;
@@ -166,7 +167,7 @@ static int publish(struct importing *importing, struct error *error) {
                                .layer_count = importing->task_count,
                                .config = image->config,
                                .manifest = image->manifest,
-                               .names = no_names,
+                               .names = names,
                                .created = created(image) },
         &id, error);
 }
@@ -186,10 +187,11 @@ static void importing_free(struct importing *importing, bool is_failed) {
 }
 
 int oci_import(const struct store *store, const struct build *build, const struct oci_image *image,
-               const atomic_bool *is_cancelled, struct error *error) {
+               const char *name, const atomic_bool *is_cancelled, struct error *error) {
     struct importing importing = { .store = store,
                                    .build = build,
                                    .image = image,
+                                   .name = name,
                                    .is_cancelled = is_cancelled,
                                    .arena = ARENA_INIT };
     importing.ids = arena_array(&importing.arena, image->layer_count, sizeof(*importing.ids));
