@@ -155,7 +155,7 @@ static int import_run(struct invocation *invocation, struct error *error) {
 const struct command command_import = {
     .name = "import",
     .arguments = "[OPTION...] TAR|oci:PATH[:TAG] [NAME]",
-    .summary = "make an image of a root file system in a tar archive, or take one of an OCI layout",
+    .summary = "make an image of a tar of a root file system, or of an OCI layout",
     .description = "TAR is an archive, plain or compressed by gzip, bzip2, xz or zstd, or `-` for "
                    "standard input. Its "
                    "content becomes the only layer of a new image, whose ID is printed.\n"
