@@ -39,7 +39,7 @@ static void pop(struct resolving *r) {
     r->levels.count--;
     r->path.len = top(r)->path_len;
     if (top(r)->fd < 0) { /* a link of another time on the way cannot lead out of the root */
-        const char *path = str_dup(r->arena, buf_str(&r->path));
+        _cleanup_free_ char *path = xasprintf("%.*s", STR_ARG(buf_str(&r->path)));
         top(r)->fd = fs_open_beneath(r->levels.items[0].fd, path, O_PATH | O_DIRECTORY, 0, NULL);
     }
 }

@@ -90,9 +90,9 @@ static int level_fd(struct walk *walk, size_t at, struct error *error) {
         return level->fd;
     }
     struct stat stat;
-    const char *path = level->path_len > 0
-                           ? str_dup(&walk->arena, str_make(walk->path.data, level->path_len))
-                           : ".";
+    _cleanup_free_ char *path = level->path_len > 0
+                                    ? xasprintf("%.*s", (int)level->path_len, walk->path.data)
+                                    : xstrdup(".");
     _cleanup_fd_ int fd = fs_open_beneath(walk->tree->fd, path, O_RDONLY | O_DIRECTORY, 0, error);
     if (fd < 0 || fstat(fd, &stat) || stat.st_dev != level->device || stat.st_ino != level->inode) {
         return vanished(walk, error);
