@@ -32,8 +32,8 @@ enum remote_kind remote_context_kind(const char *text) {
     if (kind == REMOTE_NONE && str_has_prefix(str_of(text), STR("github.com/"))) {
         kind = REMOTE_GIT;
     }
-    bool is_path = str_find(str_of(text), STR("://")) == SIZE_MAX && access(text, F_OK) == 0;
-    return is_path ? REMOTE_NONE : kind;
+    bool may_be_path = kind != REMOTE_NONE && str_find(str_of(text), STR("://")) == SIZE_MAX;
+    return may_be_path && access(text, F_OK) == 0 ? REMOTE_NONE : kind;
 }
 
 bool remote_context_is_input(const char *text) {
