@@ -95,8 +95,8 @@ static bool scan_row(struct rows *rows) {
     return token == ROW_CLOSE && *rows->token == '}';
 }
 
-bool row_scan(const char *text, const char *const *members, row_visit *visit, void *context) {
-    struct rows rows = { .cursor = text, .members = members };
+bool row_scan(struct str text, const char *const *members, row_visit *visit, void *context) {
+    struct rows rows = { .cursor = text.data, .members = members };
     enum row_token token;
     if (!is_next(&rows, ROW_OPEN, '[')) {
         return false;
@@ -107,5 +107,6 @@ bool row_scan(const char *text, const char *const *members, row_visit *visit, vo
         }
         token = next(&rows);
     } while (token == ROW_COMMA);
-    return token == ROW_CLOSE && *rows.token == ']' && next(&rows) == ROW_END;
+    return token == ROW_CLOSE && *rows.token == ']' && next(&rows) == ROW_END &&
+           rows.token == text.data + text.len; /* not a NUL before that */
 }

@@ -13,9 +13,9 @@
 
 /* VALUES: of each member its JSON as it is written, within the text; empty where the row has none. False ends the scan. */
 typedef bool row_visit(void *context, const struct str *values);
-/* Calls VISIT for every object of the array TEXT (which ends with a NUL). MEMBERS: the names, NULL after the last. False when
+/* Calls VISIT for every object of the array TEXT, behind which a NUL stands. MEMBERS: the names, NULL after the last. False when
  * VISIT said so, and when TEXT is not such an array, as far as that shows, or is written in an unusual way: what is left out
  * is looked at no closer than to know its end. Parse all of TEXT then. */
-bool row_scan(const char *text, const char *const *members, row_visit *visit, void *context);
+bool row_scan(struct str text, const char *const *members, row_visit *visit, void *context);
 
 #endif

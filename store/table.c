@@ -333,7 +333,7 @@ static json_t *parse_rows(const struct table *table, const struct buf *text,
     if (text->len == 0) {
         return json_array();
     }
-    if (members && row_scan(text->data, members, reduce_row, &reduction)) {
+    if (members && row_scan(buf_str(text), members, reduce_row, &reduction)) {
         buf_append_byte(&reduction.text, ']');
         text = &reduction.text;
     }
@@ -431,7 +431,7 @@ int table_scan(const struct store *store, const char *root, enum table_kind kind
     if (take_shared(store, root, kind, &lock, error) < 0 || read_text(&table, &text, error) < 0) {
         return -1;
     }
-    *is_scanned = text.len == 0 || row_scan(text.data, members, visit, context);
+    *is_scanned = text.len == 0 || row_scan(buf_str(&text), members, visit, context);
     return 0;
 }
 

@@ -139,12 +139,14 @@ static void test_rows_are_scanned_for_members(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof(scans) / sizeof(scans[0]); i++) {
         _cleanup_buf_ struct buf out = BUF_INIT;
-        bool is_scanned = row_scan(scans[i].text, members, print_values, &out);
+        bool is_scanned = row_scan(str_of(scans[i].text), members, print_values, &out);
         if (is_scanned != (scans[i].values != NULL) ||
             (is_scanned && !str_equal_c(buf_str(&out), scans[i].values))) {
             fail_msg("%s: %d %.*s", scans[i].text, is_scanned, STR_ARG(buf_str(&out)));
         }
     }
+    _cleanup_buf_ struct buf ignored = BUF_INIT;
+    assert_false(row_scan(STR("[{\"id\":1}]\0x"), members, print_values, &ignored));
 }
 
 static void test_ids_are_those_of_whole_layers(void **state) {
