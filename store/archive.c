@@ -196,7 +196,10 @@ static int set_metadata_by_name(const struct unpacker *unpacker, const struct it
 
 /* An entry whose name is taken: the old thing goes. In a layer that can only be a whiteout. */
 static int make_room(struct unpacker *unpacker, const struct item *item, struct error *error) {
-    if (unpacker->options->layer && !whiteout_is(item->parent, item->base)) {
+    struct stat status;
+    if (unpacker->options->layer &&
+        (fstatat(item->parent, item->base, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+         !whiteout_is(&status))) {
         bad_item(unpacker, item, "is in the layer twice", error);
         return error_hint(error, "make the image again, with one entry for each file");
     }

@@ -8,6 +8,7 @@
 #include "store/layer_walk.h"
 #include "store/tar_header.h"
 #include "store/tar_split.h"
+#include "store/whiteout.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -152,13 +153,6 @@ static int read_xattrs(const struct stream *stream, int fd, struct arena *arena,
     return 0;
 }
 
-static bool is_opaque(const struct stream *stream, int fd) {
-    char value[2];
-    const char *name =
-        stream->options->is_rootless ? "user.overlay.opaque" : "trusted.overlay.opaque";
-    return fgetxattr(fd, name, value, sizeof(value)) == 1 && value[0] == 'y';
-}
-
 static int put_directory(struct stream *stream, int fd, struct tar_header *header,
                          struct error *error) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
@@ -166,7 +160,7 @@ static int put_directory(struct stream *stream, int fd, struct tar_header *heade
     if (read_xattrs(stream, fd, &arena, header, error) || put_empty(stream, header, error)) {
         return -1;
     }
-    if (!is_opaque(stream, fd)) {
+    if (!whiteout_is_opaque(fd, stream->options->is_rootless)) {
         return 0;
     }
     /* First of what the directory holds, so that a reader in order clears it before filling it. */

@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "store/whiteout.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -33,7 +34,7 @@ static struct layer_entry entry_of(struct arena *arena, const char *name,
         .device = status->st_dev,
         .inode = status->st_ino,
         .links = status->st_nlink,
-        .is_whiteout = S_ISCHR(status->st_mode) && status->st_rdev == 0,
+        .is_whiteout = whiteout_is(status),
     };
     /* One allocation holds all three names: ".wh.NAME" and "NAME/" differ from NAME at the ends only. */
     size_t len = strlen(name);

@@ -4,10 +4,10 @@
 #include "base/map.h"
 #include "store/layer_stream.h"
 #include "store/layer_walk.h"
+#include "store/whiteout.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 /* Times of directories are set when nothing more is written into them. */
@@ -97,20 +97,14 @@ static int copy_metadata(struct overlaying *work, const struct layer_entry *entr
     return 0;
 }
 
-static bool is_opaque(const struct overlaying *work) {
-    const char *name = work->store->is_rootless ? "user.overlay.opaque" : "trusted.overlay.opaque";
-    char value[2];
-
-    return fgetxattr(work->walk.fd, name, value, sizeof(value)) == 1 && value[0] == 'y';
-}
-
 static int put_directory(struct overlaying *work, const struct layer_entry *entry,
                          struct error *error) {
     const char *name = entry->name.data;
     struct stat st;
     bool is_there = fstatat(work->parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 
-    if (is_there && (!S_ISDIR(st.st_mode) || is_opaque(work))) {
+    if (is_there &&
+        (!S_ISDIR(st.st_mode) || whiteout_is_opaque(work->walk.fd, work->store->is_rootless))) {
         if (fs_remove_tree(work->parent, name, error) < 0) {
             return -1;
         }

@@ -3,6 +3,7 @@
 #include "base/fs.h"
 
 #include <errno.h>
+#include <sys/xattr.h>
 
 #define PREFIX ".wh."
 
@@ -36,10 +37,19 @@ enum whiteout whiteout_of_path(struct str path) {
     return kind;
 }
 
+/* User namespaces may not write to `trusted` (overlayfs.rst, "userxattr"). */
+static const char *opaque_name(bool is_rootless) {
+    return is_rootless ? "user.overlay.opaque" : "trusted.overlay.opaque";
+}
+
 int whiteout_make_opaque(int directory, bool is_rootless, struct error *error) {
-    return fs_set_xattr(directory, ".",
-                        is_rootless ? STR("user.overlay.opaque") : STR("trusted.overlay.opaque"),
-                        STR("y"), error);
+    return fs_set_xattr(directory, ".", str_of(opaque_name(is_rootless)), STR("y"), error);
+}
+
+bool whiteout_is_opaque(int directory, bool is_rootless) {
+    char value[2];
+    return fgetxattr(directory, opaque_name(is_rootless), value, sizeof(value)) == 1 &&
+           value[0] == 'y';
 }
 
 int whiteout_apply(enum whiteout kind, int parent, const char *name, bool is_rootless,
@@ -59,8 +69,6 @@ int whiteout_apply(enum whiteout kind, int parent, const char *name, bool is_roo
     return fd < 0 ? 0 : whiteout_make_opaque(fd, is_rootless, error);
 }
 
-bool whiteout_is(int parent, const char *name) {
-    struct stat status;
-    return fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(status.st_mode) &&
-           status.st_rdev == 0;
+bool whiteout_is(const struct stat *status) {
+    return S_ISCHR(status->st_mode) && status->st_rdev == 0;
 }

@@ -6,6 +6,9 @@
 #define BUD_STORE_WHITEOUT_H
 
 #include "base/error.h"
+#include "base/str.h"
+
+#include <sys/stat.h>
 
 enum whiteout {
     WHITEOUT_NONE,
@@ -21,8 +24,9 @@ enum whiteout whiteout_of_path(struct str path);
  * stays: a whiteout is for those below only. */
 int whiteout_apply(enum whiteout kind, int parent, const char *name, bool is_rootless,
                    struct error *error);
-/* Is NAME in PARENT a whiteout? */
-bool whiteout_is(int parent, const char *name);
+/* Is what STATUS is of a whiteout? */
+bool whiteout_is(const struct stat *status);
 int whiteout_make_opaque(int directory, bool is_rootless, struct error *error);
+bool whiteout_is_opaque(int directory, bool is_rootless);
 
 #endif
