@@ -29,10 +29,6 @@ static int corrupt(const struct layout *layout, const char *what, struct error *
                       layout->name);
 }
 
-static struct str member(const json_t *object, const char *key) {
-    return str_of(json_string_value(json_object_get(object, key)));
-}
-
 /* ---- blobs ---- */
 
 /* The path of a blob's file in its layout. */
@@ -109,7 +105,8 @@ static const char *join(const struct layout *layout, const struct names *names) 
 }
 
 static struct str tag_of(const json_t *descriptor) {
-    return member(json_object_get(descriptor, "annotations"), "org.opencontainers.image.ref.name");
+    return oci_member(json_object_get(descriptor, "annotations"),
+                      "org.opencontainers.image.ref.name");
 }
 
 static void list_tags(const struct layout *layout, const json_t *index, struct names *out) {
@@ -140,7 +137,7 @@ static int default_tag(const struct layout *layout, const json_t *index, struct 
     size_t i;
     const json_t *descriptor;
     json_array_foreach(json_object_get(index, "manifests"), i, descriptor) {
-        struct str name = tag_of(descriptor), digest = member(descriptor, "digest");
+        struct str name = tag_of(descriptor), digest = oci_member(descriptor, "digest");
         if (str_equal_c(name, LATEST)) {
             *tag = STR(LATEST);
             return 0;
@@ -156,16 +153,16 @@ static int default_tag(const struct layout *layout, const json_t *index, struct 
 static unsigned rank_of(const struct layout *layout, const json_t *descriptor) {
     const json_t *platform = json_object_get(descriptor, "platform");
     return json_is_object(platform)
-               ? layout->rank(layout->context, member(platform, "os"),
-                              member(platform, "architecture"), member(platform, "variant"))
+               ? layout->rank(layout->context, oci_member(platform, "os"),
+                              oci_member(platform, "architecture"), oci_member(platform, "variant"))
                : UINT32_MAX;
 }
 
 static struct str platform_text(const struct layout *layout, const json_t *descriptor) {
     const json_t *platform = json_object_get(descriptor, "platform");
-    struct str variant = member(platform, "variant");
-    return str_printf(layout->arena, "%.*s/%.*s%s%.*s", STR_ARG(member(platform, "os")),
-                      STR_ARG(member(platform, "architecture")), variant.len > 0 ? "/" : "",
+    struct str variant = oci_member(platform, "variant");
+    return str_printf(layout->arena, "%.*s/%.*s%s%.*s", STR_ARG(oci_member(platform, "os")),
+                      STR_ARG(oci_member(platform, "architecture")), variant.len > 0 ? "/" : "",
                       STR_ARG(variant));
 }
 
@@ -188,7 +185,7 @@ static int no_such_tag(const struct layout *layout, const json_t *index, struct 
 }
 
 static bool has_same_digest(const json_t *a, const json_t *b) {
-    return str_equal(member(a, "digest"), member(b, "digest"));
+    return str_equal(oci_member(a, "digest"), oci_member(b, "digest"));
 }
 
 /* The best of what INDEX has under TAG (empty: of all). IS_ONE: another as good may not be there. */
@@ -270,7 +267,7 @@ static int read_by_digest(const struct layout *layout, struct str reference, str
                           struct error *error) {
     struct oci_descriptor wanted = { .size = UINT64_MAX };
     struct str text;
-    if (!str_has_prefix(reference, STR("sha256:")) || !digest_parse(reference, &wanted.digest)) {
+    if (!oci_digest_parse(reference, &wanted.digest)) {
         error_set(error, ERROR_INPUT, "%.*s is no digest", STR_ARG(reference));
         return error_hint(error, "it is sha256: and 64 hexadecimal digits");
     }

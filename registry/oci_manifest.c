@@ -2,8 +2,12 @@
 
 #define LAYERS_MAX 1000 /* more cannot be mounted by far */
 
-static struct str member(const json_t *object, const char *key) {
+struct str oci_member(const json_t *object, const char *key) {
     return str_of(json_string_value(json_object_get(object, key)));
+}
+
+bool oci_digest_parse(struct str text, struct digest *out) {
+    return str_has_prefix(text, STR("sha256:")) && digest_parse(text, out);
 }
 
 static int bad(const char *what, struct error *error) {
@@ -11,16 +15,15 @@ static int bad(const char *what, struct error *error) {
 }
 
 int oci_descriptor_parse(const json_t *object, struct oci_descriptor *out, struct error *error) {
-    struct str digest = member(object, "digest");
     const json_t *size = json_object_get(object, "size");
-    if (!str_has_prefix(digest, STR("sha256:")) || !digest_parse(digest, &out->digest)) {
+    if (!oci_digest_parse(oci_member(object, "digest"), &out->digest)) {
         return bad("a descriptor has no sha256 digest", error);
     }
     if (!json_is_integer(size) || json_integer_value(size) < 0) {
         return bad("a descriptor has no size", error);
     }
     out->size = (uint64_t)json_integer_value(size);
-    out->media_type = member(object, "mediaType");
+    out->media_type = oci_member(object, "mediaType");
     return 0;
 }
 
@@ -111,8 +114,7 @@ int oci_manifest_parse_config(struct str config, struct oci_image *image, struct
     }
     for (size_t i = 0; i < image->layer_count; i++) {
         struct str text = str_of(json_string_value(json_array_get(diff_ids, i)));
-        if (!str_has_prefix(text, STR("sha256:")) ||
-            !digest_parse(text, &image->layers[i].diff_id)) {
+        if (!oci_digest_parse(text, &image->layers[i].diff_id)) {
             return bad("the config has a diff ID that is no sha256 digest", error);
         }
     }

@@ -12,6 +12,10 @@ struct oci_descriptor {
     struct str media_type; /* points into the JSON; empty: none */
 };
 
+/* A member that is a string; else empty. */
+struct str oci_member(const json_t *object, const char *key);
+/* TEXT as sha256:HEX. */
+bool oci_digest_parse(struct str text, struct digest *out);
 /* ERROR_CORRUPT without a sha256 digest and a size. */
 int oci_descriptor_parse(const json_t *object, struct oci_descriptor *out, struct error *error);
 /* OUT gets ID and LAYERS, the diff IDs apart; CONFIG where the config is. ERROR_UNSUPPORTED for what is no image or has layers
