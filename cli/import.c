@@ -76,11 +76,6 @@ static int read_options(const struct options *options, struct import_options *ou
 
 /* ---- an image of an OCI layout ---- */
 
-static unsigned rank(void *platform, struct str os, struct str architecture, struct str variant) {
-    struct platform have = platform_normalise((struct platform){ os, architecture, variant });
-    return platform_rank(platform, &have);
-}
-
 static int import_layout(const struct store *store, const struct oci_image *image,
                          const char *reference, struct digest_hex *id, struct error *error) {
     struct build *build;
@@ -109,7 +104,8 @@ static int read_layout(const struct options *options, struct arena *arena, bool 
         return error_hint(error, "leave --author and --timestamp out");
     }
     oci_layout_split(str_from(text, sizeof(LAYOUT_PREFIX) - 1), &path, &reference);
-    return oci_layout_read(str_dup(arena, path), reference, rank, &host, arena, out, error);
+    return oci_layout_read(str_dup(arena, path), reference, platform_rank_described, &host, arena,
+                           out, error);
 }
 
 static int import_run(struct invocation *invocation, struct error *error) {

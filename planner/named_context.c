@@ -207,11 +207,6 @@ int named_context_open(struct planning *planning, struct named_context *context,
     return 0;
 }
 
-static unsigned rank(void *platform, struct str os, struct str architecture, struct str variant) {
-    struct platform have = platform_normalise((struct platform){ os, architecture, variant });
-    return platform_rank(platform, &have);
-}
-
 /* The store's own is taken if it has the same image: then nothing but the manifest and config is read here. */
 static int layout_image(struct planning *planning, const struct named_context *context,
                         const struct platform *platform, struct base_image **out,
@@ -220,8 +215,8 @@ static int layout_image(struct planning *planning, const struct named_context *c
     struct platform wanted = *platform;
     struct oci_image *layout = arena_new(planning->arena, struct oci_image);
     oci_layout_split(context->target, &path, &reference);
-    if (oci_layout_read(str_dup(planning->arena, path), reference, rank, &wanted, planning->arena,
-                        layout, error) ||
+    if (oci_layout_read(str_dup(planning->arena, path), reference, platform_rank_described, &wanted,
+                        planning->arena, layout, error) ||
         planning_take_layout(planning, layout, out, error)) {
         return error_wrap(error, "cannot use the build context %.*s", STR_ARG(context->name));
     }

@@ -187,3 +187,9 @@ struct str platform_format(const struct platform *platform, struct arena *arena)
                       STR_ARG(platform->architecture), platform->variant.len > 0 ? "/" : "",
                       STR_ARG(platform->variant));
 }
+
+unsigned platform_rank_described(void *want, struct str os, struct str architecture,
+                                 struct str variant) {
+    struct platform have = platform_normalise((struct platform){ os, architecture, variant });
+    return platform_rank(want, &have);
+}

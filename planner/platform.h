@@ -22,6 +22,9 @@ bool platform_equal(const struct platform *a, const struct platform *b);
 /* How well a machine of platform WANT likes what was made for HAVE: 0 it cannot run it, 1 the same, then the more the
  * older: amd64/v3 runs v2, v1, 386; arm/v7 runs v6, v5; arm64 runs arm (containerd's order). */
 unsigned platform_rank(const struct platform *want, const struct platform *have);
+/* The same for what a descriptor says, not normalised; WANT is a struct platform (registry/oci_layout.h, oci_platform_rank). */
+unsigned platform_rank_described(void *want, struct str os, struct str architecture,
+                                 struct str variant);
 /* "linux/arm/v7" in ARENA. */
 struct str platform_format(const struct platform *platform, struct arena *arena);
 
