@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct job {
     struct job *next;
@@ -23,6 +24,11 @@ struct thread_pool {
     unsigned thread_count;
     pthread_t threads[];
 };
+
+unsigned thread_pool_cores(void) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores > 1 ? (unsigned)cores : 1;
+}
 
 /* The oldest job, waiting for one; NULL when the pool is closing. The mutex is held. */
 static struct job *next_job(struct thread_pool *pool) {

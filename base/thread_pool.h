@@ -6,6 +6,8 @@
 
 struct thread_pool;
 
+/* How many threads the machine runs at once, at least 1. */
+unsigned thread_pool_cores(void);
 /* THREADS >= 1. Threads start with all signals blocked. */
 int thread_pool_new(unsigned threads, struct thread_pool **pool, struct error *error);
 /* RUN(CONTEXT) on some thread, some time. */

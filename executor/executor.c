@@ -1,6 +1,7 @@
 #include "executor/executor.h"
 
 #include "base/log.h"
+#include "base/thread_pool.h"
 #include "base/time.h"
 #include "executor/commit.h"
 #include "executor/runtime.h"
@@ -159,8 +160,8 @@ static int begin(struct execution *execution, struct error *error) {
     if (has_work(execution->plan) && protect(execution, error) < 0) {
         return -1;
     }
-    return hashing_new(store, execution->cache, (unsigned)sysconf(_SC_NPROCESSORS_ONLN),
-                       &execution->is_cancelled, &execution->hashing, error);
+    return hashing_new(store, execution->cache, thread_pool_cores(), &execution->is_cancelled,
+                       &execution->hashing, error);
 }
 
 static int end(struct execution *execution, int status, struct error *error) {
@@ -210,7 +211,6 @@ static int wait_for_layers(struct execution *execution, int status, struct error
 
 static int run(struct execution *execution, struct executor_result *result, struct error *error) {
     const struct executor_options *options = execution->options;
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
     struct work work = {
         .store = execution->store,
         .build = execution->build,
@@ -228,7 +228,7 @@ static int run(struct execution *execution, struct executor_result *result, stru
         .plan = execution->plan,
     };
     struct scheduler_options scheduling = {
-        .jobs = options->jobs > 0 ? options->jobs : (unsigned)(cores > 0 ? cores : 1),
+        .jobs = options->jobs > 0 ? options->jobs : thread_pool_cores(),
         .is_recording = options->is_recording,
     };
     struct scheduler_result scheduled = { 0 };

@@ -11,7 +11,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* Starting threads pays only when there is more to read than this. */
 #define PARALLEL_BYTES (4 << 20)
@@ -114,8 +113,8 @@ static unsigned thread_count(const struct reading *reading) {
     if (count < 2 || (reading->bytes_to_read < PARALLEL_BYTES && count < PARALLEL_FILES)) {
         return 1;
     }
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : (unsigned)cores;
+    unsigned cores = thread_pool_cores();
+    return cores < MAX_THREADS ? cores : MAX_THREADS;
 }
 
 static int read_unknown(struct reading *reading, struct error *error) {

@@ -9,7 +9,6 @@
 #include "store/publish.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 /* One layer on its way into the store; what belongs to it alone is touched by one thread. */
 struct task {
@@ -97,8 +96,7 @@ static void run_task(void *context) {
 }
 
 static int unpack_all(struct importing *importing, struct error *error) {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t threads = cores > 1 ? (size_t)cores : 1;
+    size_t threads = thread_pool_cores();
     struct thread_pool *pool;
     if (importing->task_count == 0) {
         return 0;
