@@ -80,5 +80,7 @@ struct str path_join(struct arena *arena, struct str base, struct str path);
 bool path_climbs_out(struct str path);
 struct str path_base(struct str path); /* last component of a cleaned path */
 struct str path_parent(struct str path);
+/* The same of a relative path, empty without a directory in it. */
+struct str path_above(struct str path);
 
 #endif

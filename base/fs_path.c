@@ -66,6 +66,11 @@ struct str path_parent(struct str path) {
     return str_sub(path, 0, slash ? slash : 1);
 }
 
+struct str path_above(struct str path) {
+    size_t slash = str_rfind_byte(path, '/');
+    return str_sub(path, 0, slash == SIZE_MAX ? 0 : slash);
+}
+
 bool path_climbs_out(struct str path) {
     struct str part;
     size_t depth = 0;

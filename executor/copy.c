@@ -146,8 +146,7 @@ static bool take_name(struct str component, char name[NAME_MAX + 1]) {
 /* Makes PATH's parent the directory being written; NAME gets the last component. */
 static int go_to_parent(struct copy *copy, struct str path, char name[NAME_MAX + 1],
                         struct error *error) {
-    size_t slash = str_rfind_byte(path, '/');
-    struct str parent = slash == SIZE_MAX ? STR_EMPTY : str_sub(path, 0, slash);
+    struct str parent = path_above(path);
     if (!str_equal(buf_str(&copy->path), parent)) {
         while (!is_within(parent, buf_str(&copy->path))) {
             if (leave(copy, error) < 0) {
@@ -165,8 +164,7 @@ static int go_to_parent(struct copy *copy, struct str path, char name[NAME_MAX +
             }
         }
     }
-    struct str last = slash == SIZE_MAX ? path : str_from(path, slash + 1);
-    return take_name(last, name) ? 0 : bad_name(path, error);
+    return take_name(path_base(path), name) ? 0 : bad_name(path, error);
 }
 
 /* ---- one entry ---- */

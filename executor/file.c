@@ -168,9 +168,7 @@ static int open_place(struct run *run, struct str own, struct str *name, bool *i
         return open_destination(run, error);
     }
     *name = path_base(path);
-    size_t slash = str_rfind_byte(path, '/');
-    struct str parent = slash == SIZE_MAX ? STR_EMPTY : str_sub(path, 0, slash);
-    return directories_open(&run->directories, parent, error);
+    return directories_open(&run->directories, path_above(path), error);
 }
 
 static const char *name_of_place(struct run *run, bool is_parent) {

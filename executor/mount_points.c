@@ -38,11 +38,6 @@ static int read_link(int root, const char *path, bool is_last, char target[PATH_
     return 0;
 }
 
-static struct str drop_last(struct str path) {
-    size_t slash = str_rfind_byte(path, '/');
-    return str_sub(path, 0, slash == SIZE_MAX ? 0 : slash);
-}
-
 int root_path_resolve(int root, struct str path, struct arena *arena, struct str *out,
                       struct error *error) {
     struct str done = STR_EMPTY;
@@ -54,7 +49,7 @@ int root_path_resolve(int root, struct str path, struct arena *arena, struct str
             continue;
         }
         if (str_equal(part, STR(".."))) {
-            done = drop_last(done);
+            done = path_above(done);
             continue;
         }
         struct str next =
@@ -119,7 +114,7 @@ int root_path_make_directories(int root, struct str path, uint32_t uid, uint32_t
             continue;
         }
         struct str here = str_sub(path, 0, i);
-        struct str parent = drop_last(here);
+        struct str parent = path_above(here);
         const char *name = str_dup(&arena, str_from(here, parent.len ? parent.len + 1 : 0));
         _cleanup_fd_ int fd = open_directory(root, parent, error);
         if (fd < 0 || make_directory(fd, name, uid, gid, 0755, error) < 0) {
@@ -172,7 +167,7 @@ static int make_file(int parent, const char *name, struct error *error) {
 /* Makes one component of a mount point, unless it exists. */
 static int make_component(struct mount_points *points, struct str path, mode_t mode,
                           struct error *error) {
-    struct str directory = drop_last(path);
+    struct str directory = path_above(path);
     struct made made = {
         .name = str_dup(&points->arena, str_from(path, directory.len ? directory.len + 1 : 0)),
         .is_directory = mode != 0,

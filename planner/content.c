@@ -200,16 +200,11 @@ static void close_groups(struct reading *reading, uint64_t id) {
     }
 }
 
-static struct str parent_of(struct str path) {
-    size_t slash = str_rfind_byte(path, '/');
-    return slash == SIZE_MAX ? STR_EMPTY : str_sub(path, 0, slash);
-}
-
 static struct group *open_group(struct reading *reading, const struct selection_entry *entry) {
     struct group *group = arena_new(&reading->scratch, struct group);
     group->id = entry->directory_id;
-    group->tree_path = str_copy(reading->arena, parent_of(entry->tree_path));
-    group->path = str_copy(&reading->scratch, parent_of(entry->path));
+    group->tree_path = str_copy(reading->arena, path_above(entry->tree_path));
+    group->path = str_copy(&reading->scratch, path_above(entry->path));
     if (reading->tree->cache) {
         group->node = take_node(reading, group->tree_path);
         /* A file that is copied under another name is not a leaf of the node. */

@@ -118,9 +118,7 @@ static int finish_directory(struct resolving *r, struct resolved *out, struct er
     struct level *last = top(r);
     out->exists = true;
     out->path = str_copy(r->arena, str_make(r->path.data ? r->path.data : "", last->path_len));
-    size_t slash = str_rfind_byte(out->path, '/');
-    out->name =
-        r->levels.count == 1 ? STR(".") : str_from(out->path, slash == SIZE_MAX ? 0 : slash + 1);
+    out->name = r->levels.count == 1 ? STR(".") : path_base(out->path);
     struct level *holder = r->levels.count == 1 ? last : last - 1;
     if (fstatat(last->fd, "", &out->stat, AT_EMPTY_PATH)) {
         return error_system(error, "cannot stat %.*s", STR_ARG(out->path));
