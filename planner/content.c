@@ -77,31 +77,38 @@ struct reading {
 
     /* Shared by the threads that read files. */
     atomic_size_t next;
-    atomic_bool is_failed;
-    pthread_mutex_t mutex; /* guards error */
+    atomic_size_t failed; /* the first of to_read that could not be read; its count while none is */
+    pthread_mutex_t mutex; /* guards error, and writes of failed */
     struct error *error;
 };
 
 /* ---- all files that are not known ---- */
 
+/* Of several files that cannot be read the first in order of the walk is told of, whichever thread was faster. */
+static void keep_failure(struct reading *reading, size_t i, struct error *error) {
+    pthread_mutex_lock(&reading->mutex);
+    if (i < atomic_load(&reading->failed)) {
+        atomic_store(&reading->failed, i);
+        error_clear(reading->error);
+        *reading->error = *error;
+    } else {
+        error_clear(error);
+    }
+    pthread_mutex_unlock(&reading->mutex);
+}
+
+/* Files are begun in order: none before the one that failed is left out. */
 static void read_files(void *context) {
     struct reading *reading = context;
     char *room = xmalloc(ENTRY_READ_SIZE);
     for (;;) {
         size_t i = atomic_fetch_add(&reading->next, 1);
-        if (i >= reading->to_read.count || atomic_load(&reading->is_failed)) {
+        if (i >= atomic_load(&reading->failed)) {
             break;
         }
         struct error error = ERROR_INIT;
         if (entry_digest_file(reading->tree, reading->to_read.items[i], room, &error)) {
-            pthread_mutex_lock(&reading->mutex);
-            if (!atomic_exchange(&reading->is_failed, true) && reading->error) {
-                error_clear(reading->error);
-                *reading->error = error;
-            } else {
-                error_clear(&error);
-            }
-            pthread_mutex_unlock(&reading->mutex);
+            keep_failure(reading, i, &error);
             break;
         }
     }
@@ -122,6 +129,7 @@ static int read_unknown(struct reading *reading, struct error *error) {
         return 0;
     }
     reading->error = error;
+    atomic_store(&reading->failed, reading->to_read.count);
     unsigned threads = thread_count(reading);
     if (threads == 1) {
         read_files(reading);
@@ -135,7 +143,7 @@ static int read_unknown(struct reading *reading, struct error *error) {
         }
         thread_pool_free(pool);
     }
-    return atomic_load(&reading->is_failed) ? -1 : 0;
+    return atomic_load(&reading->failed) < reading->to_read.count ? -1 : 0;
 }
 
 /* ---- nodes of the index ---- */

@@ -679,6 +679,37 @@ static void test_unreadable_files_are_named(void **state) {
     close(tree.fd);
 }
 
+/* Threads read them, and any may be the first to fail: the file that is told of is always the first. */
+static void test_the_first_of_unreadable_files_is_named(void **state) {
+    struct fixture *fixture = *state;
+    assert_int_equal(0, chmod(fixture->directory, 0755));
+    for (unsigned i = 0; i < 300; i++) { /* more than one thread reads */
+        char name[32];
+        snprintf(name, sizeof(name), "d/%03u", i);
+        fixture_file(fixture, name, "s");
+        assert_int_equal(0, chmod(fixture_path(fixture, name), i < 3 ? 0644 : 0));
+    }
+    if (geteuid() == 0 && seteuid(65534)) {
+        skip();
+    }
+    struct tree tree;
+    struct str sources[] = { STR("d") };
+    struct selection selection = { .sources = sources, .source_count = 1 };
+    struct digest digest;
+    int named = 0;
+    _cleanup_error_ struct error error = ERROR_INIT;
+    int opened = context_open(fixture->context, NULL, NULL, NULL, &fixture->arena, &tree, &error);
+    for (unsigned i = 0; opened == 0 && i < 40; i++) {
+        error_clear(&error);
+        int result = selection_digest(&tree, &selection, &digest, NULL, NULL, &error);
+        named += result == -1 && strstr(error.message, "cannot read d/003");
+    }
+    assert_int_equal(0, seteuid(getuid()));
+    assert_int_equal(0, opened);
+    close(tree.fd);
+    assert_int_equal(40, named);
+}
+
 /* Many files: cold by several threads, then from the index, the same digest. */
 static void test_many_files(void **state) {
     struct fixture *fixture = *state;
@@ -761,6 +792,8 @@ int main(void) {
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_paranoid_reads_everything, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_broken_nodes_are_forgotten, fixture_begin,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(test_the_first_of_unreadable_files_is_named, fixture_begin,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_unreadable_files_are_named, fixture_begin,
                                         fixture_end),
