@@ -8,24 +8,10 @@
 
 /* ---- results ---- */
 
-/* The state of the ignore rules at PATH, from the root down. */
-static void enter_states(struct walk *walk, struct str path, struct states *out) {
-    memset(out, 0, sizeof(*out));
-    if (walk->excludes) {
-        ignore_root(walk->excludes, &walk->arena, &out->excludes);
-    }
-    if (walk->only) {
-        ignore_root(walk->only, &walk->arena, &out->only);
-    }
-    if (walk->ignore) {
-        ignore_reach(walk->ignore, path, &walk->arena, &out->ignore);
-    }
-}
-
 static bool is_ignored(struct walk *walk, struct str path) {
     struct ignore_state state = { 0 };
-    if (walk->ignore) {
-        ignore_reach(walk->ignore, path, &walk->arena, &state);
+    if (walk->rules.ignore) {
+        ignore_reach(walk->rules.ignore, path, &walk->arena, &state);
     }
     return state.is_ignored;
 }
@@ -41,12 +27,12 @@ static int take_directory(struct walk *walk, const struct resolved *resolved,
                           struct error *error) {
     struct states states;
     set_path(walk, resolved->path);
-    walk->base_len = resolved->path.len > 0 ? resolved->path.len + 1 : 0;
-    enter_states(walk, resolved->path, &states);
+    walk->rules.base_len = resolved->path.len > 0 ? resolved->path.len + 1 : 0;
+    rules_reach(&walk->rules, resolved->path, &walk->arena, &states);
     walk->pending.count = 0;
     walk->result = NULL;
-    if (walk->ignore && states.ignore.is_ignored) {
-        if (!ignore_may_keep_below(walk->ignore, &states.ignore, resolved->path)) {
+    if (walk->rules.ignore && states.ignore.is_ignored) {
+        if (!ignore_may_keep_below(walk->rules.ignore, &states.ignore, resolved->path)) {
             *is_kept = false;
             return 0;
         }
@@ -70,7 +56,7 @@ static int take_file(struct walk *walk, const struct resolved *resolved,
     }
     *is_kept = true;
     struct ignore_rule rule;
-    if (walk->excludes && ignore_deciding(walk->excludes, result->base, &rule)) {
+    if (walk->rules.excludes && ignore_deciding(walk->rules.excludes, result->base, &rule)) {
         return 0;
     }
     if (walk_refuse_special(walk, &resolved->stat, error) ||
@@ -92,7 +78,7 @@ static int take_file(struct walk *walk, const struct resolved *resolved,
 static int take_path(struct walk *walk, struct str path, struct str source, bool is_wildcard,
                      bool *is_found, struct error *error) {
     _cleanup_resolved_ struct resolved resolved = RESOLVED_INIT;
-    if (resolve_path(walk->tree->fd, walk->ignore, path, &walk->arena, &resolved, error)) {
+    if (resolve_path(walk->tree->fd, walk->rules.ignore, path, &walk->arena, &resolved, error)) {
         return -1;
     }
     *is_found = false;
@@ -193,7 +179,7 @@ static int match_pattern(struct walk *walk, struct str pattern, struct str sourc
     struct str rest;
     struct str prefix = fixed_prefix(pattern, &rest);
     _cleanup_resolved_ struct resolved resolved = RESOLVED_INIT;
-    if (resolve_path(walk->tree->fd, walk->ignore, prefix, &walk->arena, &resolved, error)) {
+    if (resolve_path(walk->tree->fd, walk->rules.ignore, prefix, &walk->arena, &resolved, error)) {
         return -1;
     }
     if (!resolved.exists || !S_ISDIR(resolved.stat.st_mode)) {
@@ -213,7 +199,7 @@ static int take_match(struct walk *walk, struct str path, struct str source, str
 
 static int take_pivot(struct walk *walk, struct str path, struct str source, struct error *error) {
     _cleanup_resolved_ struct resolved resolved = RESOLVED_INIT;
-    if (resolve_path(walk->tree->fd, walk->ignore, path, &walk->arena, &resolved, error)) {
+    if (resolve_path(walk->tree->fd, walk->rules.ignore, path, &walk->arena, &resolved, error)) {
         return -1;
     }
     if (!resolved.exists || !S_ISDIR(resolved.stat.st_mode)) {
@@ -227,7 +213,7 @@ static int take_pivot(struct walk *walk, struct str path, struct str source, str
         .base = path_base(resolved.path),
         .source = source,
         .is_directory = true,
-        .is_wildcard = walk->only != NULL,
+        .is_wildcard = walk->rules.only != NULL,
         .stat = resolved.stat,
     };
     bool is_kept;
@@ -247,16 +233,16 @@ static int take_parents(struct walk *walk, struct str source, struct error *erro
     after = str_from(cleaned, 1);
     struct str root = path_clean(&walk->arena, str_printf(&walk->arena, "/%.*s", STR_ARG(before)));
     root = str_from(root, 1);
-    walk->has_only = after.len > 0;
-    walk->only = NULL;
-    walk->only_path = after;
+    walk->rules.has_only = after.len > 0;
+    walk->rules.only = NULL;
+    walk->rules.only_path = after;
     walk->has_match = after.len == 0;
     if (pattern_has_wildcard(after)) {
         struct ignore *only;
         if (ignore_from_patterns(&after, 1, &walk->arena, &only, error)) {
             return -1;
         }
-        walk->only = only;
+        walk->rules.only = only;
     }
     bool is_pattern = pattern_has_wildcard(root);
     int failed = is_pattern ? match_pattern(walk, root, source, take_pivot, error)
@@ -264,11 +250,12 @@ static int take_parents(struct walk *walk, struct str source, struct error *erro
     if (failed) {
         return -1;
     }
-    if (!walk->has_match && !walk->only && !is_pattern) {
+    if (!walk->has_match && !walk->rules.only && !is_pattern) {
         struct resolved missing = RESOLVED_INIT;
         struct str whole = str_printf(&walk->arena, "%.*s%s%.*s", STR_ARG(root),
                                       root.len > 0 ? "/" : "", STR_ARG(after));
-        if (resolve_path(walk->tree->fd, walk->ignore, whole, &walk->arena, &missing, error)) {
+        if (resolve_path(walk->tree->fd, walk->rules.ignore, whole, &walk->arena, &missing,
+                         error)) {
             return -1;
         }
         walk_not_found(walk, whole, source, &missing, error);
@@ -298,10 +285,10 @@ int selection_walk(const struct tree *tree, const struct selection *selection,
                    struct error *error) {
     struct walk walk = { .tree = tree, .selection = selection, .visitor = visitor };
     if (tree->ignore && !ignore_is_empty(tree->ignore)) {
-        walk.ignore = tree->ignore;
+        walk.rules.ignore = tree->ignore;
     }
     if (selection->excludes && !ignore_is_empty(selection->excludes)) {
-        walk.excludes = selection->excludes;
+        walk.rules.excludes = selection->excludes;
     }
     int result = 0;
     for (size_t i = 0; i < selection->source_count && result == 0; i++) {

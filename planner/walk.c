@@ -10,7 +10,7 @@
 /* Why PATH is hidden by the ignore file, as a hint; false when it is not. */
 static bool hint_ignored(const struct walk *walk, struct str path, struct error *error) {
     struct ignore_rule rule;
-    if (!walk->ignore || !ignore_deciding(walk->ignore, path, &rule)) {
+    if (!walk->rules.ignore || !ignore_deciding(walk->rules.ignore, path, &rule)) {
         return false;
     }
     const char *file = walk->tree->ignore_name ? walk->tree->ignore_name : ".dockerignore";
@@ -167,7 +167,7 @@ static int announce(struct walk *walk, size_t path_len, size_t level, const stru
     walk->path.data[path_len] = '\0';
     struct str tree_path = str_make(walk->path.data, path_len);
     struct selection_entry entry = {
-        .path = str_from(tree_path, walk->base_len),
+        .path = str_from(tree_path, walk->rules.base_len),
         .directory = directory,
         .directory_id = level_at(walk, level)->id,
         .name = tree_path.data + start + (start > 0),
@@ -216,72 +216,12 @@ int walk_open_directory(const struct walk *walk, int parent, const char *name,
     return fd;
 }
 
-/* Does the literal --parents path lead to, or lie above, PATH? */
-static bool only_path_matches(const struct walk *walk, struct str path, bool *leads) {
-    struct str only = walk->only_path;
-    bool is_below =
-        str_has_prefix(path, only) && (path.len == only.len || path.data[only.len] == '/');
-    *leads = is_below || (str_has_prefix(only, path) && only.data[path.len] == '/');
-    return is_below;
-}
-
-struct verdict {
-    bool is_kept;
-    bool is_entered; /* something below may be kept */
-};
-
-static struct verdict judge_file(const struct walk *walk, const struct states *parent) {
-    struct str tree_path = buf_str(&walk->path);
-    struct str path = str_from(tree_path, walk->base_len);
-    bool leads;
-    if (walk->ignore && ignore_matches(walk->ignore, &parent->ignore, tree_path)) {
-        return (struct verdict){ false, false };
-    }
-    if (walk->excludes && ignore_matches(walk->excludes, &parent->excludes, path)) {
-        return (struct verdict){ false, false };
-    }
-    if (walk->has_only && !(walk->only ? ignore_matches(walk->only, &parent->only, path)
-                                       : only_path_matches(walk, path, &leads))) {
-        return (struct verdict){ false, false };
-    }
-    return (struct verdict){ true, false };
-}
-
-static struct verdict judge_directory(const struct walk *walk, const struct states *parent,
-                                      struct arena *arena, struct states *own) {
-    struct str tree_path = buf_str(&walk->path);
-    struct str path = str_from(tree_path, walk->base_len);
-    struct verdict verdict = { true, true };
-    if (walk->ignore) {
-        ignore_enter(walk->ignore, &parent->ignore, tree_path, arena, &own->ignore);
-        if (own->ignore.is_ignored) {
-            verdict.is_kept = false;
-            verdict.is_entered &= ignore_may_keep_below(walk->ignore, &own->ignore, tree_path);
-        }
-    }
-    if (walk->excludes) {
-        ignore_enter(walk->excludes, &parent->excludes, path, arena, &own->excludes);
-        if (own->excludes.is_ignored) {
-            verdict.is_kept = false;
-            verdict.is_entered &= ignore_may_keep_below(walk->excludes, &own->excludes, path);
-        }
-    }
-    if (walk->has_only && walk->only) {
-        ignore_enter(walk->only, &parent->only, path, arena, &own->only);
-        verdict.is_kept &= own->only.is_ignored;
-    } else if (walk->has_only) {
-        bool leads;
-        verdict.is_kept &= only_path_matches(walk, path, &leads);
-        verdict.is_entered &= leads;
-    }
-    return verdict;
-}
-
 /* The current entry is a directory; STAT stays where it is while we are in it. */
 static int enter(struct walk *walk, const struct stat *stat, const struct states *states,
                  struct arena *arena, struct error *error) {
     struct states own;
-    struct verdict verdict = judge_directory(walk, states, arena, &own);
+    struct verdict verdict =
+        rules_judge_directory(&walk->rules, states, buf_str(&walk->path), arena, &own);
     size_t level = walk->level_count - 1;
     size_t start = level_at(walk, level)->path_len;
     if (verdict.is_kept) {
@@ -315,7 +255,7 @@ static int walk_entry(struct walk *walk, uint8_t type, const struct states *stat
     size_t level = walk->level_count - 1;
     size_t start = level_at(walk, level)->path_len;
     bool is_judged = type != DT_UNKNOWN && type != DT_DIR;
-    if (is_judged && !judge_file(walk, states).is_kept) {
+    if (is_judged && !rules_keep_file(&walk->rules, states, buf_str(&walk->path))) {
         return 0;
     }
     struct stat stat;
@@ -332,7 +272,7 @@ static int walk_entry(struct walk *walk, uint8_t type, const struct states *stat
     if (S_ISDIR(stat.st_mode)) {
         return enter(walk, &stat, states, arena, error);
     }
-    if (!is_judged && !judge_file(walk, states).is_kept) {
+    if (!is_judged && !rules_keep_file(&walk->rules, states, buf_str(&walk->path))) {
         return 0;
     }
     walk->has_match = true;

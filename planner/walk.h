@@ -5,6 +5,7 @@
 #include "base/vec.h"
 #include "planner/listing.h"
 #include "planner/resolve.h"
+#include "planner/rules.h"
 
 /* A directory on the way down whose own entry is announced only when something in it is kept. */
 struct pending {
@@ -27,28 +28,17 @@ struct walk {
     const struct tree *tree;
     const struct selection *selection;
     const struct selection_visitor *visitor;
-    const struct ignore *ignore;   /* NULL: nothing is ignored */
-    const struct ignore *excludes; /* NULL: none */
+    struct rules rules;
     struct arena arena;
     size_t result_count;
     struct buf path;                       /* of the current entry, from the tree's root */
-    size_t base_len;                       /* where paths relative to the result begin in it */
     const struct selection_result *result; /* not announced yet, or NULL */
     VEC(struct pending) pending;
     VEC(struct level)
     levels; /* from that of the result; those from LEVEL_COUNT on only keep memory */
     size_t level_count;
     uint64_t directory_count;
-
-    /* --parents: only what matches below the pivot. */
-    const struct ignore *only; /* pattern, or NULL */
-    struct str only_path;      /* literal, when len > 0 */
-    bool has_only;
-    bool has_match;
-};
-
-struct states { /* of the ignore rules, the exclusions and the --parents pattern for a directory */
-    struct ignore_state ignore, excludes, only;
+    bool has_match; /* of what --parents names */
 };
 
 /* ERROR_NOT_FOUND for PATH, what SOURCE, as written, means; with what is known about why as its hint. */
