@@ -163,7 +163,9 @@ static int check_source(void *context, struct str source, bool is_parents, struc
                                    .source_count = 1,
                                    .is_parents = is_parents };
     bool is_found = false;
-    const struct selection_visitor visitor = { stop, stop_at_entry, &is_found };
+    const struct selection_visitor visitor = { .result = stop,
+                                               .entry = stop_at_entry,
+                                               .context = &is_found };
     if (!world->tree || value_check_copy_source(source, NULL) < 0) {
         return 0;
     }

@@ -247,7 +247,9 @@ static int copy_inline_file(struct run *run, const struct inline_file *file, str
 
 static int copy_sources(struct run *run, struct error *error) {
     const struct step_file *file = &run->step->file;
-    struct selection_visitor visitor = { on_result, on_entry, run };
+    const struct selection_visitor visitor = { .result = on_result,
+                                               .entry = on_entry,
+                                               .context = run };
     int result = 0;
     if (file->selection.source_count) {
         result = selection_walk(run->source, &file->selection, &visitor, NULL, error);

@@ -440,7 +440,12 @@ static int read_content(const struct tree *tree, const struct selection *selecti
         .arena = arena,
         .mutex = PTHREAD_MUTEX_INITIALIZER,
     };
-    const struct selection_visitor visitor = { visit_result, visit_entry, &reading };
+    const struct selection_visitor visitor = {
+        .result = visit_result,
+        .entry = visit_entry,
+        .context = &reading,
+        .look_ahead_after = SELECTION_LOOK_AHEAD,
+    };
     int result = selection_walk(tree, selection, &visitor, NULL, error);
     if (result == 0) {
         close_groups(&reading, 0);

@@ -94,7 +94,11 @@ int inventory_read(const struct tree *tree, bool is_by_size, struct arena *arena
     const struct selection selection = { .sources = &everything,
                                          .source_count = 1,
                                          .is_literal = true };
-    const struct selection_visitor visitor = { NULL, take_entry, &taking };
+    const struct selection_visitor visitor = {
+        .entry = take_entry,
+        .context = &taking,
+        .look_ahead_after = SELECTION_LOOK_AHEAD,
+    };
     vec_push(&taking.entries, (struct inventory_entry){ .path = STR_EMPTY, .mode = S_IFDIR });
     push_open(&taking, 0);
     int result = selection_walk(tree, &selection, &visitor, NULL, error);

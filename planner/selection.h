@@ -52,18 +52,24 @@ struct selection_entry {
     struct str tree_path; /* from the tree's root, for messages and the index */
 };
 
+/* Starting threads pays only when there is more to look at than this. */
+#define SELECTION_LOOK_AHEAD 2000
+
 struct selection_visitor {
     int (*result)(void *context, const struct selection_result *result, struct error *error);
     int (*entry)(void *context, const struct selection_entry *entry,
                  struct error *error); /* parents first */
     void *context;
+    size_t look_ahead_after; /* see selection_walk(); 0: never */
 };
 
 /* Walks the selected entries: sources in order, the results of a pattern and the entries of a directory in bytewise order
  * of their names, each directory followed by what is in it. A literal
  * source that does not exist is ERROR_NOT_FOUND (`"/x": not found`, with the deciding .dockerignore rule or the nearest
  * name as hint); a pattern that matches nothing gives no result. Sockets and devices in a context that are selected
- * are refused by name. *result_count (may be NULL) gets the number of results. */
+ * are refused by name. After LOOK_AHEAD_AFTER entries other threads begin to list and stat(2) what comes next: the visitor is
+ * called as ever, by the caller's thread, but what it is told of an entry may be a moment older. *result_count (may be
+ * NULL) gets the number of results. */
 int selection_walk(const struct tree *tree, const struct selection *selection,
                    const struct selection_visitor *visitor, size_t *result_count,
                    struct error *error);

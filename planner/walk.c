@@ -1,5 +1,7 @@
 #include "planner/walk.h"
 
+#include "base/thread_pool.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -72,6 +74,8 @@ int walk_refuse_special(const struct walk *walk, const struct stat *stat, struct
 
 /* So many of the deepest are kept open. */
 #define MAX_OPEN 64
+/* That look ahead. */
+#define MAX_THREADS 7
 
 static struct level *level_at(struct walk *walk, size_t level) {
     return &walk->levels.items[level];
@@ -102,6 +106,13 @@ static int level_fd(struct walk *walk, size_t at, struct error *error) {
     return level->fd;
 }
 
+/* What was ordered of LEVEL is not wanted any more. */
+static void forget(struct walk *walk, struct level *level) {
+    if (walk->ahead) {
+        lookahead_forget(walk->ahead, &level->outlook);
+    }
+}
+
 /* Takes FD. */
 static int push_level(struct walk *walk, int fd, struct error *error) {
     if (walk->level_count == walk->levels.count) {
@@ -123,6 +134,7 @@ static int push_level(struct walk *walk, int fd, struct error *error) {
         return error_system(error, "cannot stat a directory above %.*s",
                             STR_ARG(buf_str(&walk->path)));
     }
+    forget(walk, old);
     old->device = stat.st_dev;
     old->inode = stat.st_ino;
     cleanup_fd(&old->fd);
@@ -132,11 +144,13 @@ static int push_level(struct walk *walk, int fd, struct error *error) {
 
 static void pop_level(struct walk *walk) {
     struct level *level = level_at(walk, --walk->level_count);
+    forget(walk, level);
     cleanup_fd(&level->fd);
     level->fd = -1;
 }
 
 void walk_free(struct walk *walk) {
+    lookahead_stop(walk->ahead);
     for (size_t i = 0; i < walk->levels.count; i++) {
         cleanup_fd(&walk->levels.items[i].fd);
         listing_free(&walk->levels.items[i].listing);
@@ -216,14 +230,79 @@ int walk_open_directory(const struct walk *walk, int parent, const char *name,
     return fd;
 }
 
-/* The current entry is a directory; STAT stays where it is while we are in it. */
-static int enter(struct walk *walk, const struct stat *stat, const struct states *states,
-                 struct arena *arena, struct error *error) {
-    struct states own;
-    struct verdict verdict =
-        rules_judge_directory(&walk->rules, states, buf_str(&walk->path), arena, &own);
+/* Other threads look ahead once there is enough to look at. */
+static void start_lookahead(struct walk *walk) {
+    unsigned others = thread_pool_cores() - 1;
+    walk->has_looked_ahead = true;
+    if (others > 0) {
+        /* If they cannot be started it only takes longer. */
+        walk->ahead = lookahead_start(others < MAX_THREADS ? others : MAX_THREADS);
+    }
+}
+
+/* Descriptors may have run out, and glimpses hold some. */
+static void stop_lookahead(struct walk *walk) {
+    for (size_t i = 0; i < walk->level_count; i++) {
+        forget(walk, level_at(walk, i));
+    }
+    lookahead_stop(walk->ahead);
+    walk->ahead = NULL;
+}
+
+/* From entry INDEX on. The walk's path is that of the directory. */
+static void look_ahead(struct walk *walk, size_t index, const struct states *states,
+                       struct arena *arena) {
+    struct level *level = level_at(walk, walk->level_count - 1);
+    const struct vantage vantage = {
+        .rules = &walk->rules,
+        .states = states,
+        .path = buf_str(&walk->path),
+        .level = (unsigned)walk->level_count,
+        .fd = level->fd,
+        .listing = &level->listing,
+        .arena = arena,
+    };
+    if (level->fd >= 0) {
+        lookahead_extend(walk->ahead, &level->outlook, &vantage, index);
+    }
+}
+
+static int walk_level(struct walk *walk, int fd, struct glimpse *glimpse,
+                      const struct states *states, struct error *error);
+
+/* Into the directory at the walk's path. GLIMPSE: of it, or NULL. */
+static int descend(struct walk *walk, struct glimpse *glimpse, const struct states *own,
+                   struct error *error) {
     size_t level = walk->level_count - 1;
+    if (glimpse) {
+        lookahead_await(walk->ahead, glimpse);
+        if (!glimpse->is_failed) {
+            return walk_level(walk, glimpse->fd, glimpse, own, error);
+        }
+        stop_lookahead(walk);
+    }
     size_t start = level_at(walk, level)->path_len;
+    const char *name = walk->path.data + start + (start > 0);
+    int parent = level_fd(walk, level, error);
+    int fd = parent < 0 ? -1 : walk_open_directory(walk, parent, name, error);
+    return fd < 0 ? -1 : walk_level(walk, fd, NULL, own, error);
+}
+
+/* The current entry is a directory, number INDEX of its own; STAT stays where it is while we are in it. */
+static int enter(struct walk *walk, size_t index, const struct stat *stat,
+                 const struct states *states, struct arena *arena, struct error *error) {
+    size_t level = walk->level_count - 1;
+    struct glimpse *glimpse =
+        walk->ahead ? lookahead_directory(walk->ahead, &level_at(walk, level)->outlook, index)
+                    : NULL;
+    struct states own;
+    struct verdict verdict = { true, true };
+    if (glimpse) {
+        own = glimpse->states;
+        verdict.is_kept = glimpse->is_kept;
+    } else {
+        verdict = rules_judge_directory(&walk->rules, states, buf_str(&walk->path), arena, &own);
+    }
     if (verdict.is_kept) {
         walk->has_match = true;
         if (keep(walk, stat, error)) {
@@ -237,10 +316,7 @@ static int enter(struct walk *walk, const struct stat *stat, const struct states
     if (!verdict.is_kept) {
         vec_push(&walk->pending, (struct pending){ walk->path.len, level, stat });
     }
-    int parent = level_fd(walk, level, error);
-    const char *name = walk->path.data + start + (start > 0);
-    int fd = parent < 0 ? -1 : walk_open_directory(walk, parent, name, error);
-    if (fd < 0 || walk_directory(walk, fd, &own, error)) {
+    if (descend(walk, glimpse, &own, error)) {
         return -1;
     }
     if (walk->pending.count > held) {
@@ -249,28 +325,38 @@ static int enter(struct walk *walk, const struct stat *stat, const struct states
     return 0;
 }
 
-/* TYPE is DT_UNKNOWN or what the listing said: a file that is left out is not even looked at. */
-static int walk_entry(struct walk *walk, uint8_t type, const struct states *states,
+/* Looks at the current entry, NAME of the level. */
+static int look(struct walk *walk, size_t level, const char *name, struct stat *stat,
+                struct error *error) {
+    int directory = level_fd(walk, level, error);
+    if (directory < 0 || fstatat(directory, name, stat, AT_SYMLINK_NOFOLLOW) == 0) {
+        return directory < 0 ? -1 : 0;
+    }
+    /* It may have gone between listing and looking. */
+    return errno == ENOENT ? vanished(walk, error)
+                           : error_system(error, "cannot stat %.*s", STR_ARG(buf_str(&walk->path)));
+}
+
+/* Entry INDEX of the level. TYPE is DT_UNKNOWN or what the listing said: a file that is left out is not even looked at. */
+static int walk_entry(struct walk *walk, size_t index, uint8_t type, const struct states *states,
                       struct arena *arena, struct error *error) {
     size_t level = walk->level_count - 1;
     size_t start = level_at(walk, level)->path_len;
+    const struct look *seen =
+        walk->ahead ? lookahead_entry(walk->ahead, &level_at(walk, level)->outlook, index) : NULL;
     bool is_judged = type != DT_UNKNOWN && type != DT_DIR;
-    if (is_judged && !rules_keep_file(&walk->rules, states, buf_str(&walk->path))) {
+    struct stat stat;
+    if (seen ? seen->is_left_out
+             : is_judged && !rules_keep_file(&walk->rules, states, buf_str(&walk->path))) {
         return 0;
     }
-    struct stat stat;
-    int directory = level_fd(walk, level, error);
-    if (directory < 0) {
+    if (seen) {
+        stat = seen->stat;
+    } else if (look(walk, level, walk->path.data + start + (start > 0), &stat, error)) {
         return -1;
     }
-    if (fstatat(directory, walk->path.data + start + (start > 0), &stat, AT_SYMLINK_NOFOLLOW)) {
-        /* It may have gone between listing and looking. */
-        return errno == ENOENT
-                   ? vanished(walk, error)
-                   : error_system(error, "cannot stat %.*s", STR_ARG(buf_str(&walk->path)));
-    }
     if (S_ISDIR(stat.st_mode)) {
-        return enter(walk, &stat, states, arena, error);
+        return enter(walk, index, &stat, states, arena, error);
     }
     if (!is_judged && !rules_keep_file(&walk->rules, states, buf_str(&walk->path))) {
         return 0;
@@ -286,22 +372,34 @@ static int too_long(const struct walk *walk, struct error *error) {
                              ".dockerignore or --exclude");
 }
 
+static int list(struct walk *walk, struct error *error) {
+    size_t level = walk->level_count - 1;
+    if (listing_read(&level_at(walk, level)->listing, level_at(walk, level)->fd, error)) {
+        return error_wrap(error, "cannot read directory %s%s%.*s", walk->tree->name,
+                          walk->path.len > 0 ? "/" : "", STR_ARG(buf_str(&walk->path)));
+    }
+    if (level >= MAX_OPEN) {
+        listing_shrink(&level_at(walk, level)->listing);
+    }
+    return 0;
+}
+
 static int walk_names(struct walk *walk, const struct states *states, struct error *error) {
     size_t level = walk->level_count - 1;
     size_t len = walk->path.len;
     _cleanup_arena_ struct arena arena = ARENA_INIT;
-    if (listing_read(&level_at(walk, level)->listing, level_at(walk, level)->fd, error)) {
-        return error_wrap(error, "cannot read directory %s%s%.*s", walk->tree->name,
-                          len > 0 ? "/" : "", STR_ARG(buf_str(&walk->path)));
-    }
     size_t count = level_at(walk, level)->listing.count;
-    if (level >= MAX_OPEN) {
-        listing_shrink(&level_at(walk, level)->listing);
-    }
     for (size_t i = 0; i < count; i++) {
+        walk->path.len = len;
+        if (walk->visitor->look_ahead_after > 0 && !walk->has_looked_ahead &&
+            walk->entry_count >= walk->visitor->look_ahead_after) {
+            start_lookahead(walk);
+        }
+        if (walk->ahead) {
+            look_ahead(walk, i, states, &arena);
+        }
         const struct listing *listing = &level_at(walk, level)->listing; /* levels move */
         struct listing_name name = listing->names[i];
-        walk->path.len = len;
         if (len > 0) {
             buf_append_byte(&walk->path, '/');
         }
@@ -309,7 +407,8 @@ static int walk_names(struct walk *walk, const struct states *states, struct err
         if (walk->path.len >= PATH_MAX) { /* nobody could open it; it bounds our own depth, too */
             return too_long(walk, error);
         }
-        if (walk_entry(walk, name.type, states, &arena, error)) {
+        walk->entry_count++;
+        if (walk_entry(walk, i, name.type, states, &arena, error)) {
             return -1;
         }
     }
@@ -317,11 +416,29 @@ static int walk_names(struct walk *walk, const struct states *states, struct err
     return 0;
 }
 
-int walk_directory(struct walk *walk, int fd, const struct states *states, struct error *error) {
+/* Takes FD. GLIMPSE: of this directory, listed already, or NULL. */
+static int walk_level(struct walk *walk, int fd, struct glimpse *glimpse,
+                      const struct states *states, struct error *error) {
+    if (glimpse) {
+        glimpse->fd = -1;
+    }
     int result = push_level(walk, fd, error);
+    if (glimpse) {
+        struct level *level = level_at(walk, walk->level_count - 1);
+        struct listing older = level->listing;
+        level->listing = glimpse->listing;
+        glimpse->listing = older;
+        lookahead_descend(&level_at(walk, walk->level_count - 2)->outlook, &level->outlook);
+    } else if (result == 0) {
+        result = list(walk, error);
+    }
     if (result == 0) {
         result = walk_names(walk, states, error);
     }
     pop_level(walk);
     return result;
+}
+
+int walk_directory(struct walk *walk, int fd, const struct states *states, struct error *error) {
+    return walk_level(walk, fd, NULL, states, error);
 }

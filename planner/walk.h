@@ -3,9 +3,8 @@
 #define BUD_PLANNER_WALK_H
 
 #include "base/vec.h"
-#include "planner/listing.h"
+#include "planner/lookahead.h"
 #include "planner/resolve.h"
-#include "planner/rules.h"
 
 /* A directory on the way down whose own entry is announced only when something in it is kept. */
 struct pending {
@@ -22,6 +21,8 @@ struct level {
     dev_t device;
     ino_t inode;
     struct listing listing; /* kept for the next directory at this depth */
+
+    struct outlook outlook;
 };
 
 struct walk {
@@ -39,6 +40,9 @@ struct walk {
     size_t level_count;
     uint64_t directory_count;
     bool has_match; /* of what --parents names */
+    size_t entry_count;
+    struct lookahead *ahead; /* NULL: nobody looks ahead, not yet, or not any more */
+    bool has_looked_ahead;
 };
 
 /* ERROR_NOT_FOUND for PATH, what SOURCE, as written, means; with what is known about why as its hint. */

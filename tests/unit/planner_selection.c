@@ -291,7 +291,7 @@ static bool is_expected(struct fixture *fixture, const char *expected, const cha
                   found) == 0;
 }
 
-static int check_row(struct fixture *fixture, const struct row *row) {
+static int check_row(struct fixture *fixture, const struct row *row, size_t look_ahead_after) {
     _cleanup_error_ struct error error = ERROR_INIT;
     _cleanup_buf_ struct buf text = BUF_INIT;
     struct tree tree;
@@ -301,7 +301,12 @@ static int check_row(struct fixture *fixture, const struct row *row) {
         unlink(fixture_path(fixture, ".dockerignore"));
     }
     struct selection selection = make_selection(fixture, row);
-    struct selection_visitor visitor = { list_result, list_entry, &text };
+    const struct selection_visitor visitor = {
+        .result = list_result,
+        .entry = list_entry,
+        .context = &text,
+        .look_ahead_after = look_ahead_after,
+    };
     int result = selection_walk(&tree, &selection, &visitor, NULL, &error);
     close(tree.fd);
     if (result == 0) {
@@ -329,7 +334,8 @@ static void test_rows(void **state) {
     make_context(fixture);
     int failures = 0;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        failures += check_row(fixture, &rows[i]);
+        failures += check_row(fixture, &rows[i], 0);
+        failures += check_row(fixture, &rows[i], 1);
     }
     assert_int_equal(0, failures);
 }
