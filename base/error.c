@@ -1,6 +1,8 @@
 #define BUD_BASE_ERROR_C
 #include "base/error.h"
 
+#include "base/remote.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,9 +54,11 @@ static void replace(struct error *error, enum error_code code, int number, char 
     error->message = message;
 }
 
+/* Messages quote words of the command line and of Dockerfiles, and end in logs that many read. */
 static char *format_message(const char *format, va_list arguments) {
     struct buf message = BUF_INIT;
     buf_vprintf(&message, format, arguments);
+    remote_mask(message.data, message.len);
     return buf_take(&message);
 }
 
@@ -73,13 +77,11 @@ int error_set(struct error *error, enum error_code code, const char *format, ...
 int error_system(struct error *error, const char *format, ...) {
     if (error) {
         int number = errno;
-        struct buf message = BUF_INIT;
         va_list arguments;
         va_start(arguments, format);
-        buf_vprintf(&message, format, arguments);
+        _cleanup_free_ char *message = format_message(format, arguments);
         va_end(arguments);
-        buf_printf(&message, ": %s", strerror(number));
-        replace(error, ERROR_SYSTEM, number, buf_take(&message));
+        replace(error, ERROR_SYSTEM, number, xasprintf("%s: %s", message, strerror(number)));
         errno = number;
     }
     return -1;
@@ -159,6 +161,7 @@ static void copy_lines(struct error_place *place, struct str source, struct span
     char *copy = xmalloc(end - start + 1);
     memcpy(copy, source.data + start, end - start);
     copy[end - start] = '\0';
+    remote_mask(copy, end - start);
     place->line = str_make(copy, first_end - start);
     if (end > first_end) {
         place->more = str_make(copy + place->line.len + 1, end - first_end - 1);

@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include "base/error.h"
+#include "base/remote.h"
 
 #include <errno.h>
 #include <strings.h>
@@ -41,6 +42,7 @@ void log_write(enum log_level level, const char *format, ...) {
     va_start(arguments, format);
     buf_vprintf(&message, format, arguments);
     va_end(arguments);
+    remote_mask(message.data, message.len);
     /* Messages quote names from images and archives: an escape sequence in one must not reach the terminal. */
     _cleanup_buf_ struct buf line = BUF_INIT;
     buf_append_c(&line, names[level]);

@@ -37,6 +37,13 @@ struct str remote_shown(struct str text, struct arena *arena) {
                       STR_ARG(str_sub(rest, 0, str_find_byte(rest, '?'))));
 }
 
+void remote_mask(char *text, size_t len) {
+    size_t start, end = 0;
+    while (remote_scan_secret(str_make(text, len), end, &start, &end)) {
+        memset(text + start, '*', end - start);
+    }
+}
+
 bool remote_is_commit(struct str ref) {
     for (size_t i = 0; i < ref.len; i++) {
         if (!strchr("0123456789abcdef", ref.data[i]) || ref.data[i] == '\0') {

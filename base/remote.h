@@ -1,7 +1,7 @@
 /* remote: texts that name a file or a git repository elsewhere.
  *
  * The only place that knows which texts these are: contexts, named contexts, ADD and the checks ask here. Nothing is
- * fetched. For any thread. */
+ * fetched. Every error, its lines of source and the log go through remote_mask(). For any thread. */
 #ifndef BUD_BASE_REMOTE_H
 #define BUD_BASE_REMOTE_H
 
@@ -32,6 +32,8 @@ int remote_parse(struct str text, enum remote_kind kind, struct arena *arena, st
                  struct error *error);
 /* TEXT as far as it may be shown, whatever it is, in ARENA. */
 struct str remote_shown(struct str text, struct arena *arena);
+/* In TEXT of LEN bytes, be it anything, every byte of credentials in a URL becomes a `*`: places in it stay the same. */
+void remote_mask(char *text, size_t len);
 /* Forty hexadecimal digits, or 64. */
 bool remote_is_commit(struct str ref);
 

@@ -19,5 +19,8 @@ struct remote_parts {
 enum remote_form remote_scan_form(struct str text, struct str *path);
 /* False: TEXT is none as a whole. */
 bool remote_scan(struct str text, struct remote_parts *out);
+/* Of the first URL in TEXT, at or behind AT, that has credentials: the user info of an http URL, the password of another, as
+ * offsets. False: there is none. */
+bool remote_scan_secret(struct str text, size_t at, size_t *secret, size_t *end);
 
 #endif

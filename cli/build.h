@@ -41,6 +41,8 @@ int build_file_read_fetched(const char *file, const struct plan_request *plan,
                             const struct remote_contexts *remote, struct arena *arena,
                             const char **path, const char **name, struct str *text,
                             struct error *error);
+/* ERROR_UNSUPPORTED without a hint, and without credentials, when FILE is elsewhere and no path. */
+int build_file_check_local(const char *file, struct arena *arena, struct error *error);
 /* For a command whose table has file_options and whose argument is a Dockerfile or a context: finds it by either. */
 extern const struct option_spec file_options[];
 int build_file_argument(const struct invocation *invocation, const char **name, struct str *text,

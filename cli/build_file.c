@@ -156,6 +156,14 @@ static int read_open(int fd, const char *name, struct arena *arena, struct str *
     return 0;
 }
 
+int build_file_check_local(const char *file, struct arena *arena, struct error *error) {
+    if (remote_kind_of(str_of(file)) == REMOTE_NONE || access(file, F_OK) == 0) {
+        return 0;
+    }
+    return error_set(error, ERROR_UNSUPPORTED, "%.*s: no Dockerfile is fetched from elsewhere",
+                     STR_ARG(remote_shown(str_of(file), arena)));
+}
+
 int build_file_read(const char *file, const char *context, struct arena *arena, const char **path,
                     const char **name, struct str *text, struct error *error) {
     if (file != NULL && strcmp(file, "-") == 0) {
@@ -163,9 +171,7 @@ int build_file_read(const char *file, const char *context, struct arena *arena, 
         *name = "standard input";
         return read_open(STDIN_FILENO, *name, arena, text, error);
     }
-    if (file != NULL && remote_kind_of(str_of(file)) != REMOTE_NONE && access(file, F_OK) < 0) {
-        error_set(error, ERROR_UNSUPPORTED, "%.*s: no Dockerfile is fetched from elsewhere",
-                  STR_ARG(remote_shown(str_of(file), arena)));
+    if (file != NULL && build_file_check_local(file, arena, error) < 0) {
         return error_hint(error, "curl URL | bud -f - CONTEXT; a whole context is fetched by `bud "
                                  "build`, also with --call targets or outline, and `bud plan`");
     }

@@ -2,6 +2,7 @@
 #include "planner/context.h"
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/remote.h"
 #include "cli/build.h"
 #include "planner/inventory.h"
 #include "planner/print.h"
@@ -260,6 +261,12 @@ static int show_answers(struct showing *showing, struct error *error) {
     const char *missing = NULL;
     for (; *argument != NULL; argument++) {
         struct answer answer = answer_for(showing, *argument);
+        if (!answer.exists && remote_kind_of(str_of(*argument)) != REMOTE_NONE) {
+            error_set(error, ERROR_USAGE, "%.*s is no path in a context",
+                      STR_ARG(remote_shown(str_of(*argument), showing->arena)));
+            return error_hint(error, "a context from elsewhere is not looked into; `bud plan` "
+                                     "tells what is copied of it");
+        }
         missing = !answer.exists && missing == NULL ? *argument : missing;
         if (is_json) {
             json_array_append_new(array, answer_to_json(showing, &answer));

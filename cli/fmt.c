@@ -1,5 +1,6 @@
 /* `bud fmt`: Dockerfiles in canonical layout. */
 #include "base/fs.h"
+#include "cli/build.h"
 #include "cli/command.h"
 #include "cli/diff.h"
 #include "cli/replace.h"
@@ -28,13 +29,18 @@ static const struct option_spec fmt_options[] = {
 };
 
 struct formatting {
+    struct arena *arena;
     bool is_write, is_check, is_diff;
     size_t unformatted;
 };
 
-static int read_input(const char *path, struct buf *text, struct error *error) {
+static int read_input(const struct formatting *formatting, const char *path, struct buf *text,
+                      struct error *error) {
     if (path == NULL) {
         return fs_read_fd(STDIN_FILENO, "standard input", FILE_LIMIT, text, error);
+    }
+    if (build_file_check_local(path, formatting->arena, error) < 0) {
+        return error_hint(error, "curl URL | bud fmt");
     }
     return fs_read_file(AT_FDCWD, path, FILE_LIMIT, text, error);
 }
@@ -59,7 +65,7 @@ static int tell(struct formatting *formatting, const char *path, struct str befo
 static int format_one(struct formatting *formatting, const char *path, struct error *error) {
     _cleanup_buf_ struct buf before = BUF_INIT, after = BUF_INIT, out = BUF_INIT;
     bool is_printed = !formatting->is_write && !formatting->is_check && !formatting->is_diff;
-    if (read_input(path, &before, error) < 0) {
+    if (read_input(formatting, path, &before, error) < 0) {
         return -1;
     }
     struct str text = buf_str(&before);
@@ -83,6 +89,7 @@ static int format_one(struct formatting *formatting, const char *path, struct er
 static int fmt_run(struct invocation *invocation, struct error *error) {
     const struct options *options = &invocation->options;
     struct formatting formatting = {
+        .arena = invocation->arena,
         .is_write = option_flag(options, "write", false),
         .is_check = option_flag(options, "check", false),
         .is_diff = option_flag(options, "diff", false),

@@ -1,5 +1,6 @@
 #include "store/import.h"
 #include "base/fs.h"
+#include "base/remote.h"
 #include "cli/command.h"
 #include "executor/rootfs.h"
 #include "planner/platform.h"
@@ -38,14 +39,15 @@ static const struct option_spec import_options[] = {
     { .name = NULL },
 };
 
-static int open_archive(const char *path, struct error *error) {
+static int open_archive(const char *path, struct arena *arena, struct error *error) {
     if (strcmp(path, "-") == 0) {
         int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
         return fd >= 0 ? fd : error_system(error, "cannot use standard input");
     }
     if (str_find(str_of(path), STR("://")) != SIZE_MAX) {
-        error_set(error, ERROR_UNSUPPORTED, "import from %s is not done yet", path);
-        return error_hint(error, "curl %s | bud import - NAME", path);
+        error_set(error, ERROR_UNSUPPORTED, "import from %.*s is not done yet",
+                  STR_ARG(remote_shown(str_of(path), arena)));
+        return error_hint(error, "curl URL | bud import - NAME");
     }
     int fd = fs_open(path, O_RDONLY, 0, error);
     struct stat stat_;
@@ -126,7 +128,7 @@ static int import_run(struct invocation *invocation, struct error *error) {
     if (read_layout(options, invocation->arena, &is_layout, &layout, error) < 0) {
         return -1;
     }
-    _cleanup_fd_ int fd = is_layout ? -1 : open_archive(path, error);
+    _cleanup_fd_ int fd = is_layout ? -1 : open_archive(path, invocation->arena, error);
     struct store *store;
     if ((fd < 0 && !is_layout) ||
         invocation_open_store(invocation, STORE_WRITE, NAMESPACE_FOR_FILES, &store, error) < 0) {

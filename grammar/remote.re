@@ -88,3 +88,24 @@ whole:
     };
     return cursor == limit;
 }
+
+/* The rules are looser than those above: what is malformed may hold a password, too. */
+bool remote_scan_secret(struct str text, size_t at, size_t *secret, size_t *end) {
+    const char *cursor = text.data + at, *const limit = text.data + text.len, *marker = cursor;
+    const char *secret_start, *secret_end;
+    /*!stags:re2c format = "const char *@@;"; separator = "\n"; */
+    for (;;) {
+        /*!re2c
+            secret = [^\x00-\x20\x7f/?#\\]+;
+
+            root = ":/" "/"?; // one, once a path was cleaned
+            'http' 's'? root @secret_start secret @secret_end "@" { break; }
+            root [^\x00-\x20\x7f/?#\\@:]* ":" @secret_start secret @secret_end "@" { break; }
+            * { continue; }
+            $ { return false; }
+        */
+    }
+    *secret = (size_t)(secret_start - text.data);
+    *end = (size_t)(secret_end - text.data);
+    return true;
+}

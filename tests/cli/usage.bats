@@ -178,6 +178,18 @@ load helper
     is "${stderr_lines[1]}" "hint: did you mean \`tree\`? Known: tree, json, dot, mermaid, svg"
 }
 
+@test "no error shows the password of a URL, wherever the word was given" {
+    local url='https://me:geheim@localhost:1/r.git#main' command
+    printf 'FROM %s\n' "$url" > Dockerfile
+    for command in "fmt $url" "import $url" "context $url" "ast $url" "tag $url x" "plan ." \
+        "build --network=$url"; do
+        # shellcheck disable=SC2086 # words
+        run --separate-stderr bud $command
+        is "$command: ${output//geheim/SHOWN}${stderr//geheim/SHOWN}" "$command: $output$stderr"
+        contains "$stderr$output" "localhost"
+    done
+}
+
 @test "colours are only for terminals, and not where NO_COLOR is set" {
     run_bud 2 --nope
     [[ $stderr != *$'\033'* ]]

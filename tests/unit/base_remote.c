@@ -130,8 +130,38 @@ static void test_commit(void **state) {
     assert_false(remote_is_commit(STR_EMPTY));
 }
 
+/* Messages of any kind: only what is secret changes, and nothing moves. */
+static void test_mask(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *expected;
+    } rows[] = {
+        { "cannot open https://user:pass@h/x", "cannot open https://*********@h/x" },
+        { "https://token@h HTTP://token@h", "https://*****@h HTTP://*****@h" },
+        { "(https:/u:p@h/x)", "(https:/***@h/x)" }, /* as a path is cleaned */
+        { "http://u:p@q@h/a@b", "http://*****@h/a@b" },
+        { "ssh://me:pass@h/r", "ssh://me:****@h/r" },
+        { "ssh://git@h/r", "ssh://git@h/r" }, /* a name is no secret */
+        { "ftp://u:p@h|ftp://:p@h", "ftp://u:*@h|ftp://:*@h" },
+        { "https://h/a@b?c=d@e", "https://h/a@b?c=d@e" },
+        { "https://h: a@b", "https://h: a@b" },
+        { "git@h:o/r", "git@h:o/r" },
+        { "http://@h", "http://@h" },
+        { "http://", "http://" },
+        { "http://a:b", "http://a:b" },
+        { "", "" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char text[64];
+        strcpy(text, rows[i].text);
+        remote_mask(text, strlen(text));
+        assert_string_equal(text, rows[i].expected);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mask),
         cmocka_unit_test(test_kind),
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_commit),
