@@ -12,7 +12,9 @@
 #define DOCUMENT_LIMIT                                                                             \
     ((size_t)4 << 20)   /* of an index, manifest or config, as registries have it */
 #define DEPTH_LIMIT 4   /* an index in an index */
+#define INDEX_LIMIT 64  /* documents that are looked through for one image */
 #define LISTED_LIMIT 12 /* tags or platforms in a hint */
+#define NAMES_LIMIT 256 /* that are compared with each other */
 #define LATEST "latest"
 
 struct layout {
@@ -52,9 +54,9 @@ static int open_file(int layout, const char *path, uint64_t *size, struct error 
     return -1;
 }
 
-/* The blob WANTED is, checked. A size of UINT64_MAX is not known. */
+/* The blob WANTED is, checked, in ARENA. A size of UINT64_MAX is not known. */
 static int read_blob(const struct layout *layout, const struct oci_descriptor *wanted,
-                     struct str *out, struct error *error) {
+                     struct arena *arena, struct str *out, struct error *error) {
     _cleanup_buf_ struct buf text = BUF_INIT;
     char path[96];
     uint64_t size;
@@ -73,11 +75,19 @@ static int read_blob(const struct layout *layout, const struct oci_descriptor *w
     if (!digest_equal(&found, &wanted->digest)) {
         return corrupt(layout, "a blob is not what its digest says", error);
     }
-    *out = str_copy(layout->arena, buf_str(&text));
+    *out = str_copy(arena, buf_str(&text));
     return 0;
 }
 
 /* ---- which one ---- */
+
+static bool is_index(const json_t *document) {
+    return json_is_array(json_object_get(document, "manifests"));
+}
+
+static bool is_manifest(const json_t *document) {
+    return json_object_get(document, "config") || json_object_get(document, "layers");
+}
 
 struct names {
     const char **items;
@@ -90,7 +100,7 @@ static void add_name(const struct layout *layout, struct names *names, struct st
             return;
         }
     }
-    if (name.len > 0) {
+    if (name.len > 0 && names->count < NAMES_LIMIT) {
         arena_vec_push(layout->arena, names, str_dup(layout->arena, name));
     }
 }
@@ -132,7 +142,8 @@ static int several(const struct layout *layout, const json_t *index, struct erro
 /* Without a tag the only image is meant, or `latest`; else it cannot be told. */
 static int default_tag(const struct layout *layout, const json_t *index, struct str *tag,
                        struct error *error) {
-    struct str first = STR_EMPTY;
+    struct str first = STR_EMPTY,
+               first_name = STR_EMPTY; /* one tag may have an entry per platform */
     bool has_others = false;
     size_t i;
     const json_t *descriptor;
@@ -143,8 +154,10 @@ static int default_tag(const struct layout *layout, const json_t *index, struct 
             return 0;
         }
         if (name.len > 0) {
-            has_others |= first.len > 0 && !str_equal(first, digest);
+            has_others |=
+                first.len > 0 && !str_equal(first, digest) && !str_equal(first_name, name);
             first = digest;
+            first_name = name;
         }
     }
     return has_others ? several(layout, index, error) : 0;
@@ -188,42 +201,98 @@ static bool has_same_digest(const json_t *a, const json_t *b) {
     return str_equal(oci_member(a, "digest"), oci_member(b, "digest"));
 }
 
-/* The best of what INDEX has under TAG (empty: of all). IS_ONE: another as good may not be there. */
-static int choose(const struct layout *layout, const json_t *index, struct str tag, bool is_one,
-                  const json_t **best, struct error *error) {
-    struct names platforms = { 0 };
-    bool has_equal = false;
-    unsigned best_rank = 0;
-    size_t i, count = 0;
-    const json_t *descriptor;
-    *best = NULL;
+/* For the image that is liked most, in an index and the indexes in it. */
+struct search {
+    const struct layout *layout;
+    struct str tag;         /* of the entries of the outermost index; empty: all */
+    size_t count;           /* entries that have it */
+    unsigned documents;     /* that were to be read */
+    struct names platforms; /* that are not liked */
+    json_t *best;           /* a descriptor; owned; NULL: none yet */
+    const json_t *entry;    /* of the outermost index, that led to it */
+    unsigned rank, depth;   /* of the best, and of the index it is in */
+    bool has_equal;         /* another entry led to another that is liked as much */
+};
+
+static void consider(struct search *search, json_t *descriptor, const json_t *entry, unsigned rank,
+                     unsigned depth) {
+    if (!search->best || rank < search->rank) {
+        json_decref(search->best);
+        search->best = json_incref(descriptor);
+        search->entry = entry;
+        search->rank = rank;
+        search->depth = depth;
+        search->has_equal = false;
+    } else if (rank == search->rank && entry != search->entry) {
+        search->has_equal |= !has_same_digest(search->best, descriptor);
+    }
+}
+
+/* The index DESCRIPTOR is of, which may be none: NULL. So is one that cannot be read; whoever chooses it is told why. */
+static json_t *open_index(struct search *search, const json_t *descriptor) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct oci_descriptor wanted;
+    struct str text;
+    search->documents++;
+    if (oci_descriptor_parse(descriptor, &wanted, NULL) ||
+        read_blob(search->layout, &wanted, &arena, &text, NULL)) {
+        return NULL;
+    }
+    _cleanup_json_ json_t *document = json_parse(text, "a document of the layout", NULL);
+    return is_index(document) && !is_manifest(document) ? json_incref(document) : NULL;
+}
+
+/* ENTRY is the one of the outermost index that led to INDEX; NULL: it is the outermost. */
+static int look_through(struct search *search, const json_t *index, const json_t *entry,
+                        unsigned depth, struct error *error) {
+    const struct layout *layout = search->layout;
+    size_t i;
+    json_t *descriptor;
     json_array_foreach(json_object_get(index, "manifests"), i, descriptor) {
-        if (tag.len > 0 && !str_equal(tag_of(descriptor), tag)) {
+        unsigned rank = rank_of(layout, descriptor);
+        bool is_meant = entry || search->tag.len == 0 || str_equal(tag_of(descriptor), search->tag);
+        search->count += is_meant;
+        if (is_meant && rank == 0 &&
+            !str_equal_c(platform_text(layout, descriptor), "unknown/unknown")) {
+            add_name(layout, &search->platforms, platform_text(layout, descriptor));
+        }
+        if (!is_meant || rank == 0) {
             continue;
         }
-        count++;
-        unsigned rank = rank_of(layout, descriptor);
-        has_equal |= *best && rank == best_rank && !has_same_digest(*best, descriptor);
-        if (rank > 0 && (!*best || rank < best_rank)) {
-            *best = descriptor;
-            best_rank = rank;
-            has_equal = false;
+        bool is_deeper = depth + 1 < DEPTH_LIMIT &&
+                         oci_may_be_index(oci_member(descriptor, "mediaType"), rank != UINT32_MAX);
+        if (is_deeper && search->documents == INDEX_LIMIT) {
+            return corrupt(layout, "it has too many indexes", error);
         }
-        if (rank == 0 && !str_equal_c(platform_text(layout, descriptor), "unknown/unknown")) {
-            add_name(layout, &platforms, platform_text(layout, descriptor));
+        _cleanup_json_ json_t *inner = is_deeper ? open_index(search, descriptor) : NULL;
+        if (!inner) {
+            consider(search, descriptor, entry ? entry : descriptor, rank, depth);
+        } else if (look_through(search, inner, entry ? entry : descriptor, depth + 1, error)) {
+            return -1;
         }
     }
-    if (*best) {
-        return is_one && has_equal ? several(layout, index, error) : 0;
+    return 0;
+}
+
+/* The best of what INDEX has under TAG (empty: of all). IS_ONE: another as good may not be there. The descriptor is the caller's,
+ * *DEPTH that of the index it is in. */
+static int choose(const struct layout *layout, const json_t *index, struct str tag, bool is_one,
+                  unsigned *depth, json_t **best, struct error *error) {
+    struct search search = { .layout = layout, .tag = tag };
+    int status = look_through(&search, index, NULL, *depth, error);
+    *best = search.best;
+    *depth = search.depth;
+    if (status || search.best) {
+        return status == 0 && is_one && search.has_equal ? several(layout, index, error) : status;
     }
-    if (count == 0) {
+    if (search.count == 0) {
         return no_such_tag(layout, index, tag, error);
     }
     error_set(error, ERROR_NOT_FOUND, "no match for platform in manifest: not found in %s",
               layout->name);
-    return platforms.count > 0 ? error_hint(error, "choose another --platform; there are %s",
-                                            join(layout, &platforms))
-                               : error_hint(error, "what it has is for no platform");
+    return search.platforms.count > 0 ? error_hint(error, "choose another --platform; there are %s",
+                                                   join(layout, &search.platforms))
+                                      : error_hint(error, "what it has is for no platform");
 }
 
 /* ---- the way to the image ---- */
@@ -231,31 +300,31 @@ static int choose(const struct layout *layout, const json_t *index, struct str t
 /* DOCUMENT, whose text is TEXT, is an index or a manifest; of index.json it is empty. */
 static int follow(const struct layout *layout, const json_t *document, struct str text,
                   struct str tag, unsigned depth, struct oci_image *out, struct error *error) {
-    const json_t *chosen;
+    _cleanup_json_ json_t *chosen = NULL;
     struct oci_descriptor next;
     struct str next_text;
-    if (!json_is_array(json_object_get(document, "manifests"))) {
+    if (!is_index(document)) {
         out->manifest = text;
         return oci_manifest_parse(document, layout->arena, &next, out, error) ||
-                       read_blob(layout, &next, &out->config, error) ||
+                       read_blob(layout, &next, layout->arena, &out->config, error) ||
                        oci_manifest_parse_config(out->config, out, error)
                    ? error_wrap(error, "cannot use the OCI layout %s", layout->name)
                    : 0;
     }
     /* A document that could be read as either may be taken for the other by somebody else. */
-    if (json_object_get(document, "config") || json_object_get(document, "layers")) {
+    if (is_manifest(document)) {
         return corrupt(layout, "a document is index and manifest at once", error);
     }
     if (depth == DEPTH_LIMIT) {
         return corrupt(layout, "its indexes lead to each other", error);
     }
-    if (choose(layout, document, tag, text.len == 0 && tag.len == 0, &chosen, error)) {
+    if (choose(layout, document, tag, text.len == 0 && tag.len == 0, &depth, &chosen, error)) {
         return -1;
     }
     if (oci_descriptor_parse(chosen, &next, error)) {
         return error_wrap(error, "the OCI layout %s cannot be read", layout->name);
     }
-    if (read_blob(layout, &next, &next_text, error)) {
+    if (read_blob(layout, &next, layout->arena, &next_text, error)) {
         return -1;
     }
     _cleanup_json_ json_t *parsed = json_parse(next_text, "a document of the layout", error);
@@ -271,7 +340,7 @@ static int read_by_digest(const struct layout *layout, struct str reference, str
         error_set(error, ERROR_INPUT, "%.*s is no digest", STR_ARG(reference));
         return error_hint(error, "it is sha256: and 64 hexadecimal digits");
     }
-    if (read_blob(layout, &wanted, &text, error)) {
+    if (read_blob(layout, &wanted, layout->arena, &text, error)) {
         if (error && error->code == ERROR_SYSTEM && error->number == ENOENT) {
             error_clear(error);
             error_set(error, ERROR_NOT_FOUND, "the OCI layout %s has no image %.*s", layout->name,
@@ -297,7 +366,7 @@ static int read_by_tag(const struct layout *layout, struct str tag, struct oci_i
     if (!index) {
         return error_wrap(error, "cannot read the OCI layout %s", layout->name);
     }
-    if (!json_is_array(json_object_get(index, "manifests"))) {
+    if (!is_index(index)) {
         return corrupt(layout, "index.json lists no manifests", error);
     }
     if (tag.len == 0 && default_tag(layout, index, &tag, error)) {

@@ -36,6 +36,17 @@ static bool is_one_of(struct str type, const char *const *known) {
     return false;
 }
 
+bool oci_may_be_index(struct str media_type, bool has_platform) {
+    static const char *const indexes[] = {
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json", NULL
+    };
+    static const char *const manifests[] = { "application/vnd.oci.image.manifest.v1+json",
+                                             "application/vnd.docker.distribution.manifest.v2+json",
+                                             NULL };
+    return is_one_of(media_type, indexes) || (!has_platform && !is_one_of(media_type, manifests));
+}
+
 static bool is_config(struct str type) {
     static const char *const known[] = { "application/vnd.oci.image.config.v1+json",
                                          "application/vnd.docker.container.image.v1+json", NULL };

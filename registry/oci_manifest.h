@@ -18,6 +18,8 @@ struct str oci_member(const json_t *object, const char *key);
 bool oci_digest_parse(struct str text, struct digest *out);
 /* ERROR_CORRUPT without a sha256 digest and a size. */
 int oci_descriptor_parse(const json_t *object, struct oci_descriptor *out, struct error *error);
+/* Whether a descriptor of MEDIA_TYPE, which may be anything or empty, can be that of an index. */
+bool oci_may_be_index(struct str media_type, bool has_platform);
 /* OUT gets ID and LAYERS, the diff IDs apart; CONFIG where the config is. ERROR_UNSUPPORTED for what is no image or has layers
  * nobody here can unpack. */
 int oci_manifest_parse(const json_t *manifest, struct arena *arena, struct oci_descriptor *config,

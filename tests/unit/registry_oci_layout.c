@@ -197,6 +197,64 @@ static void test_platforms(void **state) {
     assert_non_null(strstr(why, "there are linux/s390x"));
 }
 
+/* `skopeo copy --all` and `docker buildx` write indexes of indexes: the image may be in any. */
+static void test_indexes_in_an_index(void **state) {
+    struct layout *layout = *state;
+    char why[256];
+    struct arena *arena = &layout->arena;
+    const char *s390x = descriptor(layout, manifest(layout, 'a'), NULL, "s390x");
+    const char *arm = descriptor(layout, manifest(layout, 'b'), NULL, "arm");
+    const char *i386 = descriptor(layout, manifest(layout, 'c'), NULL, "386");
+    const char *amd64 = descriptor(layout, manifest(layout, 'd'), NULL, "amd64");
+    const char *others = arena_printf(arena, "%s,%s", s390x, arm);
+    const char *foreign = descriptor(layout, blob(layout, list(layout, others)), "v1", NULL);
+    const char *older = descriptor(layout, blob(layout, list(layout, i386)), "v1", NULL);
+    const char *ours = descriptor(layout, blob(layout, list(layout, amd64)), "v1", NULL);
+    const char *deep =
+        descriptor(layout, blob(layout, list(layout, arena_printf(arena, "%s,%s", foreign, ours))),
+                   "v1", NULL);
+    const char *missing = "{\"digest\":\"" ID("00") "\",\"size\":7}";
+    const char *twice = descriptor(
+        layout, blob(layout, list(layout, arena_printf(arena, "%s,%s", i386, amd64))), "v2", NULL);
+    const struct {
+        const char *first, *second, *reference;
+        char found;
+        const char *why;
+    } rows[] = {
+        { foreign, ours, "v1", 'd', NULL },
+        { ours, foreign, "", 'd', NULL },
+        { older, ours, "v1", 'd', NULL },
+        { ours, older, "v1", 'd', NULL },
+        { foreign, older, "v1", 'c', NULL },
+        { foreign, deep, "v1", 'd', NULL },
+        { missing, ours, "", 'd', NULL },
+        { older, missing, "", 'c', NULL },
+        { missing, foreign, "", '!', "No such file" },
+        { foreign, s390x, "", '!',
+          "(choose another --platform; there are linux/s390x, linux/arm)" },
+        { foreign, ours, "v2", '!', "has no image v2 (did you mean v1? There are v1)" },
+        { ours, twice, "v2", 'd', NULL },
+        { ours, amd64, "", 'd', NULL }, /* the same image, by another way */
+        { ours, descriptor(layout, manifest(layout, 'e'), NULL, "amd64"), "", '!',
+          "has several images and none is called latest" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        write_index(layout, arena_printf(arena, "%s,%s", rows[i].first, rows[i].second));
+        char found = find(layout, rows[i].reference, why, sizeof(why));
+        if (found != rows[i].found || (rows[i].why && !strstr(why, rows[i].why))) {
+            fail_msg("row %zu: %c %s", i, found, found == '!' ? why : "");
+        }
+    }
+    struct buf many = BUF_INIT;
+    for (int i = 0; i < 65; i++) {
+        buf_printf(&many, "%s%s", i == 0 ? "" : ",", older);
+    }
+    write_index(layout, many.data);
+    buf_free(&many);
+    assert_int_equal('!', find(layout, "v1", why, sizeof(why)));
+    assert_non_null(strstr(why, "too many indexes"));
+}
+
 static void test_hostile_indexes(void **state) {
     struct layout *layout = *state;
     char why[256];
@@ -326,6 +384,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_tags_and_digests, begin, end),
         cmocka_unit_test_setup_teardown(test_platforms, begin, end),
+        cmocka_unit_test_setup_teardown(test_indexes_in_an_index, begin, end),
         cmocka_unit_test_setup_teardown(test_hostile_indexes, begin, end),
         cmocka_unit_test_setup_teardown(test_hostile_manifests, begin, end),
         cmocka_unit_test_setup_teardown(test_layers, begin, end),
