@@ -11,14 +11,27 @@
 
 #define TEXT_WIDTH 70
 
+/* What is no record goes as a whole: a directory behind a cache mount, or a fetched context. */
+struct whole {
+    const char *column, *noun; /* before its size and in a sentence */
+    size_t count;              /* removed */
+};
+
 struct pruning {
     struct cache_view *view;
     bool is_dry, is_all;
     struct prune_result result;
-    size_t mounts, contexts;
-    uint64_t mount_bytes; /* of the fetched contexts, too */
+    struct whole mounts, contexts;
+    uint64_t whole_bytes;
     struct buf out;
 };
+
+static struct pruning pruning_of(struct cache_view *view) {
+    return (struct pruning){ .view = view,
+                             .is_dry = option_flag(view->options, "dry-run", false),
+                             .mounts = { "cache mount", "cache mount", 0 },
+                             .contexts = { "context", "fetched context", 0 } };
+}
 
 static void tell(struct pruning *pruning, const struct usage_item *item) {
     const struct cache_view *view = pruning->view;
@@ -55,25 +68,26 @@ static int remove_victims(struct pruning *pruning, struct error *error) {
     return result;
 }
 
+static void count_whole(struct buf *out, const struct whole *whole) {
+    if (whole->count > 0) {
+        buf_printf(out, " and %zu %s%s", whole->count, whole->noun, whole->count == 1 ? "" : "s");
+    }
+}
+
 /* What was removed is told even when something else failed. */
 static int finish(struct pruning *pruning, int result, struct error *error) {
     struct arena *arena = pruning->view->arena;
     const struct prune_result *done = &pruning->result;
-    if (result < 0 && done->records + pruning->mounts + pruning->contexts + done->spared == 0) {
+    if (result < 0 &&
+        done->records + pruning->mounts.count + pruning->contexts.count + done->spared == 0) {
         buf_free(&pruning->out);
         return result;
     }
     buf_printf(&pruning->out, "%s %zu record%s", pruning->is_dry ? "would remove" : "removed",
                done->records, done->records == 1 ? "" : "s");
-    if (pruning->mounts > 0) {
-        buf_printf(&pruning->out, " and %zu cache mount%s", pruning->mounts,
-                   pruning->mounts == 1 ? "" : "s");
-    }
-    if (pruning->contexts > 0) {
-        buf_printf(&pruning->out, " and %zu fetched context%s", pruning->contexts,
-                   pruning->contexts == 1 ? "" : "s");
-    }
-    buf_printf(&pruning->out, ", %s\n", human_size(arena, done->bytes + pruning->mount_bytes));
+    count_whole(&pruning->out, &pruning->mounts);
+    count_whole(&pruning->out, &pruning->contexts);
+    buf_printf(&pruning->out, ", %s\n", human_size(arena, done->bytes + pruning->whole_bytes));
     if (done->spared > 0) {
         buf_printf(&pruning->out, "%zu left alone: in use since a moment ago\n", done->spared);
     }
@@ -148,13 +162,9 @@ static int choose(struct pruning *pruning, struct error *error) {
     return 0;
 }
 
-/* ---- cache mounts ---- */
+/* ---- what goes as a whole ---- */
 
-static bool is_called(const struct mount_cache *mount, const char *id) {
-    return mount_cache_has_id(mount, str_of(id)) || str_equal_c(mount->name, id);
-}
-
-/* What is no record goes as a whole: with --all, unless something else is asked for than its age. */
+/* With --all, unless something else is asked for than its age. */
 static bool is_whole_chosen(const struct pruning *pruning, int64_t last_used) {
     const struct cache_view *view = pruning->view;
     int64_t age;
@@ -163,6 +173,27 @@ static bool is_whole_chosen(const struct pruning *pruning, int64_t last_used) {
            !option_is_given(view->options, "filter") &&
            !option_is_given(view->options, "keep-size") &&
            (!older || (human_parse_duration(older, &age) && view->now - last_used > age));
+}
+
+/* One called NAME was removed, or would be, unless it is in use. */
+static void tell_whole(struct pruning *pruning, struct whole *whole, struct str name, uint64_t size,
+                       bool is_busy) {
+    struct arena *arena = pruning->view->arena;
+    const char *line = human_line(arena, name, TEXT_WIDTH);
+    if (is_busy) {
+        log_warn("the %s %s is in use, and stays", whole->noun, line);
+        return;
+    }
+    buf_printf(&pruning->out, "%-*s  %s  %s\n", SHORT_KEY, whole->column, human_size(arena, size),
+               line);
+    whole->count++;
+    pruning->whole_bytes += size;
+}
+
+/* ---- cache mounts ---- */
+
+static bool is_called(const struct mount_cache *mount, const char *id) {
+    return mount_cache_has_id(mount, str_of(id)) || str_equal_c(mount->name, id);
 }
 
 static bool is_mount_chosen(const struct pruning *pruning, const struct mount_cache *mount) {
@@ -177,23 +208,15 @@ static bool is_mount_chosen(const struct pruning *pruning, const struct mount_ca
 }
 
 static int prune_mount(struct pruning *pruning, struct mount_cache *mount, struct error *error) {
-    struct cache_view *view = pruning->view;
+    const struct store *store = pruning->view->store;
     _cleanup_disk_usage_ struct disk_usage disk = DISK_USAGE_INIT;
     bool is_busy = mount->is_busy;
-    if (mount_cache_measure(view->store, &disk, mount, error) ||
-        (!pruning->is_dry && mount_cache_remove(view->store, mount, &is_busy, error))) {
+    if (mount_cache_measure(store, &disk, mount, error) ||
+        (!pruning->is_dry && mount_cache_remove(store, mount, &is_busy, error))) {
         return -1;
     }
-    const char *name =
-        human_line(view->arena, mount->id.len > 0 ? mount->id : mount->name, TEXT_WIDTH);
-    if (is_busy) {
-        log_warn("the cache mount %s is in use, and stays", name);
-        return 0;
-    }
-    buf_printf(&pruning->out, "%-*s  %s  %s\n", SHORT_KEY, "cache mount",
-               human_size(view->arena, mount->size), name);
-    pruning->mounts++;
-    pruning->mount_bytes += mount->size;
+    tell_whole(pruning, &pruning->mounts, mount->id.len > 0 ? mount->id : mount->name, mount->size,
+               is_busy);
     return 0;
 }
 
@@ -234,20 +257,11 @@ static int prune_mounts(struct pruning *pruning, struct error *error) {
 
 static int prune_context(struct pruning *pruning, const struct fetched_item *context,
                          struct error *error) {
-    const struct cache_view *view = pruning->view;
-    const char *name = human_line(view->arena, context->origin, TEXT_WIDTH);
     bool is_busy = context->is_busy;
-    if (!pruning->is_dry && fetched_remove(view->store, context, &is_busy, error)) {
+    if (!pruning->is_dry && fetched_remove(pruning->view->store, context, &is_busy, error)) {
         return -1;
     }
-    if (is_busy) {
-        log_warn("the fetched context %s is in use, and stays", name);
-        return 0;
-    }
-    buf_printf(&pruning->out, "%-*s  %s  %s\n", SHORT_KEY, "context",
-               human_size(view->arena, context->size), name);
-    pruning->contexts++;
-    pruning->mount_bytes += context->size;
+    tell_whole(pruning, &pruning->contexts, context->origin, context->size, is_busy);
     return 0;
 }
 
@@ -284,9 +298,8 @@ static int prune_all_parts(struct pruning *pruning, struct error *error) {
 }
 
 int cache_command_prune(struct cache_view *view, struct error *error) {
-    struct pruning pruning = { .view = view,
-                               .is_dry = option_flag(view->options, "dry-run", false),
-                               .is_all = option_flag(view->options, "all", false) };
+    struct pruning pruning = pruning_of(view);
+    pruning.is_all = option_flag(view->options, "all", false);
     return finish(&pruning, prune_all_parts(&pruning, error), error);
 }
 
@@ -303,8 +316,7 @@ static int refuse_held(const struct cache_view *view, struct error *error) {
 }
 
 int cache_command_remove(struct cache_view *view, struct error *error) {
-    struct pruning pruning = { .view = view,
-                               .is_dry = option_flag(view->options, "dry-run", false) };
+    struct pruning pruning = pruning_of(view);
     for (size_t i = 0; i < view->word_count; i++) {
         struct usage_item *item;
         if (cache_find_key(view, view->words[i], &item, error)) {
