@@ -2,6 +2,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
+#include "planner/recipe.h"
 
 #include <stdlib.h>
 
@@ -20,6 +21,7 @@ struct difference {
 struct comparison {
     const struct step *step;
     struct arena *arena;
+    const struct str *base; /* the name of the image that was below; NULL: none, or not known */
     VEC(struct difference) list;
     bool has_command;
     bool has_content; /* files or directories are named */
@@ -130,14 +132,19 @@ static void compare_directory(struct comparison *c, struct str path, const struc
                 : str_printf(c->arena, "files in %.*s/ changed", STR_ARG(path)));
 }
 
-static void compare_parent(struct comparison *c) {
+static void compare_parent(struct comparison *c, enum rank rank) {
     const struct step *parent = c->step->parent;
-    bool is_image = parent && parent->kind == STEP_SOURCE;
-    add(c, RANK_PARENT,
-        !is_image ? STR("the steps before it are others")
-        : parent->source.replacement.len > 0
-            ? str_printf(c->arena, "another base image: %.*s", STR_ARG(parent->source.replacement))
-            : str_printf(c->arena, "base image %.*s moved", STR_ARG(parent->source.name)));
+    struct str base = recipe_base(c->step, c->arena);
+    struct str text = STR("the steps before it are others");
+    if (base.len > 0 && c->base && !str_equal(*c->base, base)) {
+        text = str_printf(c->arena, "another base image: %.*s → %.*s", STR_ARG(*c->base),
+                          STR_ARG(base));
+    } else if (base.len > 0 && (c->base || parent->source.replacement.len == 0)) {
+        text = str_printf(c->arena, "base image %.*s moved", STR_ARG(base));
+    } else if (base.len > 0) {
+        text = str_printf(c->arena, "another base image: %.*s", STR_ARG(base));
+    }
+    add(c, rank, text);
 }
 
 static void compare_content(struct comparison *c) {
@@ -150,6 +157,12 @@ static bool is_same_bind(const struct str *before, const struct str *now) {
     size_t mode = sizeof("bind ro") - 1;
     return before && now && str_has_prefix(*now, STR("bind ")) &&
            str_equal(str_sub(*before, 0, mode), str_sub(*now, 0, mode));
+}
+
+/* Does an image that is nothing but its base name it by this ingredient? */
+static bool is_layer_of_base(const struct comparison *c, struct str name) {
+    return c->step->kind == STEP_IMAGE && c->step->parent && c->step->parent->kind == STEP_SOURCE &&
+           str_equal_c(name, "layer 1");
 }
 
 /* BEFORE or NOW may be NULL: the ingredient is new or gone. */
@@ -168,7 +181,9 @@ static void compare(struct comparison *c, struct str name, const struct str *bef
         }
         c->has_command = true;
     } else if (str_equal_c(name, "parent")) {
-        compare_parent(c);
+        compare_parent(c, RANK_PARENT);
+    } else if (is_layer_of_base(c, name)) {
+        compare_parent(c, RANK_OWN);
     } else if (str_equal_c(name, "content")) {
         compare_content(c);
     } else if (take_prefix(&rest, STR("mount ")) && is_same_bind(before, now)) {
@@ -179,9 +194,7 @@ static void compare(struct comparison *c, struct str name, const struct str *bef
         add(c, RANK_PARENT, STR("the layers are others"));
     } else if (str_equal_c(name, "config")) {
         add(c, RANK_OWN, STR("the configuration changed"));
-    } else if (str_equal_c(name, "kind")) {
-        add(c, RANK_OWN, STR("the instruction is another one"));
-    } else {
+    } else if (!str_equal_c(name, "base image")) { /* that one is no cause by itself */
         struct str old = before ? shown(*before, c->arena) : STR("none");
         struct str new = now ? shown(*now, c->arena) : STR("none");
         add(c, RANK_OWN,
@@ -194,6 +207,7 @@ static void compare_all(struct comparison *c, const struct cache_record *old) {
     for (size_t i = 0; i < old->ingredient_count; i++) {
         map_set(&before, old->ingredients[i].name, (void *)(uintptr_t)&old->ingredients[i].value);
     }
+    c->base = map_get(&before, STR("base image"));
     _cleanup_map_ struct map now = MAP_INIT;
     for (size_t i = 0; i < c->step->ingredient_count; i++) {
         const struct ingredient *ingredient = &c->step->ingredients[i];
@@ -229,9 +243,18 @@ static bool is_shown(const struct comparison *c, size_t at) {
     return true;
 }
 
+/* Is RECORD one of a step of the same kind? */
+static bool is_same_kind(const struct cache_record *record, const struct step *step) {
+    return record->ingredient_count > 0 && str_equal_c(record->ingredients[0].name, "kind") &&
+           str_equal(record->ingredients[0].value, recipe_kind(step));
+}
+
 /* The differences of STEP to the record OLD, the most telling first, at most three. */
 static struct str describe(const struct cache_record *old, const struct step *step,
                            struct arena *arena) {
+    if (!is_same_kind(old, step)) {
+        return STR("the instruction is another one");
+    }
     struct comparison c = { .step = step, .arena = arena };
     compare_all(&c, old);
     _cleanup_buf_ struct buf text = BUF_INIT;
@@ -258,6 +281,11 @@ struct last explain_last(struct cache *cache, const struct step *step, struct ar
         last.kind = cache_lookup(cache, &key, arena, &last.record) ? LAST_KNOWN : LAST_PRUNED;
     }
     return last;
+}
+
+uint64_t explain_expected(const struct last *last, const struct step *step) {
+    return last->kind == LAST_KNOWN && is_same_kind(&last->record, step) ? last->record.duration
+                                                                         : 0;
 }
 
 struct str explain_miss(const struct last *last, const struct step *step, struct arena *arena) {

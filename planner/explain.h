@@ -15,6 +15,8 @@ struct last {
     struct cache_record record; /* when known; in the arena */
 };
 struct last explain_last(struct cache *cache, const struct step *step, struct arena *arena);
+/* How long STEP will take, ns, judged by LAST; 0: not known, also where another kind of instruction stood at its place. */
+uint64_t explain_expected(const struct last *last, const struct step *step);
 /* STEP has ingredients (files included), and no record of its key. By comparing with LAST, the last record of its place:
  * "src/main.c changed", "ARG VERSION: 1.2 → 1.3", "no record: first build". In ARENA. */
 struct str explain_miss(const struct last *last, const struct step *step, struct arena *arena);

@@ -160,9 +160,9 @@ static struct str find_fault(struct lookup *lookup, struct cache_record *record)
 /* REASON empty: found by comparing. The record to come needs the files too, to explain a later miss. */
 static void miss(struct lookup *lookup, struct step *step, struct str reason) {
     struct last last = explain_last(lookup->cache, step, lookup->arena);
-    recipe_add_files(step, lookup->arena);
+    recipe_add_explanations(step, lookup->arena);
     step->state = STEP_MISS;
-    step->expected = last.kind == LAST_KNOWN ? last.record.duration : 0;
+    step->expected = explain_expected(&last, step);
     step->reason = reason.len > 0 ? reason : explain_miss(&last, step, lookup->arena);
 }
 
@@ -222,7 +222,7 @@ int lookup_step(struct lookup *lookup, struct step *step, const struct digest *c
     }
     if (is_deferred(lookup, step)) {
         struct last last = explain_last(lookup->cache, step, lookup->arena);
-        step->expected = last.kind == LAST_KNOWN ? last.record.duration : 0;
+        step->expected = explain_expected(&last, step);
         return 0;
     }
     recipe_make(lookup->plan, step, lookup->arena);

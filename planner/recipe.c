@@ -55,9 +55,16 @@ static void add_rewriting(struct ingredient_list *list, struct arena *arena,
 
 /* ---- kinds ---- */
 
+struct str recipe_kind(const struct step *step) {
+    static const char *const files[] = { "copy", "add", "directory" };
+    static const char *const kinds[] = {
+        [STEP_SOURCE] = "image", [STEP_EXEC] = "run", [STEP_IMAGE] = "output"
+    };
+    return str_of(step->kind == STEP_FILE ? files[step->file.kind] : kinds[step->kind]);
+}
+
 static void make_source(struct ingredient_list *list, struct arena *arena,
                         const struct step *step) {
-    ingredient_add(list, arena, STR("kind"), STR("image"));
     ingredient_add(list, arena, STR("image"), str_of(step->source.image));
 }
 
@@ -123,7 +130,6 @@ static void make_exec(struct ingredient_list *list, struct arena *arena, const s
                       const struct step *step) {
     const struct step_exec *exec = &step->exec;
     const struct run_options *run = &plan->run;
-    ingredient_add(list, arena, STR("kind"), STR("run"));
     add_parent(list, arena, step);
     add_numbered(list, arena, "argument", exec->argv.items, exec->argv.count);
     if (exec->script.len > 0) {
@@ -161,8 +167,6 @@ static void make_exec(struct ingredient_list *list, struct arena *arena, const s
 static void make_file(struct ingredient_list *list, struct arena *arena, const struct plan *plan,
                       const struct step *step) {
     const struct step_file *file = &step->file;
-    static const char *const kinds[] = { "copy", "add", "directory" };
-    ingredient_add(list, arena, STR("kind"), str_of(kinds[file->kind]));
     add_parent(list, arena, step);
     ingredient_add(list, arena, STR("destination"), file->destination);
     add_text(list, arena, file->kind == FILE_DIRECTORY ? "user" : "chown", file->chown);
@@ -205,7 +209,6 @@ static void make_image(struct ingredient_list *list, struct arena *arena, const 
                        const struct step *step) {
     const struct step_image *image = &step->image;
     _cleanup_buf_ struct buf config = BUF_INIT;
-    ingredient_add(list, arena, STR("kind"), STR("output"));
     add_layers(list, arena, step->parent);
     image_config_write_untimed(&config, &image->config);
     ingredient_add(list, arena, STR("config"), str_copy(arena, buf_str(&config)));
@@ -267,6 +270,7 @@ struct digest recipe_root(const struct step *step) {
 
 void recipe_make(const struct plan *plan, struct step *step, struct arena *arena) {
     struct ingredient_list list = { 0 };
+    ingredient_add(&list, arena, STR("kind"), recipe_kind(step));
     switch (step->kind) {
     case STEP_SOURCE:
         make_source(&list, arena, step);

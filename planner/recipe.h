@@ -26,8 +26,12 @@ void recipe_make(const struct plan *plan, struct step *step, struct arena *arena
 struct digest recipe_root(const struct step *step);
 /* Are all keys known that recipe_root() wants? STEP NULL: yes. */
 bool recipe_has_root(const struct step *step);
-/* Adds what explains a later miss: the files the step reads, one by one, or by directory when they are very many. They are
- * covered by the content and do not change the key. */
-void recipe_add_files(struct step *step, struct arena *arena);
+/* The first ingredient of every step: "copy", "run" … */
+struct str recipe_kind(const struct step *step);
+/* What the Dockerfile or the command line calls the image that STEP stands on; empty: it stands on none. In ARENA. */
+struct str recipe_base(const struct step *step, struct arena *arena);
+/* Adds what explains a later miss: the name of the image below, and the files the step reads, one by one, or by directory
+ * when they are very many. They are covered by the parent and the content, and do not change the key. */
+void recipe_add_explanations(struct step *step, struct arena *arena);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a step reads of a context, file by file, kept with its record for explanations. */
+/* What is kept with a record for explanations only: what its step reads of a context, file by file, and the name of its base. */
 #include "base/map.h"
 #include "base/vec.h"
 #include "planner/content.h"
@@ -80,9 +80,24 @@ static void add_content(struct ingredient_list *list, struct arena *arena,
     }
 }
 
-void recipe_add_files(struct step *step, struct arena *arena) {
+struct str recipe_base(const struct step *step, struct arena *arena) {
+    const struct step *parent = step->parent;
+    if (!parent || parent->kind != STEP_SOURCE) {
+        return STR_EMPTY;
+    }
+    const struct step_source *source = &parent->source;
+    return source->replacement.len > 0 ? str_printf(arena, "%.*s (%.*s)", STR_ARG(source->name),
+                                                    STR_ARG(source->replacement))
+                                       : source->name;
+}
+
+void recipe_add_explanations(struct step *step, struct arena *arena) {
     struct ingredient_list list = { step->ingredients, step->ingredient_count,
                                     step->ingredient_count };
+    struct str base = recipe_base(step, arena);
+    if (base.len > 0) {
+        ingredient_add(&list, arena, STR("base image"), base);
+    }
     for (size_t i = 0; i < step->input_count; i++) {
         if (step->inputs[i].details) {
             add_content(&list, arena, step->inputs[i].details);

@@ -202,6 +202,16 @@ static void replace_base(struct fixture *f) {
     f->request.from = "other";
 }
 
+static void add_twin(struct fixture *f) {
+    fixture_image(f, "twin",
+                  "{\"author\":\"twin\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}");
+}
+
+static void add_same(struct fixture *f) {
+    fixture_image(f, "same",
+                  "{\"author\":\"old\",\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}");
+}
+
 static void replace_base_by_context(struct fixture *f) {
     replace_base(f);
     f->request.from = NULL;
@@ -292,9 +302,21 @@ static const struct scenario scenarios[] = {
     { "caching 7.20", "FROM base\nRUN a\n", NULL, NULL, NULL, move_base, "stage-0/2 image ",
       "base image base moved", false },
     { "--from", "FROM base\nRUN a\n", NULL, NULL, NULL, replace_base, "stage-0/2 image ",
-      "another base image: --from other", false },
+      "another base image: base → other (--from other)", false },
     { "--build-context", "FROM base\nRUN a\n", NULL, NULL, NULL, replace_base_by_context,
-      "stage-0/2 image ", "another base image: build context docker-image://other", false },
+      "stage-0/2 image ", "another base image: base → other (build context docker-image://other)",
+      false },
+    { "another FROM", "FROM base\nRUN a\n", NULL, "FROM twin\nRUN a\n", NULL, add_twin,
+      "stage-0/2 image ", "another base image: base → twin", false },
+    { "another FROM, and nothing else", "FROM base\n", NULL, "FROM twin\n", NULL, add_twin,
+      "image ", "another base image: base → twin, the configuration changed", false },
+    { "a base that moved below nothing", "FROM base\n", NULL, NULL, NULL, move_base, "image ",
+      "base image base moved, the configuration changed", false },
+    { "the same image by another name", "FROM base\nRUN a\n", NULL, "FROM same\nRUN b\n", NULL,
+      add_same, "stage-0/2 image ", "the command changed", false },
+    { "a step before others", "FROM scratch\nCOPY src /s\nRUN a\n", NULL,
+      "FROM scratch\nRUN z\nCOPY src /s\nRUN a\n", NULL, NULL,
+      "stage-0/1 stage-0/2 stage-0/3 image ", "the instruction is another one", false },
     { "caching 7.21", "FROM scratch\nRUN a \\\n# one\n b\n", NULL,
       "FROM scratch\nRUN a \\\n# two\n b\n", NULL, NULL, "", NULL, false },
     { "caching 7.22", COPY_RUN, NULL, NULL, NULL, edit_ignore, "", NULL, false },
