@@ -19,6 +19,10 @@ static const struct row rows[] = {
     { true, "RUN a\n", "LABEL a=b\nCMD x\nEXPOSE 1\nRUN a\n", NULL, NULL },
     { true, "RUN a\n", "RUN a\n", NULL, "X=1" },
     { true, "RUN a\n", "RUN a\n", NULL, "HTTP_PROXY=http://p" },
+    { true, "RUN a\n", "RUN b\nFROM scratch AS other\nRUN c\nFROM scratch\nRUN a\n", NULL, NULL },
+    { true, "RUN a\n", "RUN a\nARG X\nENV Y=1\n", NULL, "X=1" },
+    { true, "ARG X\nRUN a\n", "RUN a\n", NULL, NULL },
+    { true, "RUN a\n", "ARG X=1\nFROM scratch\nRUN a\n", NULL, "X=2" },
     { true, "RUN --network=host a\n", "RUN a\n", NULL, NULL },
     { true, "ENV A=1 B=2\nRUN a\n", "ENV B=2\nENV A=1\nRUN a\n", NULL, NULL },
     { true, "ARG A=1\nCOPY f /d\n", "ARG A=2\nENV B=3\nUSER u\nCOPY ./x/../f /d\n", NULL, NULL },
@@ -37,6 +41,9 @@ static const struct row rows[] = {
 
     /* what the command is given */
     { false, "RUN a b\n", "RUN a  b\n", NULL, NULL },
+    { false, "RUN x\nRUN a\n", "RUN y\nRUN a\n", NULL, NULL },
+    { false, "RUN a\n", "SHELL [\"/b\"]\nRUN a\n", NULL, NULL },
+    { false, "WORKDIR /w\nRUN a\n", "WORKDIR /w\nWORKDIR /\nRUN a\n", NULL, NULL },
     { false, "RUN [\"a\", \"b c\"]\n", "RUN [\"a b\", \"c\"]\n", NULL, NULL },
     { false, "ENV A=\"b\\nc=d\"\nRUN a\n", "ENV A=b c=d\nRUN a\n", NULL, NULL },
     { false, "ARG A\nRUN a\n", "ARG A\nRUN a\n", NULL, "A=" },
@@ -59,6 +66,11 @@ static const struct row rows[] = {
       "RUN --mount=type=cache,target=/c,sharing=private a\n", NULL, NULL },
     { false, "RUN --mount=type=cache,target=/c a\n", "RUN --mount=type=cache,target=/c a\n", NULL,
       "BUILDKIT_CACHE_MOUNT_NS=n" },
+    { false, "RUN --mount=type=cache,target=/c a\n",
+      "RUN --mount=type=cache,target=/c,id=/c,ro a\n", NULL, NULL },
+    { false, "RUN --mount=type=cache,target=/c,id=x a\n",
+      "RUN --mount=type=cache,target=/d,id=x a\n", NULL, NULL },
+    { false, "RUN a\n", "RUN --mount=type=tmpfs,target=/c a\n", NULL, NULL },
     { false, "RUN --mount=type=tmpfs,target=/c a\n", "RUN --mount=type=tmpfs,target=/c,size=1m a\n",
       NULL, NULL },
     { false, "RUN --mount=source=f,target=/c a\n", "RUN --mount=source=g,target=/c a\n", NULL,
@@ -70,6 +82,7 @@ static const struct row rows[] = {
 
     /* files */
     { false, "COPY f /d\n", "COPY f /d/\n", NULL, NULL },
+    { false, "COPY f /d\n", "COPY f /e\n", NULL, NULL },
     { false, "COPY f /d\n", "ADD f /d\n", NULL, NULL },
     { false, "ADD f /d\n", "ADD --unpack=false f /d\n", NULL, NULL },
     { false, "COPY f /d\n", "COPY --chown=1 f /d\n", NULL, NULL },
@@ -82,24 +95,32 @@ static const struct row rows[] = {
     { false, "COPY d e /x/\n", "COPY d /x/\n", NULL, NULL },
     { false, "COPY <<a <<b /x/\n1\na\n2\nb\n", "COPY <<b <<a /x/\n2\nb\n1\na\n", NULL, NULL },
     { false, "COPY <<a /x/\n1\na\n", "COPY <<b /x/\n1\nb\n", NULL, NULL },
+    { false, "COPY <<a /x/\n1\na\n", "COPY <<a /x/\n2\na\n", NULL, NULL },
+    { false, "WORKDIR /w\n", "WORKDIR /v\n", NULL, NULL },
     { false, "WORKDIR /w\n", "USER u\nWORKDIR /w\n", NULL, NULL },
     { false, "WORKDIR /w\n", "WORKDIR /w\n", NULL, "SOURCE_DATE_EPOCH=1" },
     /* from nothing: a root is there, no file is */
     { false, "COPY --from=scratch / /x/\n", "COPY --from=scratch no* /x/\n", NULL, NULL },
 };
 
-static struct digest last_key(struct fixture *fixture, const char *lines, const char *arguments) {
+/* The key of the step that is so many before the image; 0: that of the image. */
+static struct digest key_before(struct fixture *fixture, const char *lines, const char *arguments,
+                                unsigned distance) {
     _cleanup_error_ struct error error = ERROR_INIT;
     struct plan *plan;
     fixture_build_args(fixture, arguments);
     assert_ok(fixture_plan(fixture, arena_printf(&fixture->arena, "FROM scratch\n%s", lines), &plan,
                            &error),
               &error);
-    const struct step *step = plan->steps[plan->step_count - 2];
+    const struct step *step = plan->steps[plan->step_count - 1 - distance];
     assert_true(step->has_key);
     struct digest key = step->key;
     plan_free(plan);
     return key;
+}
+
+static struct digest last_key(struct fixture *fixture, const char *lines, const char *arguments) {
+    return key_before(fixture, lines, arguments, 1);
 }
 
 static void test_rows(void **state) {
@@ -119,7 +140,8 @@ static void test_rows(void **state) {
     }
 }
 
-/* ---- what is outside of the Dockerfile: one change each, and whether the key of COPY or of RUN stays ---- */
+/* ---- what is outside of the Dockerfile: one change each, and whether the key of COPY, of RUN, and of the image
+ * of COPY stays ---- */
 
 static void touch(struct fixture *fixture) {
     const struct timespec times[2] = { { 1000, 0 }, { 2000, 5 } };
@@ -207,6 +229,36 @@ static void limit(struct fixture *fixture) {
 static void host(struct fixture *fixture) {
     fixture->request.run.add_hosts.items[0] = STR("i:1.1.1.1");
 }
+/* Options a user gives one of: the path of a seccomp profile, and what is in it. */
+static void profile_moves(struct fixture *fixture) {
+    fixture->request.run.security_options.items[0] = STR("seccomp=/elsewhere");
+}
+static void profile(struct fixture *fixture) {
+    fixture->request.run.seccomp = digest_of("x", 1);
+}
+static void volume(struct fixture *fixture) {
+    add_item(fixture, &fixture->request.volumes, STR("/:/host"));
+}
+static void platform(struct fixture *fixture) {
+    struct platform *other = arena_new(&fixture->arena, struct platform);
+    *other = (struct platform){ .os = STR("linux"), .architecture = STR("riscv64") };
+    fixture->request.platforms = other;
+    fixture->request.platform_count = 1;
+}
+static void annotation(struct fixture *fixture) {
+    arena_vec_push(&fixture->arena, &fixture->request.annotations,
+                   (struct name_value){ STR("a"), STR("b") });
+}
+static void env_of_the_image(struct fixture *fixture) {
+    arena_vec_push(&fixture->arena, &fixture->request.envs,
+                   (struct name_value){ STR("a"), STR("b") });
+}
+static void format(struct fixture *fixture) {
+    fixture->request.is_docker = true;
+}
+static void squash(struct fixture *fixture) {
+    fixture->request.is_squashed = true;
+}
 static void network(struct fixture *fixture) {
     fixture->request.run.network = NETWORK_NONE;
 }
@@ -217,33 +269,41 @@ static void timestamp(struct fixture *fixture) {
 
 static const struct change {
     void (*change)(struct fixture *fixture);
-    bool copy_stays, run_stays;
+    bool copy_stays, run_stays, image_stays;
 } changes[] = {
-    { touch, true, true },
-    { another_inode, true, true },
-    { hard_link, true, true },
-    { directory_order, true, true },
-    { file_outside, true, true },
-    { another_owner, true, true },
-    { context_moves, true, true },
-    { mode_of_root, true, true }, /* of what is copied the directory itself is not */
-    { hosts_address, true, true },
-    { label, true, true },
-    { data, false, true },
-    { name, false, true },
-    { mode, false, true },
-    { mode_of_directory, false, true },
-    { new_file, false, true },
-    { new_directory, false, true },
-    { moved_down, false, true },
-    { link_target, false, true },
-    { capability, true, false },
-    { dropped_capability, true, false },
-    { security_option, true, false },
-    { limit, true, false },
-    { host, true, false },
-    { network, true, false },
-    { timestamp, false, false },
+    { touch, true, true, true },
+    { another_inode, true, true, true },
+    { hard_link, true, true, true },
+    { directory_order, true, true, true },
+    { file_outside, true, true, true },
+    { another_owner, true, true, true },
+    { context_moves, true, true, true },
+    { mode_of_root, true, true, true }, /* of what is copied the directory itself is not */
+    { hosts_address, true, true, true },
+    { label, true, true, false },
+    { data, false, true, false },
+    { name, false, true, false },
+    { mode, false, true, false },
+    { mode_of_directory, false, true, false },
+    { new_file, false, true, false },
+    { new_directory, false, true, false },
+    { moved_down, false, true, false },
+    { link_target, false, true, false },
+    { capability, true, false, true },
+    { dropped_capability, true, false, true },
+    { security_option, true, false, true },
+    { limit, true, false, true },
+    { host, true, false, true },
+    { network, true, false, true },
+    { timestamp, false, false, false },
+    { profile_moves, true, true, true },
+    { profile, true, false, true },
+    { volume, true, false, true },
+    { platform, true, false, false },
+    { annotation, true, true, false },
+    { env_of_the_image, true, true, false },
+    { format, true, true, false },
+    { squash, true, true, false },
 };
 
 static void make_files(struct fixture *fixture) {
@@ -252,6 +312,7 @@ static void make_files(struct fixture *fixture) {
     fixture_file(fixture, "d/sub/x", "x");
     assert_int_equal(0, symlink("a", fixture_path(fixture, "d/l")));
     add_item(fixture, &fixture->request.run.add_hosts, STR("h:1.1.1.1"));
+    add_item(fixture, &fixture->request.run.security_options, STR("seccomp=/profile"));
 }
 
 static void test_changes(void **unused) {
@@ -263,10 +324,13 @@ static void test_changes(void **unused) {
         make_files(fixture);
         struct digest copy = last_key(fixture, "COPY d /d\n", NULL);
         struct digest run = last_key(fixture, "RUN a\n", NULL);
+        struct digest image = key_before(fixture, "COPY d /d\n", NULL, 0);
         changes[i].change(fixture);
         struct digest copy_now = last_key(fixture, "COPY d /d\n", NULL);
         struct digest run_now = last_key(fixture, "RUN a\n", NULL);
+        struct digest image_now = key_before(fixture, "COPY d /d\n", NULL, 0);
         if (digest_equal(&copy, &copy_now) != changes[i].copy_stays ||
+            digest_equal(&image, &image_now) != changes[i].image_stays ||
             digest_equal(&run, &run_now) != changes[i].run_stays) {
             fail_msg("change %zu", i);
         }
