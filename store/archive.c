@@ -520,7 +520,7 @@ static int unpack_all(struct unpacker *unpacker, struct error *error) {
             return -1;
         }
     }
-    return 0;
+    return unpacker->input_error.code == ERROR_NONE ? 0 : stream_failed(unpacker, NULL, error);
 }
 
 /* What follows the end mark counts for the checksums of the compression. */
@@ -563,7 +563,10 @@ static int open_tar(struct unpacker *unpacker, struct error *error) {
     if (!unpacker->tar) {
         return error_set(error, ERROR_FAILED, "out of memory while unpacking '%s'", unpacker->name);
     }
+    /* Podman, Docker and umoci take a layer of no bytes for one without entries. */
     if (archive_read_support_format_tar(unpacker->tar) != ARCHIVE_OK ||
+        (unpacker->options->layer &&
+         archive_read_support_format_empty(unpacker->tar) != ARCHIVE_OK) ||
         archive_read_open(unpacker->tar, unpacker, NULL, give_block, NULL) != ARCHIVE_OK) {
         return stream_failed(unpacker, NULL, error);
     }

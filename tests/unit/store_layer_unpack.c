@@ -297,6 +297,22 @@ static void test_other_bytes(void **state) {
     }
 }
 
+/* What Podman, Docker and umoci take as a layer without entries: no tar at all, compressed or not even that. */
+static void test_no_bytes(void **state) {
+    for (int i = 0; i < 3; i++) {
+        struct trial trial = { .fixture = *state, .error = ERROR_INIT };
+        _cleanup_buf_ struct buf gzip = BUF_INIT;
+        compress_into(&gzip, STR_EMPTY);
+        gzip.len -= i == 2 ? 8 : 0; /* cut off: that is damage */
+        struct layer_blob blob = blob_of(i == 0 ? STR_EMPTY : buf_str(&gzip), STR_EMPTY);
+        assert_int_equal(i == 2 ? -1 : 0, run(&trial, &blob));
+        if (i < 2) {
+            check_log(&trial, STR(""));
+        }
+        trial_end(&trial);
+    }
+}
+
 /* GNU tar's and PAX's sparse entries, and long names, as the programs write them. */
 static void test_other_writers(void **state) {
     static const char *const formats[] = { "gnu",
@@ -345,6 +361,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_rows, fixture_overlay, fixture_end),
         cmocka_unit_test_setup_teardown(test_compressed_and_large, fixture_overlay, fixture_end),
+        cmocka_unit_test_setup_teardown(test_no_bytes, fixture_overlay, fixture_end),
         cmocka_unit_test_setup_teardown(test_other_bytes, fixture_overlay, fixture_end),
         cmocka_unit_test_setup_teardown(test_other_writers, fixture_overlay, fixture_end),
     };
