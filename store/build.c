@@ -204,7 +204,8 @@ int build_begin(const struct store *store, struct build **out, struct error *err
     build->lock = (struct lock)LOCK_INIT;
     if (take_id(store, build, error) < 0) {
         free(build);
-        return error_wrap(error, "cannot register the build in %s/bud", store->root);
+        error_wrap(error, "cannot register the build in %s/bud", store->root);
+        return error_hint(error, "what steps make is kept there: it must be writable");
     }
     build->run_directory = xasprintf("%s/bud/%s", store->run_root, build->id);
     if (sweep(store, error) < 0) {

@@ -197,11 +197,12 @@ static int drop_set_aside(struct leftovers *leftovers, bool is_dry, struct prune
     return 0;
 }
 
-/* With the register of builds locked, so that what is nobody's stays so. */
+/* With the register of builds locked, so that what is nobody's stays so; but a dry run only reads. */
 static int sweep_tables(struct leftovers *leftovers, bool is_dry, struct prune_result *result,
                         struct error *error) {
     _cleanup_lock_ struct lock registry = LOCK_INIT;
-    if (build_held(leftovers->store, &registry, &leftovers->arena, &leftovers->held, error)) {
+    if (build_held(leftovers->store, is_dry ? NULL : &registry, &leftovers->arena, &leftovers->held,
+                   error)) {
         return -1;
     }
     bool is_alone = leftovers->held.count == 0;

@@ -116,6 +116,11 @@ is_sound() {
     run --separate-stderr bud cache ls -q
     [ "$status" = 0 ]
     [ -n "$output" ]
+    run --separate-stderr bud cache du
+    [ "$status" = 0 ]
+    run --separate-stderr build 3
+    [ "$status" = 125 ]
+    [[ $stderr == *"cannot register the build in"*"hint: what steps make is kept there: it must be writable"* ]]
     umount "$STORE/root/bud"
     # a directory that is none at all
     mv "$STORE/root/bud" "$STORE/root/elsewhere"
