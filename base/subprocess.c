@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "base/subprocess_child.h"
+#include "base/time.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -137,6 +138,7 @@ struct capture {
     int fds[2]; /* read ends; -1: ended, or not captured */
     struct buf *bufs[2];
     size_t limits[2]; /* of the buffers' lengths */
+    uint64_t received;
 };
 
 /* Reads what is there, without blocking. */
@@ -155,21 +157,38 @@ static int drain(struct capture *capture, int i, struct error *error) {
             capture->fds[i] = -1;
             return 0;
         }
+        capture->received += (uint64_t)got;
         size_t room = capture->limits[i] - capture->bufs[i]->len;
         buf_append(capture->bufs[i], chunk, (size_t)got < room ? (size_t)got : room);
     }
 }
 
-/* Until both outputs are closed, or the program has ended: what it left running may keep them open. */
-static int collect(struct capture *capture, pid_t pid, struct error *error) {
+/* Asks who watches once it is TIME, monotonic. */
+static int look_after(const struct capture *capture, const struct subprocess_options *options,
+                      uint64_t *time, struct error *error) {
+    uint64_t now = time_monotonic();
+    if (!options->watch || now < *time) {
+        return 0;
+    }
+    *time = now + SUBPROCESS_WATCH_MILLISECONDS * (uint64_t)1000000;
+    return options->watch(options->watch_context, capture->received, error);
+}
+
+/* Until both outputs are closed, or the program has ended: what it left running may keep them open. Who watches it does so to
+ * the end. */
+static int collect(struct capture *capture, const struct subprocess_options *options, pid_t pid,
+                   struct error *error) {
     _cleanup_fd_ int program = (int)syscall(SYS_pidfd_open, pid, 0);
-    while (capture->fds[0] >= 0 || capture->fds[1] >= 0) {
+    bool is_watched = options->watch && program >= 0;
+    uint64_t time = 0;
+    while (is_watched || capture->fds[0] >= 0 || capture->fds[1] >= 0) {
         struct pollfd polled[3] = {
             { .fd = capture->fds[0], .events = POLLIN },
             { .fd = capture->fds[1], .events = POLLIN },
             { .fd = program, .events = POLLIN },
         };
-        if (poll(polled, 3, -1) < 0 && errno != EINTR) {
+        if (poll(polled, 3, options->watch ? SUBPROCESS_WATCH_MILLISECONDS : -1) < 0 &&
+            errno != EINTR) {
             return error_system(error, "cannot wait for a program's output");
         }
         for (int i = 0; i < 2; i++) {
@@ -179,6 +198,9 @@ static int collect(struct capture *capture, pid_t pid, struct error *error) {
         }
         if (polled[2].revents) {
             break;
+        }
+        if (look_after(capture, options, &time, error) < 0) {
+            return -1;
         }
     }
     return 0;
@@ -225,7 +247,7 @@ int subprocess_run(const struct subprocess_options *options, struct buf *out, st
     cleanup_fd(&writers[0]);
     cleanup_fd(&writers[1]);
     if (result == 0) {
-        result = collect(&capture, pid, error);
+        result = collect(&capture, options, pid, error);
         if (result < 0) {
             kill(pid, SIGKILL);
             subprocess_wait(pid, status, NULL);

@@ -9,7 +9,14 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
+
+/* How often a program is looked at that somebody watches. */
+#define SUBPROCESS_WATCH_MILLISECONDS 250
+
+/* RECEIVED: bytes of output so far, also those that were dropped. -1, with the error set, kills the program. */
+typedef int subprocess_watch(void *context, uint64_t received, struct error *error);
 
 struct subprocess_options {
     const char *const *argv; /* argv[0] is looked up in PATH unless it has a slash */
@@ -22,6 +29,9 @@ struct subprocess_options {
      * the caller: whatever the program leaves behind, daemons included, is gone when the caller is. Ignored where
      * the kernel refuses. */
     bool is_contained;
+    subprocess_watch
+        *watch; /* by subprocess_run(), every SUBPROCESS_WATCH_MILLISECONDS; NULL: nobody */
+    void *watch_context;
 };
 
 /* Starts it; *pid is the child to wait for. ERROR_NOT_FOUND when the program does not exist.
@@ -35,7 +45,7 @@ int subprocess_start(const struct subprocess_options *options, pid_t *pid, struc
 int subprocess_wait(pid_t pid, int *status, struct error *error);
 /* Runs to the end with both outputs captured (each up to LIMIT bytes, the rest is read and dropped).
  * Without OUT or ERR (NULL) that output goes where the options say. Processes the program leaves behind are not
- * waited for. */
+ * waited for. With is_contained, they go as well when the watch kills it. */
 int subprocess_run(const struct subprocess_options *options, struct buf *out, struct buf *err,
                    size_t limit, int *status, struct error *error);
 /* Looks NAME up in PATH; a path in ARENA, or NULL. */

@@ -14,6 +14,7 @@
 
 /* Above any context people send, below what fills a disk unnoticed. */
 #define DOWNLOAD_LIMIT ((uint64_t)32 << 30)
+#define SILENT_SECONDS 60 /* as fetch_file() has it */
 #define CHUNK ((size_t)128 << 10)
 #define KEEP_GIT "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
 /* Beside `files` of an entry that is one file: the body as it came. */
@@ -73,10 +74,11 @@ static bool keeps_git(const struct plan_request *plan) {
 
 static int fetch_git(const struct fetching *fetching, const struct remote *remote,
                      struct fetched *out, struct error *error) {
+    const struct git_limits limits = { DOWNLOAD_LIMIT, SILENT_SECONDS };
     bool is_kept = keeps_git(fetching->plan);
     struct str commit;
     struct hasher hasher;
-    if (git_source_resolve(remote, fetching->arena, &commit, error) < 0) {
+    if (git_source_resolve(remote, &limits, fetching->arena, &commit, error) < 0) {
         return -1;
     }
     hasher_init(&hasher);
@@ -91,8 +93,8 @@ static int fetch_git(const struct fetching *fetching, const struct remote *remot
     tell(fetching,
          str_printf(fetching->arena, "%.*s#%.*s", STR_ARG(remote->shown), STR_ARG(commit)));
     return fetched_new(fetching->store, out, error) < 0 ||
-                   git_source_checkout(remote, commit, is_kept, files_of(fetching, out), error) <
-                       0 ||
+                   git_source_checkout(remote, &limits, commit, is_kept, files_of(fetching, out),
+                                       error) < 0 ||
                    fetched_keep(fetching->store, out, &key,
                                 str_of(origin_of(fetching, remote, STR_EMPTY)), error) < 0
                ? -1

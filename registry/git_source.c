@@ -2,7 +2,9 @@
 
 #include "base/fs.h"
 #include "base/subprocess.h"
+#include "base/time.h"
 #include "base/vec.h"
+#include "store/disk_usage.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -16,6 +18,8 @@
 /* One program call after the other on one repository. */
 struct git {
     const struct remote *remote;
+    const struct git_limits *limits;
+    bool is_stopped; /* by a limit */
     const char *program;
     const char *secret;            /* of the URL, which nobody may see; "": none */
     const char *directory;         /* the work tree, or NULL: no repository at all */
@@ -108,10 +112,13 @@ static void configure(struct git *git) {
     }
 }
 
-static int begin(struct git *git, const struct remote *remote, const char *directory,
-                 struct error *error) {
-    *git =
-        (struct git){ .remote = remote, .secret = "", .directory = directory, .arena = ARENA_INIT };
+static int begin(struct git *git, const struct remote *remote, const struct git_limits *limits,
+                 const char *directory, struct error *error) {
+    *git = (struct git){ .remote = remote,
+                         .limits = limits,
+                         .secret = "",
+                         .directory = directory,
+                         .arena = ARENA_INIT };
     git->program = subprocess_find(&git->arena, "git");
     if (!git->program) {
         error_set(error, ERROR_NOT_FOUND, "%.*s: a repository needs the program git",
@@ -141,13 +148,73 @@ static void end(struct git *git) {
     arena_free(&git->arena);
 }
 
+/* ---- its limits ---- */
+
+/* A call while it runs. */
+struct watched {
+    struct git *git;
+    bool is_local;     /* nobody is asked */
+    uint64_t received; /* of its output */
+    uint64_t bytes;    /* on the disk */
+    uint64_t alive;    /* when one of them was another, monotonic */
+    uint64_t due;      /* when to look at the disk again */
+};
+
+static int measure(struct git *git, uint64_t *bytes, struct error *error) {
+    _cleanup_disk_usage_ struct disk_usage usage = DISK_USAGE_INIT;
+    *bytes = 0;
+    if (disk_usage_add(&usage, AT_FDCWD, git->directory, bytes, error) < 0) {
+        return -1;
+    }
+    if (*bytes <= git->limits->bytes) {
+        return 0;
+    }
+    git->is_stopped = true;
+    error_set(error, ERROR_FAILED, "%.*s: it has more than %llu bytes", STR_ARG(git->remote->shown),
+              (unsigned long long)git->limits->bytes);
+    return error_hint(error, "clone it before the build, without what the build does not need");
+}
+
+static int check_alive(const struct watched *watched, uint64_t now, struct error *error) {
+    struct git *git = watched->git;
+    unsigned seconds = git->limits->silent_seconds;
+    if (watched->is_local || now - watched->alive < seconds * (uint64_t)1000000000) {
+        return 0;
+    }
+    git->is_stopped = true;
+    error_set(error, ERROR_FAILED, "%.*s: nothing came for %u seconds", STR_ARG(git->remote->shown),
+              seconds);
+    return error_hint(error, "check the host's name and the network, or try again");
+}
+
+/* Large trees are looked at less often: they take time, too. */
+static int look_at(void *context, uint64_t received, struct error *error) {
+    struct watched *watched = context;
+    uint64_t now = time_monotonic(), bytes = watched->bytes;
+    if (now < watched->due) {
+        return 0;
+    }
+    if (watched->git->directory && measure(watched->git, &bytes, error) < 0) {
+        return -1;
+    }
+    if (received != watched->received || bytes != watched->bytes) {
+        watched->alive = now;
+    }
+    watched->received = received;
+    watched->bytes = bytes;
+    watched->due = now + 4 * (time_monotonic() - now);
+    return check_alive(watched, now, error);
+}
+
 /* ---- a call ---- */
 
 /* TEXT without the credentials, and without what comes before the reason. */
 static struct str reason(struct git *git, struct str text) {
-    struct str line = str_trim(text), rest = line;
-    size_t fatal = str_find(line, STR("fatal: "));
-    if (fatal != SIZE_MAX) {
+    struct str line = str_trim(text), rest;
+    size_t fatal = str_find(line, STR("fatal: ")), progress = str_rfind_byte(line, '\r');
+    if (fatal == SIZE_MAX && progress != SIZE_MAX) {
+        line = str_from(line, progress + 1);
+    } else if (fatal != SIZE_MAX) {
         rest = str_from(line, fatal + 7);
         str_split(&rest, '\n', &line);
         if (str_has_suffix(line, STR(":"))) { /* `unable to connect to HOST:`, and why */
@@ -163,9 +230,12 @@ static struct str reason(struct git *git, struct str text) {
     return line.len > 0 ? str_sub(line, 0, 500) : STR("git failed and said nothing");
 }
 
+enum asking { LOCAL, REMOTE };
+
 /* WORDS, ending with NULL, are those of git. OUT may be NULL. Files are made with the modes BuildKit gives them, whatever the
  * caller's umask is. */
-static int call(struct git *git, const char *const *words, struct buf *out, struct error *error) {
+static int call(struct git *git, enum asking asking, const char *const *words, struct buf *out,
+                struct error *error) {
     const char *argv[WORDS_MAXIMUM + 5] = { "/bin/sh", "-c", "umask 022; exec \"$0\" \"$@\"",
                                             git->program };
     _cleanup_buf_ struct buf complaint = BUF_INIT;
@@ -173,6 +243,7 @@ static int call(struct git *git, const char *const *words, struct buf *out, stru
     for (size_t i = 0; words[i] && i < WORDS_MAXIMUM; i++) {
         argv[4 + i] = words[i];
     }
+    struct watched watched = { .git = git, .is_local = asking == LOCAL, .alive = time_monotonic() };
     const struct subprocess_options options = {
         .argv = argv,
         .envp = git->environment.items,
@@ -181,6 +252,8 @@ static int call(struct git *git, const char *const *words, struct buf *out, stru
         .stderr_fd = -1,
         .directory = git->directory ? git->directory : "/",
         .is_contained = true,
+        .watch = look_at,
+        .watch_context = &watched,
     };
     if (subprocess_run(&options, out, &complaint, OUTPUT_LIMIT, &status, error) < 0) {
         return -1;
@@ -228,7 +301,7 @@ static int ask(struct git *git, struct arena *arena, struct str *commit, struct 
     size_t count = sizeof(names) / sizeof(names[0]);
     const char *words[] = { "ls-remote", "--",     url,      names[0], names[1],
                             names[2],    names[3], names[4], names[5], NULL };
-    if (call(git, words, &list, error) < 0) {
+    if (call(git, REMOTE, words, &list, error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < count; i++) {
@@ -244,14 +317,14 @@ static int ask(struct git *git, struct arena *arena, struct str *commit, struct 
                              "a directory of the default branch is written #:DIRECTORY");
 }
 
-int git_source_resolve(const struct remote *remote, struct arena *arena, struct str *commit,
-                       struct error *error) {
+int git_source_resolve(const struct remote *remote, const struct git_limits *limits,
+                       struct arena *arena, struct str *commit, struct error *error) {
     struct git git;
     if (remote_is_commit(remote->ref)) {
         *commit = remote->ref;
         return 0;
     }
-    int result = begin(&git, remote, NULL, error);
+    int result = begin(&git, remote, limits, NULL, error);
     if (result == 0) {
         result = ask(&git, arena, commit, error);
     }
@@ -261,14 +334,15 @@ int git_source_resolve(const struct remote *remote, struct arena *arena, struct 
 
 /* ---- its files ---- */
 
-/* The one commit; a server that does not give just any, or a plain file server, is asked for all there is. */
+/* The one commit; a server that does not give just any, or a plain file server, is asked for all there is. Progress is a sign of
+ * life while the server thinks. */
 static int fetch(struct git *git, const char *commit, struct error *error) {
     const char *url = str_dup(&git->arena, git->remote->identity);
-    const char *const one[] = { "fetch",     "-q", "--no-tags", "--no-recurse-submodules",
-                                "--depth=1", "--", url,         commit,
+    const char *const one[] = { "fetch",     "--progress", "--no-tags", "--no-recurse-submodules",
+                                "--depth=1", "--",         url,         commit,
                                 NULL };
     const char *const all[] = { "fetch",
-                                "-q",
+                                "--progress",
                                 "--no-recurse-submodules",
                                 "--",
                                 url,
@@ -276,14 +350,21 @@ static int fetch(struct git *git, const char *commit, struct error *error) {
                                 "+refs/tags/*:refs/tags/*",
                                 NULL };
     _cleanup_error_ struct error refused = ERROR_INIT;
-    return call(git, one, NULL, &refused) == 0 ? 0 : call(git, all, NULL, error);
+    if (call(git, REMOTE, one, NULL, &refused) == 0) {
+        return 0;
+    }
+    if (git->is_stopped) {
+        error_append(error, &refused);
+        return -1;
+    }
+    return call(git, REMOTE, all, NULL, error);
 }
 
 static int check_out(struct git *git, const char *commit, struct error *error) {
     const char *const init[] = { "init", "-q", NULL };
     const char *const checkout[] = { "checkout", "-q", "-f", "--detach", commit, NULL };
-    return call(git, init, NULL, error) < 0 || fetch(git, commit, error) < 0 ||
-                   call(git, checkout, NULL, error) < 0
+    return call(git, LOCAL, init, NULL, error) < 0 || fetch(git, commit, error) < 0 ||
+                   call(git, LOCAL, checkout, NULL, error) < 0
                ? -1
                : 0;
 }
@@ -292,7 +373,7 @@ static int check_out(struct git *git, const char *commit, struct error *error) {
 static int name_origin(struct git *git, struct error *error) {
     const char *url = str_dup(&git->arena, git->remote->identity);
     const char *const origin[] = { "config", "remote.origin.url", url, NULL };
-    return call(git, origin, NULL, error);
+    return call(git, LOCAL, origin, NULL, error);
 }
 
 static bool has_submodules(struct git *git) {
@@ -302,10 +383,10 @@ static bool has_submodules(struct git *git) {
 
 /* BuildKit has them, recursively. Their .git are files that name a directory of the repository's own. */
 static int check_out_submodules(struct git *git, bool keeps_git, struct error *error) {
-    const char *const update[] = { "submodule",   "-q",        "update", "--init",
+    const char *const update[] = { "submodule",   "update",    "--progress", "--init",
                                    "--recursive", "--depth=1", NULL };
     int status;
-    if (call(git, update, NULL, error) < 0) {
+    if (call(git, REMOTE, update, NULL, error) < 0) {
         return error_wrap(error, "cannot fetch the submodules of %.*s",
                           STR_ARG(git->remote->shown));
     }
@@ -324,10 +405,11 @@ static int check_out_submodules(struct git *git, bool keeps_git, struct error *e
     return status == 0 ? 0 : error_set(error, ERROR_FAILED, "cannot remove .git of submodules");
 }
 
-int git_source_checkout(const struct remote *remote, struct str commit, bool keeps_git,
-                        const char *target, struct error *error) {
+int git_source_checkout(const struct remote *remote, const struct git_limits *limits,
+                        struct str commit, bool keeps_git, const char *target,
+                        struct error *error) {
     struct git git;
-    int result = begin(&git, remote, target, error);
+    int result = begin(&git, remote, limits, target, error);
     if (result == 0) {
         result = check_out(&git, str_dup(&git.arena, commit), error);
     }
@@ -337,6 +419,10 @@ int git_source_checkout(const struct remote *remote, struct str commit, bool kee
     }
     if (result == 0 && is_parent) {
         result = check_out_submodules(&git, keeps_git, error);
+    }
+    uint64_t bytes;
+    if (result == 0) {
+        result = measure(&git, &bytes, error);
     }
     if (result == 0 && !keeps_git) {
         result = fs_remove_tree(AT_FDCWD, arena_printf(&git.arena, "%s/.git", target), error);
