@@ -45,6 +45,7 @@ struct item {
     struct str path;   /* cleaned; "" is the target itself */
     int parent; /* O_PATH descriptor of the directory it goes into; -1 for the target itself */
     const char *base; /* last component */
+    bool is_raw;      /* its data is not that of its file: the log of a layer has it */
 };
 
 static ssize_t give_block(struct archive *tar, void *context, const void **block) {
@@ -290,6 +291,10 @@ static int write_contents(struct unpacker *unpacker, const struct item *item, in
         if (layer) {
             layer_intake_data(layer, block, len);
         }
+        if (layer && item->is_raw &&
+            layer_intake_raw(layer, (uint64_t)archive_filter_bytes(unpacker->tar, 0), error)) {
+            return -1;
+        }
         for (const char *data = block; len > 0;) {
             ssize_t written = pwrite(fd, data, len, offset);
             if (written < 0 && errno == EINTR) {
@@ -444,9 +449,11 @@ static int unpack_item(struct unpacker *unpacker, const struct item *item, struc
     }
 }
 
-static int unpack_entry(struct unpacker *unpacker, struct archive_entry *entry,
+static int unpack_entry(struct unpacker *unpacker, struct archive_entry *entry, bool is_raw,
                         struct error *error) {
-    struct item item = { .entry = entry, .shown = archive_entry_pathname(entry), .parent = -1 };
+    struct item item = {
+        .entry = entry, .shown = archive_entry_pathname(entry), .parent = -1, .is_raw = is_raw
+    };
     if (!item.shown) {
         return error_set(error, ERROR_INPUT, "archive '%s' has an entry without a name",
                          unpacker->name);
@@ -486,7 +493,7 @@ static int unpack_logged(struct unpacker *unpacker, struct archive_entry *entry,
                          struct error *error) {
     struct layer_intake *layer = unpacker->options->layer;
     if (!layer) {
-        return unpack_entry(unpacker, entry, error);
+        return unpack_entry(unpacker, entry, false, error);
     }
     struct archive *tar = unpacker->tar;
     const char *name = archive_entry_pathname(entry);
@@ -496,7 +503,8 @@ static int unpack_logged(struct unpacker *unpacker, struct archive_entry *entry,
     uint64_t size = has_data ? (uint64_t)archive_entry_size(entry) : 0;
     struct layer_intake_entry place = { str_of(name), (uint64_t)archive_read_header_position(tar),
                                         (uint64_t)archive_filter_bytes(tar, 0), size };
-    return layer_intake_begin(layer, &place, error) || unpack_entry(unpacker, entry, error) ||
+    return layer_intake_begin(layer, &place, error) ||
+                   unpack_entry(unpacker, entry, !has_data, error) ||
                    layer_intake_end(layer, &place, error)
                ? -1
                : 0;

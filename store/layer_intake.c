@@ -5,7 +5,7 @@
 #include <signal.h>
 
 #define BLOCK 512
-/* A hundred times what headers may have; only a sparse file's data comes near. */
+/* A hundred times what headers may have. */
 #define KEPT_LIMIT ((size_t)128 << 20)
 
 static size_t kept_len(const struct layer_intake *intake) {
@@ -32,7 +32,7 @@ int layer_intake_block(struct layer_intake *intake, const void *data, size_t len
         return 0;
     }
     if (kept_len(intake) + len > KEPT_LIMIT) {
-        return error_set(error, ERROR_INPUT, "the layer has a sparse file of more than %zu MiB",
+        return error_set(error, ERROR_INPUT, "the layer has more than %zu MiB between its files",
                          KEPT_LIMIT >> 20);
     }
     if (intake->head > 0) {
@@ -79,6 +79,10 @@ int layer_intake_begin(struct layer_intake *intake, const struct layer_intake_en
 
 void layer_intake_data(struct layer_intake *intake, const void *data, size_t len) {
     intake->crc = crc64_update(intake->crc, data, len);
+}
+
+int layer_intake_raw(struct layer_intake *intake, uint64_t end, struct error *error) {
+    return end > intake->logged ? log_until(intake, end, error) : 0;
 }
 
 int layer_intake_end(struct layer_intake *intake, const struct layer_intake_entry *entry,

@@ -5,7 +5,8 @@
  * tar is put together again byte for byte whatever wrote it.
  *
  *     for every block: layer_intake_block()
- *     for every entry: layer_intake_begin(), layer_intake_data() for what its file gets, layer_intake_end()
+ *     for every entry: layer_intake_begin(), layer_intake_data() for what its file gets, layer_intake_end(); where the stream
+ *     has other data than the file, layer_intake_raw() in between
  *     at the end: layer_intake_flush()
  */
 #ifndef BUD_STORE_LAYER_INTAKE_H
@@ -51,6 +52,8 @@ int layer_intake_block(struct layer_intake *intake, const void *data, size_t len
 int layer_intake_begin(struct layer_intake *intake, const struct layer_intake_entry *entry,
                        struct error *error);
 void layer_intake_data(struct layer_intake *intake, const void *data, size_t len);
+/* The stream up to END, an offset, is none of a file's data: it goes into the log. */
+int layer_intake_raw(struct layer_intake *intake, uint64_t end, struct error *error);
 int layer_intake_end(struct layer_intake *intake, const struct layer_intake_entry *entry,
                      struct error *error);
 void layer_intake_owner(struct layer_intake *intake, uint32_t uid, uint32_t gid);
