@@ -6,7 +6,9 @@
 struct way {
     uint64_t time;
     const struct step *before; /* NULL: it begins here */
-    size_t steps;              /* that may run, to tell ways of the same length apart */
+    /* To tell ways of the same time apart: a RUN that was never run is likely to outlast what was copied. */
+    size_t unknown_runs;
+    size_t steps; /* that may run */
 };
 
 static bool may_run(const struct step *step) {
@@ -14,7 +16,9 @@ static bool may_run(const struct step *step) {
 }
 
 static bool is_longer(const struct way *a, const struct way *b) {
-    return a->time != b->time ? a->time > b->time : a->steps > b->steps;
+    return a->time != b->time                   ? a->time > b->time
+           : a->unknown_runs != b->unknown_runs ? a->unknown_runs > b->unknown_runs
+                                                : a->steps > b->steps;
 }
 
 static void extend(struct way *way, const struct way *ways, const struct step *before) {
@@ -62,6 +66,7 @@ struct estimate estimate_plan(const struct plan *plan, struct arena *arena) {
         }
         if (may_run(step)) {
             way->time += step->expected;
+            way->unknown_runs += step->kind == STEP_EXEC && step->expected == 0;
             way->steps++;
             out.work += step->expected;
         }

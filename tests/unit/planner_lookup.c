@@ -2,6 +2,7 @@
 #include "tests/unit/planner_fixture.h"
 
 #include "base/json.h"
+#include "planner/estimate.h"
 #include "planner/print.h"
 #include "store/image.h"
 
@@ -606,6 +607,19 @@ static void test_the_tree(void **state) {
         out.data);
 }
 
+/* Of the ways that nobody knows the time of, the one with more commands. */
+static void test_the_critical_path_of_a_first_build(void **state) {
+    struct fixture *fixture = *state;
+    fixture_file(fixture, "src/main.c", "main");
+    struct plan *plan =
+        plan_text(fixture, "FROM scratch AS b\nRUN make\n"
+                           "FROM scratch\nCOPY src /1\nCOPY src /2\nCOPY --from=b /out /\n");
+    struct estimate estimate = estimate_plan(plan, &fixture->arena);
+    assert_int_equal(3, estimate.critical_count);
+    assert_true(str_equal_c(estimate.critical[0]->text, "RUN make"));
+    plan_free(plan);
+}
+
 static void test_the_json(void **state) {
     struct fixture *fixture = *state;
     _cleanup_buf_ struct buf out = BUF_INIT;
@@ -643,6 +657,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_pattern_without_match_is_told, fixture_begin,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_the_tree, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_the_critical_path_of_a_first_build, fixture_begin,
+                                        fixture_end),
         cmocka_unit_test_setup_teardown(test_the_json, fixture_begin, fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
