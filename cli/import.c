@@ -39,6 +39,28 @@ static const struct option_spec import_options[] = {
     { .name = NULL },
 };
 
+/* What other tools call an image by: hints at what comes to the same. ERROR is about the file of that name. */
+static int explain_transport(const char *path, struct error *error) {
+    static const struct {
+        const char *prefix, *advice;
+    } transports[] = {
+        { "oci-archive:",
+          "unpack the archive into a directory, and `bud import oci:DIRECTORY NAME`; "
+          "or `podman load -i FILE`, which fills the same store" },
+        { "docker-archive:", "`podman load -i FILE` fills the same store" },
+        { "dir:", "`skopeo copy dir:DIRECTORY oci:LAYOUT`, then `bud import oci:LAYOUT NAME`" },
+        { "docker:", "`podman pull NAME` fills the same store" },
+        { "docker-daemon:", "`docker save NAME | podman load` fills the same store" },
+        { "containers-storage:", "it is in the store already: `bud tag NAME OTHER`" },
+    };
+    for (size_t i = 0; i < sizeof(transports) / sizeof(transports[0]); i++) {
+        if (str_has_prefix(str_of(path), str_of(transports[i].prefix))) {
+            return error_hint(error, "%s", transports[i].advice);
+        }
+    }
+    return -1;
+}
+
 static int open_archive(const char *path, struct arena *arena, struct error *error) {
     if (strcmp(path, "-") == 0) {
         int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -50,8 +72,11 @@ static int open_archive(const char *path, struct arena *arena, struct error *err
         return error_hint(error, "curl URL | bud import - NAME");
     }
     int fd = fs_open(path, O_RDONLY, 0, error);
+    if (fd < 0) {
+        return explain_transport(path, error);
+    }
     struct stat stat_;
-    if (fd >= 0 && fstat(fd, &stat_) == 0 && S_ISDIR(stat_.st_mode)) {
+    if (fstat(fd, &stat_) == 0 && S_ISDIR(stat_.st_mode)) {
         close(fd);
         _cleanup_free_ char *index = xasprintf("%s/index.json", path);
         error_set(error, ERROR_INPUT, "%s is a directory, not an archive", path);

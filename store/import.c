@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <sys/utsname.h>
 
+/* More than any index of an image archive, less than what would hurt. */
+#define INDEX_LIMIT ((size_t)4 << 20)
+
 /* GOARCH of this machine, as OCI image-spec config.md wants it, and its variant ("" for none). */
 static const char *architecture(const char **variant) {
     static const struct {
@@ -102,6 +105,40 @@ static int publish(const struct store *store, const char *snapshot, const char *
                          id, error);
 }
 
+/* The JSON of the regular file NAME at the top of what was unpacked, or NULL. */
+static json_t *read_index(int diff, const char *name) {
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    _cleanup_fd_ int fd =
+        fs_open_beneath(diff, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0, NULL);
+    struct stat stat;
+    return fd >= 0 && fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode) &&
+                   fs_read_fd(fd, name, INDEX_LIMIT, &text, NULL) == 0
+               ? json_parse(buf_str(&text), name, NULL)
+               : NULL;
+}
+
+/* A whole image as Docker and Podman save it (OCI image-spec, image-layout.md; Docker's manifest.json): its blobs would
+ * become the files of another image, which nobody wants. */
+static int refuse_saved_image(int diff, const char *name, struct error *error) {
+    _cleanup_json_ json_t *layout = read_index(diff, "oci-layout");
+    _cleanup_json_ json_t *manifest = read_index(diff, "manifest.json");
+    const json_t *image = json_array_get(manifest, 0);
+    bool is_layout = json_is_string(json_object_get(layout, "imageLayoutVersion"));
+    if (!is_layout && !(json_is_string(json_object_get(image, "Config")) &&
+                        json_is_array(json_object_get(image, "Layers")))) {
+        return 0;
+    }
+    error_set(error, ERROR_INPUT,
+              "%s is an image that was saved (it has %s at its top), not a root file system", name,
+              is_layout ? "oci-layout" : "manifest.json");
+    return is_layout
+               ? error_hint(error, "unpack it into a directory, and `bud import oci:DIRECTORY "
+                                   "NAME`; or `podman load`, which fills the same store")
+               : error_hint(error, "`podman load` takes it into the same store, or `skopeo copy "
+                                   "docker-archive:FILE oci:DIRECTORY` makes what `bud import "
+                                   "oci:DIRECTORY NAME` takes");
+}
+
 static int unpack(const struct store *store, const struct snapshot *snapshot, int tar_fd,
                   const char *name, struct arena *arena, struct cache_layer *layer,
                   struct error *error) {
@@ -113,7 +150,8 @@ static int unpack(const struct store *store, const struct snapshot *snapshot, in
                                            .tar = -1,
                                            .is_rootless = store->is_rootless };
 
-    if (diff < 0 || archive_unpack(tar_fd, name, diff, &how, error) < 0) {
+    if (diff < 0 || archive_unpack(tar_fd, name, diff, &how, error) < 0 ||
+        refuse_saved_image(diff, name, error) < 0) {
         return -1;
     }
     return layer_stream_digest(diff, &stream, arena, NULL, layer, error);

@@ -46,7 +46,7 @@ small_image() {
 }
 
 @test "import takes plain and compressed archives, and names are optional" {
-    mkdir rootfs && echo x > rootfs/x
+    mkdir rootfs && echo '[{"Config": "of something else"}]' > rootfs/manifest.json
     tar -C rootfs -cf x.tar .
     gzip -k x.tar
     zstd -q x.tar
@@ -67,6 +67,18 @@ small_image() {
     run_bud 125 import . x
     is "${stderr_lines[0]}" "error: . is a directory, not an archive"
     run_bud 125 import http://example.com/x.tar x
+    run_bud 125 import oci-archive:x.tar x
+    contains "$stderr" "bud import oci:DIRECTORY NAME"
+    run_bud 125 import docker-archive:x.tar x
+    contains "$stderr" "podman load -i FILE"
+    mkdir saved
+    echo '{"imageLayoutVersion":"1.0.0"}' > saved/oci-layout
+    tar -C saved -cf saved.tar .
+    run_bud 125 import saved.tar x
+    is "${stderr_lines[0]}" "error: saved.tar is an image that was saved (it has oci-layout at its top), not a root file system"
+    rm saved/oci-layout
+    echo '[{"Config":"a.json","RepoTags":null,"Layers":["a/layer.tar"]}]' > saved/manifest.json
+    tar -C saved -c . | run_bud 125 import - x
     run_bud 0 images -q
     is "$output" ""
 }
