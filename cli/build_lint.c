@@ -15,6 +15,9 @@ static const struct lint_base *find_base(void *context, struct str name) {
         if (str_equal(base->name, name)) {
             struct lint_base *found = arena_new(world->arena, struct lint_base);
             check_base_of(base->config, world->arena, found);
+            if (base->is_listed) { /* for every platform the list has another one */
+                found->platform = (struct lint_platform){ 0 };
+            }
             return found;
         }
     }

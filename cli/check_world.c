@@ -1,6 +1,7 @@
 /* What lint asks of the world: images of the store, files of the context, references, platforms. */
 #include "base/fs.h"
 #include "cli/check.h"
+#include "cli/stored_image.h"
 #include "planner/planner.h"
 #include "planner/platform.h"
 #include "planner/values.h"
@@ -82,17 +83,24 @@ static void open_store(struct check_world *world) {
 }
 
 static const struct lint_base *read_base(struct check_world *world, struct str name) {
-    const struct image *image = NULL;
+    struct arena *arena = &world->arena;
+    const struct image *found = NULL, *image = NULL;
     _cleanup_buf_ struct buf blob = BUF_INIT;
     struct image_config config;
-    const char **names = reference_candidates(name, &world->arena);
-    if (image_find(&world->images, names, &image, NULL) < 0 || !image ||
-        image_read_config(image, &blob, NULL) < 0 ||
-        image_config_parse(buf_str(&blob), &world->arena, &config, NULL) < 0) {
+    if (image_find(&world->images, reference_candidates(name, arena), &found, NULL) < 0 || !found) {
         return NULL;
     }
-    struct lint_base *base = arena_new(&world->arena, struct lint_base);
-    check_base_of(&config, &world->arena, base);
+    image = found;
+    if (stored_image_instance(&world->images, "", arena, &image, NULL) < 0 ||
+        image_read_config(image, &blob, NULL) < 0 ||
+        image_config_parse(buf_str(&blob), arena, &config, NULL) < 0) {
+        return NULL;
+    }
+    struct lint_base *base = arena_new(arena, struct lint_base);
+    check_base_of(&config, arena, base);
+    if (image != found) { /* for every platform the list has another one */
+        base->platform = (struct lint_platform){ 0 };
+    }
     return base;
 }
 

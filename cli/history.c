@@ -136,7 +136,8 @@ static int show_history(const struct invocation *invocation, struct store *store
     const struct image *image;
     if (image_list_read(store, arena, &images, error) < 0 ||
         layer_list_read(store, arena, &layers, error) < 0 ||
-        stored_image_find(&images, options->arguments[0], arena, &image, NULL, error) < 0) {
+        stored_image_find(&images, options->arguments[0], arena, &image, NULL, error) < 0 ||
+        stored_image_instance(&images, options->arguments[0], arena, &image, error) < 0) {
         return -1;
     }
     _cleanup_json_ json_t *config = stored_image_config(image, error);
@@ -165,7 +166,8 @@ const struct command command_history = {
     .arguments = "[OPTION...] NAME",
     .summary = "show how an image came about",
     .description =
-        "Lists the steps that made the image, the last one first, each with the size of its layer.",
+        "Lists the steps that made the image, the last one first, each with the size of its layer. "
+        "Of a manifest list it is the image for this machine.",
     .groups = (const struct option_group[]){ { "Options", history_options }, { NULL, NULL } },
     .minimum = 1,
     .maximum = 1,

@@ -75,15 +75,18 @@ static int inspect_image(const struct invocation *invocation, struct store *stor
                          struct error *error) {
     struct image_list images;
     struct layer_list layers;
-    const struct image *image;
-    const char *name;
+    const struct image *image, *found;
+    const char *name, *wanted = invocation->options.arguments[0];
     uint64_t size;
     _cleanup_buf_ struct buf config_text = BUF_INIT;
     _cleanup_buf_ struct buf manifest_text = BUF_INIT;
     if (image_list_read(store, invocation->arena, &images, error) < 0 ||
         layer_list_read(store, invocation->arena, &layers, error) < 0 ||
-        stored_image_find(&images, invocation->options.arguments[0], invocation->arena, &image,
-                          &name, error) < 0 ||
+        stored_image_find(&images, wanted, invocation->arena, &found, &name, error) < 0) {
+        return -1;
+    }
+    image = found;
+    if (stored_image_instance(&images, wanted, invocation->arena, &image, error) < 0 ||
         stored_image_size(image, &layers, invocation->arena, &size, error) < 0 ||
         image_read_config(image, &config_text, error) < 0 ||
         image_read_manifest(image, &manifest_text, error) < 0) {
@@ -97,7 +100,7 @@ static int inspect_image(const struct invocation *invocation, struct store *stor
     if (manifest == NULL) {
         return -1;
     }
-    if (name == NULL) {
+    if (name == NULL || image != found) {
         name = image->name_count > 0 ? str_dup(invocation->arena, image->names[0]) : "";
     }
     _cleanup_json_ json_t *object = describe(image, name, buf_str(&config_text), config,
@@ -120,7 +123,8 @@ const struct command command_inspect = {
                    "Config, Manifest, OCIv1, "
                    "Docker and ImageAnnotations are those of `buildah inspect`; Id, Digest, "
                    "RepoTags, Created, "
-                   "Architecture, Os, Size, RootFS and History those of `podman image inspect`.",
+                   "Architecture, Os, Size, RootFS and History those of `podman image inspect`. "
+                   "Of a manifest list it is the image for this machine, as there.",
     .examples = "bud inspect nginx | jq .OCIv1.config.Entrypoint",
     .groups = (const struct option_group[]){ { "Options", inspect_options }, { NULL, NULL } },
     .minimum = 1,

@@ -1,7 +1,9 @@
 #include "cli/stored_image.h"
 
 #include "base/fs.h"
+#include "planner/platform.h"
 #include "registry/reference.h"
+#include "store/manifest_list.h"
 
 /* Which name of IMAGE is the first of CANDIDATES it has. */
 static const char *matched_name(const struct image *image, const char *const *candidates,
@@ -33,6 +35,14 @@ int stored_image_find(const struct image_list *list, const char *text, struct ar
         *name = matched_name(*out, candidates, arena);
     }
     return 0;
+}
+
+int stored_image_instance(const struct image_list *list, const char *text, struct arena *arena,
+                          const struct image **image, struct error *error) {
+    struct platform host = platform_host();
+    const struct manifest_list_wish wish = { platform_rank_described, &host,
+                                             platform_format(&host, arena) };
+    return manifest_list_resolve(list, *image, str_of(text), &wish, image, error);
 }
 
 static int blobs_size(const struct image *image, struct arena *arena, uint64_t *size,

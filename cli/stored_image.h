@@ -9,6 +9,9 @@
  * TEXT meant, NULL when it was an ID. ERROR_NOT_FOUND when there is none. */
 int stored_image_find(const struct image_list *list, const char *text, struct arena *arena,
                       const struct image **out, const char **name, struct error *error);
+/* *IMAGE, found as TEXT, becomes the one for this machine if it is a manifest list. ERROR_INPUT when there is none. */
+int stored_image_instance(const struct image_list *list, const char *text, struct arena *arena,
+                          const struct image **image, struct error *error);
 /* Bytes of its layers (as tar) and blobs, as Podman counts: layers two images share count for both. */
 int stored_image_size(const struct image *image, const struct layer_list *layers,
                       struct arena *arena, uint64_t *size, struct error *error);

@@ -117,7 +117,7 @@ static int choose_platform(struct lowering *lowering, struct str name, struct ba
     struct platform have =
         platform_normalise((struct platform){ config->os, config->architecture, config->variant });
     struct base_image *former = NULL;
-    if (have.architecture.len == 0 || platform_rank(want, &have) > 0) {
+    if ((*base)->is_listed || have.architecture.len == 0 || platform_rank(want, &have) > 0) {
         return 0;
     }
     if (name.len > 0 &&
@@ -164,7 +164,8 @@ static int image_input(struct lowering *lowering, const struct named_context *co
     struct base_image *base;
     if (context ? named_context_image(lowering->planning, context, &lowering->draft->platform,
                                       &base, error)
-                : planning_find_image(lowering->planning, text, &base, error)) {
+                : planning_find_image(lowering->planning, text, &lowering->draft->platform, &base,
+                                      error)) {
         return context ? -1 : no_such_image(lowering, text, error);
     }
     if (choose_platform(lowering, context ? STR_EMPTY : text, &base, error)) {

@@ -238,7 +238,7 @@ int named_context_image(struct planning *planning, const struct named_context *c
     if (context->kind == NAMED_LAYOUT) {
         return layout_image(planning, context, platform, out, error);
     }
-    if (planning_find_image(planning, context->target, out, error)) {
+    if (planning_find_image(planning, context->target, platform, out, error)) {
         return error_wrap(error, "cannot use the build context %.*s", STR_ARG(context->name));
     }
     return 0;

@@ -196,6 +196,7 @@ struct stage_skip {
 struct plan_base {
     struct str name; /* as the Dockerfile has it, expanded */
     const struct image_config *config;
+    bool is_listed; /* NAME is a manifest list */
 };
 
 struct plan {

@@ -9,6 +9,7 @@
 #include "planner/planning.h"
 #include "registry/oci_import.h"
 #include "registry/reference.h"
+#include "store/manifest_list.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -97,39 +98,65 @@ static int read_image_config(struct planning *planning, struct base_image *base,
     return 0;
 }
 
-static void add_base(struct planning *planning, struct base_image *base) {
-    struct plan_base known = { base->name, &base->config };
-    map_set(&planning->base_images, base->name, base);
+static void add_base(struct planning *planning, struct str key, struct base_image *base) {
+    struct plan_base known = { base->name, &base->config, base->is_listed };
+    map_set(&planning->base_images, key, base);
     arena_vec_push(planning->arena, &planning->plan->bases, known);
 }
 
-int planning_find_image(struct planning *planning, struct str name, struct base_image **out,
-                        struct error *error) {
+/* IMAGE, or the one for PLATFORM if it is a list of some. */
+static int choose_instance(struct planning *planning, const struct image *image, struct str name,
+                           const struct platform *platform, const struct image **out,
+                           struct error *error) {
+    struct platform want = *platform;
+    struct manifest_list_wish wish = { platform_rank_described, &want,
+                                       platform_format(platform, planning->arena) };
+    return manifest_list_resolve(&planning->images, image, name, &wish, out, error);
+}
+
+/* KEY is what it is found by next time. */
+static int read_base(struct planning *planning, struct str key, struct str name,
+                     const struct image *image, bool is_listed, struct base_image **out,
+                     struct error *error) {
+    struct base_image *base = arena_new(planning->arena, struct base_image);
+    *base = (struct base_image){ .name = str_copy(planning->arena, name),
+                                 .image = image,
+                                 .is_listed = is_listed };
+    if (read_image_config(planning, base, error)) {
+        return -1;
+    }
+    add_base(planning, key, base);
+    *out = base;
+    return 0;
+}
+
+int planning_find_image(struct planning *planning, struct str name, const struct platform *platform,
+                        struct base_image **out, struct error *error) {
     *out = map_get(&planning->base_images, name);
     if (*out) {
         return 0;
     }
-    const struct image *image = NULL;
+    const struct image *found = NULL, *image;
     if (read_images(planning, error) ||
-        image_find(&planning->images, reference_candidates(name, planning->arena), &image, error)) {
+        image_find(&planning->images, reference_candidates(name, planning->arena), &found, error)) {
         return -1;
     }
-    if (!image) {
+    if (!found) {
         error_set(error, ERROR_NOT_FOUND, "there is no image %.*s in the store", STR_ARG(name));
         return error_hint(error,
                           "`podman pull %.*s` fetches it, `bud import FILE %.*s` makes it from a "
                           "root file system",
                           STR_ARG(name), STR_ARG(name));
     }
-    struct base_image *base = arena_new(planning->arena, struct base_image);
-    base->name = str_copy(planning->arena, name);
-    base->image = image;
-    if (read_image_config(planning, base, error)) {
+    if (choose_instance(planning, found, name, platform, &image, error)) {
         return -1;
     }
-    add_base(planning, base);
-    *out = base;
-    return 0;
+    struct str key = str_copy(planning->arena, name);
+    if (image != found) {
+        key = str_printf(planning->arena, "%.*s@%.*s", STR_ARG(name), STR_ARG(image->id));
+        *out = map_get(&planning->base_images, key);
+    }
+    return *out ? 0 : read_base(planning, key, name, image, image != found, out, error);
 }
 
 int planning_take_layout(struct planning *planning, const struct oci_image *layout,
@@ -144,7 +171,7 @@ int planning_take_layout(struct planning *planning, const struct oci_image *layo
     }
     *out = map_get(&planning->base_images, id);
     if (stored || *out) {
-        return *out ? 0 : planning_find_image(planning, id, out, error);
+        return *out ? 0 : planning_find_image(planning, id, &planning->platform, out, error);
     }
     struct image *image = arena_new(arena, struct image);
     image->id = id;
@@ -157,7 +184,7 @@ int planning_take_layout(struct planning *planning, const struct oci_image *layo
         return error_wrap(error, "cannot use the image %.12s of the OCI layout %s", id.data,
                           layout->directory);
     }
-    add_base(planning, base);
+    add_base(planning, base->name, base);
     *out = base;
     return 0;
 }
@@ -184,7 +211,8 @@ int planning_find_former_image(struct planning *planning, struct str name,
     *out = map_get(&planning->base_images, key);
     for (size_t i = 0; !*out && i < planning->images.count; i++) {
         const struct image *image = &planning->images.items[i];
-        if (!was_called(image, names)) {
+        if (!was_called(image, names) ||
+            choose_instance(planning, image, name, platform, &image, NULL)) {
             continue;
         }
         struct base_image *base = arena_new(arena, struct base_image);

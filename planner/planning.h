@@ -18,6 +18,7 @@ struct base_image {
     struct str name; /* as written */
     const struct image *image;
     const struct oci_image *layout; /* where it is when the store has not got it; else NULL */
+    bool is_listed; /* by a manifest list of that name, for the platform asked for */
     struct image_config config;
     const struct step *step; /* its file system, for COPY --from and mounts; NULL: not needed yet */
 };
@@ -96,9 +97,10 @@ struct step *planning_new_step(struct planning *planning, enum step_kind kind,
                                const struct stage *stage);
 /* Puts STEP at the end of the plan, after all it needs. */
 void planning_append_step(struct planning *planning, struct step *step);
-/* The stored image called NAME, its config read; ERROR_NOT_FOUND with a hint when there is none. No place. */
-int planning_find_image(struct planning *planning, struct str name, struct base_image **out,
-                        struct error *error);
+/* The stored image called NAME, of a manifest list the one for PLATFORM, its config read; ERROR_NOT_FOUND with a hint when there
+ * is none. No place. */
+int planning_find_image(struct planning *planning, struct str name, const struct platform *platform,
+                        struct base_image **out, struct error *error);
 /* The image LAYOUT, which is not stored; what it will be there is known already. No place. */
 int planning_take_layout(struct planning *planning, const struct oci_image *layout,
                          struct base_image **out, struct error *error);

@@ -350,7 +350,8 @@ static int take_former_image(struct planning *planning, struct stage_draft *draf
 static int check_platform(struct planning *planning, struct stage_draft *draft,
                           struct error *error) {
     struct platform have = base_platform(draft);
-    if (have.architecture.len == 0 || platform_rank(&draft->platform, &have) > 0) {
+    if (draft->base_image->is_listed || have.architecture.len == 0 ||
+        platform_rank(&draft->platform, &have) > 0) {
         return 0;
     }
     if (!draft->has_platform && planning->request->platform_count == 0) {
@@ -396,7 +397,7 @@ static int find_base_image(struct planning *planning, struct stage_draft *draft,
         error_wrap(error, "failed to parse stage name \"%.*s\"", STR_ARG(draft->image));
         return planning_error_at(planning, span, error);
     }
-    if (planning_find_image(planning, draft->image, &draft->base_image, error)) {
+    if (planning_find_image(planning, draft->image, &draft->platform, &draft->base_image, error)) {
         if (error && error->code == ERROR_NOT_FOUND) {
             suggest_base(planning, draft, error);
         }

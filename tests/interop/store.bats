@@ -159,3 +159,20 @@ END
     buildah rmi app:2
     bud info --check --deep
 }
+
+@test "FROM a manifest list takes the image of the platform, as buildah does" {
+    context "$BATS_TEST_TMPDIR/arm" <<< $'FROM scratch\nENV which=arm'
+    bud build -q --platform linux/arm64 -t arm "$BATS_TEST_TMPDIR/arm"
+    buildah manifest create several localhost/arm localhost/busybox
+    context "$BATS_TEST_TMPDIR/app" <<< $'FROM several\nENV more=1'
+    for builder in bud buildah; do
+        "$builder" build -q --platform linux/arm64 -t "$builder" "$BATS_TEST_TMPDIR/app"
+        bud inspect "$builder" | jq -c '[.OCIv1.architecture, .OCIv1.config.Env]' > "$BATS_TEST_TMPDIR/$builder"
+    done
+    diff "$BATS_TEST_TMPDIR/bud" "$BATS_TEST_TMPDIR/buildah"
+    run -125 bud plan --platform linux/s390x "$BATS_TEST_TMPDIR/app"
+    [[ "$output" == *'the manifest list several has no image for platform linux/s390x'*'there are linux/arm64, linux/amd64'* ]]
+    [ "$(bud history -q several)" = "$(bud history -q busybox)" ]
+    [ "$(bud inspect several | jq -r .Id)" = "$(podman inspect several | jq -r '.[0].Id')" ]
+    bud info --check
+}
