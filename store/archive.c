@@ -195,15 +195,8 @@ static int set_metadata_by_name(const struct unpacker *unpacker, const struct it
     return 0;
 }
 
-/* An entry whose name is taken: the old thing goes. In a layer that can only be a whiteout. */
+/* An entry whose name is taken: the old thing goes. */
 static int make_room(struct unpacker *unpacker, const struct item *item, struct error *error) {
-    struct stat status;
-    if (unpacker->options->layer &&
-        (fstatat(item->parent, item->base, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
-         !whiteout_is(&status))) {
-        bad_item(unpacker, item, "is in the layer twice", error);
-        return error_hint(error, "make the image again, with one entry for each file");
-    }
     archive_place_forget(&unpacker->place, item->parent);
     if (fs_remove_tree(item->parent, item->base, error)) {
         return error_wrap(error, "archive '%s': cannot replace '%s'", unpacker->name, item->shown);
@@ -270,7 +263,7 @@ static int unpack_directory(struct unpacker *unpacker, const struct item *item,
         if (mkdirat(item->parent, item->base, 0700) == 0) {
             fd = openat(item->parent, item->base, flags);
         }
-        /* In place of a whiteout: what was deleted below does not come back. */
+        /* In place of a whiteout or a file: what that hid of the layers below does not come back. */
         if (fd >= 0 && unpacker->options->layer &&
             whiteout_make_opaque(fd, unpacker->options->is_rootless, error)) {
             return -1;
@@ -333,7 +326,14 @@ static int unpack_file(struct unpacker *unpacker, const struct item *item, struc
         return item_failed(unpacker, item, "create", error);
     }
     struct timespec times[2];
+    struct stat status;
     times_of(item, times);
+    if (unpacker->options->layer) {
+        if (fstat(fd, &status) < 0) {
+            return item_failed(unpacker, item, "read", error);
+        }
+        vec_push(&unpacker->options->layer->files, status.st_ino);
+    }
     if (write_contents(unpacker, item, fd, error) || set_metadata(unpacker, item, fd, error)) {
         return -1;
     }
@@ -449,6 +449,49 @@ static int unpack_item(struct unpacker *unpacker, const struct item *item, struc
     }
 }
 
+/* The second reading of a layer: ITEM's data is that of its file still. */
+static bool is_current(const struct unpacker *unpacker, struct str path, uint64_t inode) {
+    _cleanup_buf_ struct buf name = BUF_INIT;
+    struct stat status;
+    buf_append_c(&name, "./");
+    buf_append_str(&name, path);
+    _cleanup_fd_ int fd =
+        fs_open_in_root(unpacker->place.target, name.data, O_PATH | O_NOFOLLOW, 0, NULL);
+    return inode != 0 && fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+           status.st_ino == inode;
+}
+
+static int log_again(struct unpacker *unpacker, struct archive_entry *entry, bool is_file,
+                     struct layer_intake_entry *place, struct error *error) {
+    struct layer_intake *layer = unpacker->options->layer;
+    const struct item item = { .entry = entry, .shown = archive_entry_pathname(entry) };
+    _cleanup_buf_ struct buf path = BUF_INIT;
+    const void *block;
+    size_t len;
+    la_int64_t offset;
+    int status;
+    bool has_file = place->size > 0 && layer->file < layer->first->files.count &&
+                    archive_place_clean(item.shown, &path) &&
+                    is_current(unpacker, buf_str(&path), layer->first->files.items[layer->file]);
+    layer->file += is_file;
+    place->size = has_file ? place->size : 0;
+    if (layer_intake_begin(layer, place, error)) {
+        return -1;
+    }
+    while ((status = archive_read_data_block(unpacker->tar, &block, &len, &offset)) == ARCHIVE_OK) {
+        if (has_file) {
+            layer_intake_data(layer, block, len);
+        } else if (layer_intake_raw(layer, (uint64_t)archive_filter_bytes(unpacker->tar, 0),
+                                    error)) {
+            return -1;
+        }
+    }
+    if (status != ARCHIVE_EOF) {
+        return stream_failed(unpacker, &item, error);
+    }
+    return has_file ? layer_intake_end(layer, place, error) : 0;
+}
+
 static int unpack_entry(struct unpacker *unpacker, struct archive_entry *entry, bool is_raw,
                         struct error *error) {
     struct item item = {
@@ -465,6 +508,9 @@ static int unpack_entry(struct unpacker *unpacker, struct archive_entry *entry, 
         return error_hint(error, "an archive must not have names that climb out with '..'");
     }
     item.path = buf_str(&path);
+    if (unpacker->options->layer) {
+        layer_intake_name(unpacker->options->layer, item.path);
+    }
     if (item.path.len == 0) {
         return unpack_root(unpacker, &item, error);
     }
@@ -497,12 +543,15 @@ static int unpack_logged(struct unpacker *unpacker, struct archive_entry *entry,
     }
     struct archive *tar = unpacker->tar;
     const char *name = archive_entry_pathname(entry);
-    bool has_data = archive_entry_filetype(entry) == AE_IFREG && !archive_entry_hardlink(entry) &&
-                    archive_entry_sparse_count(entry) == 0 &&
-                    whiteout_of_path(str_of(name)) == WHITEOUT_NONE;
+    bool is_file = archive_entry_filetype(entry) == AE_IFREG && !archive_entry_hardlink(entry) &&
+                   whiteout_of_path(str_of(name)) == WHITEOUT_NONE;
+    bool has_data = is_file && archive_entry_sparse_count(entry) == 0;
     uint64_t size = has_data ? (uint64_t)archive_entry_size(entry) : 0;
     struct layer_intake_entry place = { str_of(name), (uint64_t)archive_read_header_position(tar),
                                         (uint64_t)archive_filter_bytes(tar, 0), size };
+    if (layer->first) {
+        return log_again(unpacker, entry, is_file, &place, error);
+    }
     return layer_intake_begin(layer, &place, error) ||
                    unpack_entry(unpacker, entry, !has_data, error) ||
                    layer_intake_end(layer, &place, error)

@@ -20,8 +20,8 @@ struct archive_options {
     bool is_rootless; /* device nodes are skipped with a warning */
     bool
         is_root_entry_kept; /* an entry `.` sets the target's own mode and owner (import), else it is ignored (ADD) */
-    /* The archive is that of an image's layer and TARGET empty: `.wh.` names are deletions, and a name that is there twice is
-     * ERROR_INPUT (neither could be told in the log). Learns what the store wants to know. NULL: any archive. */
+    /* The archive is that of an image's layer and TARGET empty: `.wh.` names are deletions. Learns what the store wants to know;
+     * in its second reading (store/layer_intake.h) nothing is unpacked. NULL: any archive. */
     struct layer_intake *layer;
 };
 

@@ -3,6 +3,7 @@
 #include "store/crc64.h"
 
 #include <signal.h>
+#include <stdlib.h>
 
 #define BLOCK 512
 /* A hundred times what headers may have. */
@@ -95,6 +96,55 @@ void layer_intake_owner(struct layer_intake *intake, uint32_t uid, uint32_t gid)
     id_set_add(&intake->gids, gid);
 }
 
+/* ---- names that are there twice ---- */
+
+static int compare(const void *left, const void *right) {
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* Two names with one checksum cost a second reading and nothing else. */
+void layer_intake_name(struct layer_intake *intake, struct str name) {
+    vec_push(&intake->names, crc64_update(CRC64_INIT, name.data, name.len));
+}
+
+bool layer_intake_is_repeated(struct layer_intake *intake) {
+    if (intake->names.count > 0) {
+        qsort(intake->names.items, intake->names.count, sizeof(*intake->names.items), compare);
+    }
+    for (size_t i = 1; i < intake->names.count; i++) {
+        if (intake->names.items[i - 1] == intake->names.items[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct use {
+    uint64_t inode;
+    size_t file;
+};
+
+static int compare_uses(const void *left, const void *right) {
+    const struct use *a = left, *b = right;
+    return a->inode != b->inode ? (a->inode < b->inode ? -1 : 1)
+                                : (a->file > b->file) - (a->file < b->file);
+}
+
+void layer_intake_settle(struct layer_intake *intake) {
+    size_t count = intake->files.count;
+    _cleanup_free_ struct use *uses = xcalloc(count + 1, sizeof(*uses));
+    for (size_t i = 0; i < count; i++) {
+        uses[i] = (struct use){ intake->files.items[i], i };
+    }
+    qsort(uses, count, sizeof(*uses), compare_uses);
+    for (size_t i = 1; i < count; i++) {
+        if (uses[i - 1].inode == uses[i].inode) {
+            intake->files.items[uses[i - 1].file] = 0;
+        }
+    }
+}
+
 int layer_intake_flush(struct layer_intake *intake, struct error *error) {
     return intake->logged >= intake->size ? 0 : log_until(intake, intake->size, error);
 }
@@ -103,4 +153,6 @@ void layer_intake_free(struct layer_intake *intake) {
     buf_free(&intake->kept);
     id_set_free(&intake->uids);
     id_set_free(&intake->gids);
+    vec_free(&intake->names);
+    vec_free(&intake->files);
 }

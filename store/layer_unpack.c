@@ -62,24 +62,57 @@ static int finish(const struct layer_blob *blob, struct layer_intake *intake, st
     return tar_split_finish(intake->split, error);
 }
 
+static void begin(struct layer_intake *intake, const struct layer_blob *blob,
+                  const atomic_bool *is_cancelled) {
+    *intake = (struct layer_intake){ .is_cancelled = is_cancelled, .tap = { .limit = blob->size } };
+    hasher_init(&intake->hasher);
+    hasher_init(&intake->tap.hasher);
+}
+
+/* A name is there twice: the log at PATH is made anew, by a second reading, which takes the place of the first. */
+static int log_again(const struct layer_blob *blob, int diff, struct archive_options *options,
+                     const char *path, struct error *error) {
+    struct layer_intake *first = options->layer, second;
+    begin(&second, blob, first->is_cancelled);
+    second.first = first;
+    layer_intake_settle(first);
+    tar_split_free(first->split);
+    first->split = NULL;
+    if (lseek(blob->fd, 0, SEEK_SET) < 0) {
+        return error_system(error, "cannot read the layer '%s' again", blob->name);
+    }
+    if (tar_split_create(path, &second.split, error)) {
+        return -1;
+    }
+    options->layer = &second;
+    int result = archive_unpack(blob->fd, blob->name, diff, options, error);
+    options->layer = first;
+    first->split = second.split;
+    first->hasher = second.hasher;
+    first->tap = second.tap;
+    layer_intake_free(&second);
+    return result;
+}
+
 int layer_unpack(const struct store *store, const struct snapshot *snapshot,
                  const struct layer_blob *blob, const atomic_bool *is_cancelled,
                  struct arena *arena, struct layer_contents *out, struct error *error) {
     _cleanup_free_ char *log = xasprintf("%s/tar-split.gz", snapshot->directory);
     _cleanup_free_ char *path = xasprintf("%s/diff", snapshot->directory);
     _cleanup_fd_ int diff = fs_open(path, O_RDONLY | O_DIRECTORY, 0, error);
-    struct layer_intake intake = { .is_cancelled = is_cancelled, .tap = { .limit = blob->size } };
+    struct layer_intake intake;
     struct archive_options options = { .is_rootless = store->is_rootless,
                                        .is_root_entry_kept = true,
                                        .layer = &intake };
+    begin(&intake, blob, is_cancelled);
     if (diff < 0 || tar_split_create(log, &intake.split, error)) {
         return -1;
     }
-    hasher_init(&intake.hasher);
-    hasher_init(&intake.tap.hasher);
-    int result = archive_unpack(blob->fd, blob->name, diff, &options, error)
-                     ? explain_failure(blob, error)
-                     : finish(blob, &intake, arena, out, error);
+    int result = archive_unpack(blob->fd, blob->name, diff, &options, error);
+    if (result == 0 && layer_intake_is_repeated(&intake)) {
+        result = log_again(blob, diff, &options, log, error);
+    }
+    result = result ? explain_failure(blob, error) : finish(blob, &intake, arena, out, error);
     tar_split_free(intake.split);
     layer_intake_free(&intake);
     return result;

@@ -164,8 +164,17 @@ static const struct row rows[] = {
       NULL,
       "f h p s" },
     { "a directory twice", { { '5', "d/", "" }, { '5', "d/", "" } }, NULL, "d()" },
-    { "a name twice", { { '0', "f", "x" }, { '0', "f", "y" } }, "is in the layer twice", NULL },
-    { "a name twice by a link", { { '0', "f", "x" }, { '2', "f", "y" } }, "layer twice", NULL },
+    { "a name twice", { { '0', "f", "x" }, { '0', "f", "yz" } }, NULL, "f" },
+    { "a name twice by a link", { { '0', "f", "x" }, { '2', "f", "y" } }, NULL, "f" },
+    { "a name twice, the first has another", /* and its data */
+      { { '0', "f", "x" }, { '1', "h", "f" }, { '0', "./f", "y" }, { '0', "f", "" } },
+      NULL,
+      "f h" },
+    { "a name twice as different things",
+      { { '5', "d/", "" }, { '0', "d/f", "x" }, { '0', "d", "y" }, { '5', "d", "" } },
+      NULL,
+      "d=()" },
+    { "a deletion twice", { { '0', ".wh.a", "" }, { '0', ".wh.a", "x" } }, NULL, "a!" },
     { "deletion of nothing", { { '0', ".wh.", "" } }, "reserved for deletions", NULL },
     { "deletion of the directory", { { '0', "d/.wh..", "" } }, "reserved for deletions", NULL },
     { "deletion of the parent", { { '0', "d/.wh...", "" } }, "reserved for deletions", NULL },
@@ -297,6 +306,33 @@ static void test_other_bytes(void **state) {
     }
 }
 
+/* Other readers of a log refuse one that has a name twice. */
+static void test_a_log_has_no_name_twice(void **state) {
+    static const struct entry entries[] = {
+        { '5', "d/", "" }, { '0', "d/f", "one" },     { '5', "d", "" },
+        { '0', "e", "" },  { '0', "./d/f", "other" }, { 0 },
+    };
+    struct trial trial = { .fixture = *state, .error = ERROR_INIT };
+    _cleanup_buf_ struct buf tar = BUF_INIT, text = BUF_INIT;
+    make_tar(&tar, entries);
+    struct layer_blob blob = blob_of(buf_str(&tar), buf_str(&tar));
+    assert_ok(run(&trial, &blob), &trial.error);
+    check_log(&trial, buf_str(&tar));
+    _cleanup_fd_ int log = open_in(&trial, "tar-split.gz", 0);
+    _cleanup_archive_input_ struct archive_input input;
+    assert_ok(archive_input_open(&input, log, "log", &trial.error), &trial.error);
+    const void *block;
+    for (size_t len = 1; len > 0;) {
+        assert_ok(archive_input_read(&input, &block, &len, &trial.error), &trial.error);
+        buf_append(&text, block, len);
+    }
+    struct str names = buf_str(&text);
+    size_t at = str_find(names, STR("\"name\":"));
+    assert_memory_equal("\"name\":\"./d/f\",\"size\":5", names.data + at, 23);
+    assert_true(str_find(str_from(names, at + 1), STR("\"name\":")) == SIZE_MAX);
+    trial_end(&trial);
+}
+
 /* What Podman, Docker and umoci take as a layer without entries: no tar at all, compressed or not even that. */
 static void test_no_bytes(void **state) {
     for (int i = 0; i < 3; i++) {
@@ -361,6 +397,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_rows, fixture_overlay, fixture_end),
         cmocka_unit_test_setup_teardown(test_compressed_and_large, fixture_overlay, fixture_end),
+        cmocka_unit_test_setup_teardown(test_a_log_has_no_name_twice, fixture_overlay, fixture_end),
         cmocka_unit_test_setup_teardown(test_no_bytes, fixture_overlay, fixture_end),
         cmocka_unit_test_setup_teardown(test_other_bytes, fixture_overlay, fixture_end),
         cmocka_unit_test_setup_teardown(test_other_writers, fixture_overlay, fixture_end),
