@@ -325,7 +325,7 @@ static int run_with_cache(struct cache_view *view, const struct subcommand *subc
                   view->store->root);
         return error_hint(error, "the next build sets it aside and begins a new one");
     }
-    if (subcommand->is_writing && !cache_is_writable(view->cache)) {
+    if (view->is_changing && !cache_is_writable(view->cache)) {
         error_set(error, ERROR_FAILED, "the build cache in %s/bud cannot be written",
                   view->store->root);
         return error_hint(error, "is the file system read-only, or somebody else's?");
@@ -334,6 +334,10 @@ static int run_with_cache(struct cache_view *view, const struct subcommand *subc
         return error_wrap(error, "cannot tell what is in the build cache");
     }
     return subcommand->run(view, error);
+}
+
+static bool is_changing(const struct options *options, const struct subcommand *subcommand) {
+    return subcommand->is_writing && !option_flag(options, "dry-run", false);
 }
 
 static int cache_run(struct invocation *invocation, struct error *error) {
@@ -347,13 +351,14 @@ static int cache_run(struct invocation *invocation, struct error *error) {
     struct store *store;
     if (!subcommand || check_options(options, subcommand, error) < 0 ||
         parse_filters(&view, error) < 0 ||
-        invocation_open_store(invocation, subcommand->is_writing ? STORE_WRITE : STORE_READ,
+        invocation_open_store(invocation,
+                              is_changing(options, subcommand) ? STORE_CHANGE : STORE_READ,
                               NAMESPACE_FOR_FILES, &store, error) < 0) {
         return -1;
     }
     view.store = store;
-    int result =
-        cache_open(store, subcommand->is_writing ? CACHE_WRITE : CACHE_READ, &view.cache, error);
+    view.is_changing = is_changing(options, subcommand) && store_exists(store);
+    int result = cache_open(store, view.is_changing ? CACHE_WRITE : CACHE_READ, &view.cache, error);
     if (result == 0) {
         result = run_with_cache(&view, subcommand, error);
         cache_close(view.cache);

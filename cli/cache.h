@@ -13,6 +13,7 @@ struct cache_view {
     struct arena *arena;
     const struct store *store;
     struct cache *cache;
+    bool is_changing; /* CACHE can be written; else nothing is to be removed, or there is nothing */
     int64_t now;
     struct usage usage;
     struct usage_filter *filters; /* of --filter and --older-than */

@@ -113,8 +113,7 @@ static int measure_reclaimable(struct disk *disk, struct error *error) {
         }
     }
     disk->parts[PART_INDEX].count = usage->count;
-    if (disk->view->store->root_fd >= 0 &&
-        prune_leftovers(disk->view->store, disk->view->cache, true, &leftovers, error)) {
+    if (prune_leftovers(disk->view->store, disk->view->cache, true, &leftovers, error)) {
         return -1;
     }
     disk->parts[PART_SNAPSHOTS].reclaimable += leftovers.bytes;

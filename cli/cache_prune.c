@@ -55,7 +55,7 @@ static void pretend(struct pruning *pruning) {
 
 static int remove_victims(struct pruning *pruning, struct error *error) {
     struct cache_view *view = pruning->view;
-    if (pruning->is_dry) {
+    if (!view->is_changing) {
         pretend(pruning);
         return 0;
     }
@@ -294,7 +294,7 @@ static int prune_all_parts(struct pruning *pruning, struct error *error) {
         prune_leftovers(view->store, view->cache, pruning->is_dry, &pruning->result, error)) {
         return -1;
     }
-    return is_plain_all && !pruning->is_dry ? cache_forget_index(view->cache, error) : 0;
+    return is_plain_all && view->is_changing ? cache_forget_index(view->cache, error) : 0;
 }
 
 int cache_command_prune(struct cache_view *view, struct error *error) {

@@ -30,6 +30,10 @@ static const struct option_spec info_options[] = {
 static int check(const struct store *store, bool is_deep, struct error *error) {
     _cleanup_buf_ struct buf report = BUF_INIT;
     size_t findings = 0;
+    if (!store_exists(store)) {
+        error_set(error, ERROR_NOT_FOUND, "there is no store in %s", store->root);
+        return error_hint(error, "check --root; the first build or import makes one");
+    }
     if (check_store(store, is_deep, &report, &findings, error) < 0) {
         return error_wrap(error, "cannot check the store %s", store->root);
     }

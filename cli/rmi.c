@@ -140,7 +140,7 @@ static int check_usage(const struct options *options, struct error *error) {
 static int rmi_run(struct invocation *invocation, struct error *error) {
     struct store *store;
     if (check_usage(&invocation->options, error) < 0 ||
-        invocation_open_store(invocation, STORE_WRITE, NAMESPACE_FOR_FILES, &store, error) < 0) {
+        invocation_open_store(invocation, STORE_CHANGE, NAMESPACE_FOR_FILES, &store, error) < 0) {
         return -1;
     }
     struct removal removal = { .store = store,

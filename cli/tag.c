@@ -32,7 +32,7 @@ static int tag_image(const struct invocation *invocation, struct store *store,
 }
 
 static int tag_run(struct invocation *invocation, struct error *error) {
-    return invocation_with_store(invocation, STORE_WRITE, NAMESPACE_FOR_TABLES, tag_image, error);
+    return invocation_with_store(invocation, STORE_CHANGE, NAMESPACE_FOR_TABLES, tag_image, error);
 }
 
 const struct command command_tag = {

@@ -220,6 +220,9 @@ static int sweep_tables(struct leftovers *leftovers, bool is_dry, struct prune_r
 
 int prune_leftovers(const struct store *store, struct cache *cache, bool is_dry,
                     struct prune_result *result, struct error *error) {
+    if (!store_exists(store)) {
+        return 0;
+    }
     struct leftovers leftovers = { store, cache, MAP_INIT, ARENA_INIT };
     int status = sweep_tables(&leftovers, is_dry, result, error);
     if (status == 0) {

@@ -122,6 +122,12 @@ int store_prepare(const struct store *store, struct error *error) {
                : 0;
 }
 
+bool store_exists(const struct store *store) {
+    _cleanup_free_ char *layers = xasprintf("%s-layers", store->driver_name);
+    return store->root_fd >= 0 && (faccessat(store->root_fd, layers, F_OK, 0) == 0 ||
+                                   faccessat(store->root_fd, "bud", F_OK, 0) == 0);
+}
+
 static int refuse_fuse(const struct store *store, struct error *error) {
     _cleanup_buf_ struct buf text = BUF_INIT;
     bool exists = false;
@@ -146,11 +152,12 @@ static int open_root(struct store *store, enum store_access access, struct error
         return error_wrap(error, "cannot make the store %s", store->root);
     }
     store->root_fd = open(store->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (store->root_fd < 0 && !(access == STORE_READ && errno == ENOENT)) {
+    if (store->root_fd < 0 && !(access != STORE_WRITE && errno == ENOENT)) {
         error_system(error, "cannot open the store %s", store->root);
         return error_hint(error, "choose another with --root");
     }
-    if (access == STORE_WRITE && store_prepare(store, error) < 0) {
+    if ((access == STORE_WRITE || (access == STORE_CHANGE && store_exists(store))) &&
+        store_prepare(store, error) < 0) {
         return -1;
     }
     return refuse_fuse(store, error);

@@ -22,7 +22,8 @@ struct store_options { /* NULL members: not given on the command line */
 };
 
 enum store_access {
-    STORE_READ,  /* creates nothing */
+    STORE_READ, /* creates nothing */
+    STORE_CHANGE, /* as STORE_WRITE where a store is already, else as STORE_READ: for what only removes or renames */
     STORE_WRITE, /* creates the directories of the format where they are missing */
 };
 
@@ -37,7 +38,7 @@ struct store {
     const char *configuration;     /* the storage.conf that was read, or NULL: defaults */
     bool
         is_rootless; /* owner is not root, or we are in a user namespace: xattrs are user.overlay.* */
-    int root_fd;     /* -1 when the root does not exist (STORE_READ only) */
+    int root_fd;     /* -1 when the root does not exist (not with STORE_WRITE) */
 };
 
 /* The caller owns *out and closes it. A configuration bud does not support (another driver, mount_program,
@@ -47,6 +48,8 @@ int store_open(const struct store_options *options, enum store_access access, st
 /* Makes the directories STORE_WRITE makes, for a store that was opened with STORE_READ and whose root is there: a build
  * knows only when it has planned whether it will write. */
 int store_prepare(const struct store *store, struct error *error);
+/* Has anything of the format ever been made in the root? */
+bool store_exists(const struct store *store);
 void store_close(struct store *store);
 
 #endif

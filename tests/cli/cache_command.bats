@@ -38,6 +38,9 @@ key_of() { # $1: part of the step's text
     contains "$(bud cache du)" "snapshots"
     is "$(bud cache why)" ""
     contains "$(bud cache prune)" "removed 0 records, 0 B"
+    contains "$(bud cache prune --all --dry-run)" "would remove 0 records, 0 B"
+    run_bud 125 cache rm abc
+    [[ ! -e $STORE/root && ! -e $STORE/run ]]
 }
 
 @test "ls: a record for every step, with what a person asks for" {

@@ -28,6 +28,11 @@ small_image() {
     is "${stderr_lines[0]}" "error: nothing: there is no such image"
     run_bud 125 history nothing
     run_bud 125 images nothing
+    run_bud 125 info --check
+    contains "$stderr" "error: there is no store in $STORE/root"
+    run_bud 125 rmi nothing
+    run_bud 0 rmi --all
+    run_bud 125 tag nothing something
     [ ! -e "$STORE/root" ]
 }
 
