@@ -52,6 +52,7 @@ key_of() { # $1: part of the step's text
     is "$(jq -r '.[] | select(.text | startswith("COPY --from")) | .state' "$BATS_TEST_TMPDIR/json")" layer
     is "$(jq -r '.[] | select(.kind == "output") | .state' "$BATS_TEST_TMPDIR/json")" image
     is "$(jq 'map(select(.size > 0 and (.created | length) > 0 and .hits == 0)) | length' "$BATS_TEST_TMPDIR/json")" 5
+    documented cache.md "$(< "$BATS_TEST_TMPDIR/json")"
     contains "$(bud cache ls)" "WORKDIR /made"
     is "$(bud cache ls --sort size -q | sort)" "$(keys | sort)"
 }
@@ -93,7 +94,9 @@ key_of() { # $1: part of the step's text
     contains "$output" "image       localhost/image:latest"
     contains "$output" "file file: 100644 "
     is "$(bud cache show "$(key_of 'COPY src')" --format json | jq -r '.ingredients[] | select(.name == "kind").value')" copy
-    is "$(bud cache show "$(key_of 'COPY --from')" --format json | jq -r '.used_by.records[0]')" "$(key_of 'COPY file')"
+    run_bud 0 cache show "$(key_of 'COPY --from')" --format json
+    documented cache.md "$output"
+    is "$(jq -r '.used_by.records[0]' <<< "$output")" "$(key_of 'COPY file')"
     run_bud 125 cache show 0123456789
     contains "$stderr" "no record has a key that begins with 0123456789"
     run_bud 2 cache show zzz
@@ -110,6 +113,7 @@ key_of() { # $1: part of the step's text
     contains "$output" "src/a.c changed"
     contains "$output" "which it replaced:"
     contains "$output" "file src/a.c: "
+    documented cache.md "$(bud cache why 'COPY src' --format json)"
     run_bud 125 cache why 'RUN nothing'
     contains "$stderr" "no record is of a step with \`RUN nothing\` in its text"
 }
@@ -130,6 +134,7 @@ key_of() { # $1: part of the step's text
     build
     bud cache du --format json > "$BATS_TEST_TMPDIR/json"
     is "$(jq .own "$BATS_TEST_TMPDIR/json")" "$(du -sB1 "$STORE/root/bud" | cut -f 1)"
+    documented cache.md "$(< "$BATS_TEST_TMPDIR/json")"
     local layers
     layers=$(bud cache ls --format json | jq -r --arg root "$STORE/root/overlay/" '.[] | .layer // empty | $root + .')
     # shellcheck disable=SC2086

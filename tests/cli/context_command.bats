@@ -59,7 +59,9 @@ src: in, 8 B in 2 files: no rule leaves it out'
     run_bud 0 context -C app --format json
     is "$(jq -c '[.version, .files, .directories, .bytes, .ignore_file]' <<< "$output")" '[1,3,3,10,"app/.dockerignore"]'
     is "$(jq -r '.entries[] | select(.path == "src") | "\(.type) \(.bytes) \(.files)"' <<< "$output")" "directory 8 2"
+    documented plan.md "$output"
     run_bud 0 context -C app --format json README.md
+    documented plan.md "$output"
     is "$(jq -c '.[0] | [.path, .exists, .included, .rule.line, .rule.text]' <<< "$output")" '["README.md",true,false,4,"*.md"]'
 }
 

@@ -73,3 +73,13 @@ is() {
     printf 'wanted: %s\nfound:  %s\n' "$2" "$1" >&2
     return 1
 }
+
+# Fails unless every member of the JSON $2 is named in the file docs/$1: `member`, or {one, member}.
+documented() {
+    local member
+    for member in $(jq -r '[.. | objects | keys[]] | unique[]' <<< "$2"); do
+        grep -qE "(^|[ {\`])$member([,:}\`]|\$)" "$REPOSITORY/docs/$1" && continue
+        echo "docs/$1 does not name the member $member" >&2
+        return 1
+    done
+}

@@ -44,6 +44,7 @@ END
     is "$(jq -r '[.stages[].label] | join(" ")' <<< "$output")" "make stage-2"
     is "$(jq -r '.skipped[].label' <<< "$output")" unused
     is "$(jq -r '.steps[-1] | .kind, .state' <<< "$output" | xargs)" "image deferred"
+    documented plan.md "$output"
     # every input and parent comes before its step
     is "$(jq '[.steps[] | .id as $id | (.parent, .inputs[].step) | select(. != null and . >= $id)] | length' <<< "$output")" 0
 }
