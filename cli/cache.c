@@ -26,9 +26,9 @@ static const struct option_spec show_options[] = {
       .letter = 'f',
       .kind = OPTION_LIST,
       .value = "FILTER",
-      .help =
-          "ls, prune: only records that pass all of them: stage=NAME, "
-          "kind=run|copy|add|directory|output, text=PART, older=AGE, unused, superseded, dead" },
+      .help = "ls, prune: only records that pass all of them: stage=NAME, "
+              "kind=run|copy|add|directory|output, text=PART, older=AGE, unused, superseded, dead; "
+              "prune: kind=context, of fetched contexts" },
     { .name = NULL },
 };
 
@@ -47,7 +47,8 @@ static const struct option_spec prune_options[] = {
       .kind = OPTION_TEXT,
       .value = "SIZE",
       .help =
-          "the least recently used first, until snapshots take no more than that: 500MB, 2GiB" },
+          "the least recently used first, until snapshots and fetched contexts take no more than "
+          "that: 500MB, 2GiB" },
     { .name = "mount",
       .kind = OPTION_LIST,
       .value = "ID",
@@ -255,9 +256,10 @@ static int parse_age(const char *option, const char *text, struct usage_filter *
     return 0;
 }
 
-static int check_kind(struct str kind, struct error *error) {
-    static const char *const kinds[] = { "run", "copy", "add", "directory", "output" };
-    size_t count = sizeof(kinds) / sizeof(kinds[0]);
+static int check_kind(struct str kind, bool is_prune, struct error *error) {
+    static const char *const kinds[] = { "run",       "copy",   "add",
+                                         "directory", "output", CACHE_KIND_CONTEXT };
+    size_t count = sizeof(kinds) / sizeof(kinds[0]) - (is_prune ? 0 : 1);
     for (size_t i = 0; i < count; i++) {
         if (str_equal_nocase(kind, str_of(kinds[i]))) {
             return 0;
@@ -266,10 +268,12 @@ static int check_kind(struct str kind, struct error *error) {
     const char *nearest = str_nearest(kind, kinds, count);
     error_set(error, ERROR_USAGE, "--filter kind: there is no `%.*s`", STR_ARG(kind));
     return nearest ? error_hint(error, "did you mean `%s`?", nearest)
-                   : error_hint(error, "known: run, copy, add, directory, output");
+                   : error_hint(error,
+                                "known: run, copy, add, directory, output; of prune also context");
 }
 
-static int parse_filter(const char *text, struct usage_filter *out, struct error *error) {
+static int parse_filter(const char *text, bool is_prune, struct usage_filter *out,
+                        struct error *error) {
     static const struct {
         const char *name;
         enum usage_test test;
@@ -288,7 +292,7 @@ static int parse_filter(const char *text, struct usage_filter *out, struct error
             continue;
         }
         *out = (struct usage_filter){ .test = tests[i].test, .text = value };
-        if (tests[i].test == USAGE_TEST_KIND && check_kind(value, error) < 0) {
+        if (tests[i].test == USAGE_TEST_KIND && check_kind(value, is_prune, error) < 0) {
             return -1;
         }
         return tests[i].test == USAGE_TEST_OLDER
@@ -302,13 +306,14 @@ static int parse_filter(const char *text, struct usage_filter *out, struct error
 
 static int parse_filters(struct cache_view *view, struct error *error) {
     const char *const *items = option_items(view->options, "filter");
+    bool is_prune = strcmp(view->options->arguments[0], "prune") == 0;
     size_t count = 0;
     while (items[count]) {
         count++;
     }
     view->filters = arena_array(view->arena, count + 1, sizeof(*view->filters));
     for (size_t i = 0; i < count; i++) {
-        if (parse_filter(items[i], &view->filters[view->filter_count++], error)) {
+        if (parse_filter(items[i], is_prune, &view->filters[view->filter_count++], error)) {
             return -1;
         }
     }

@@ -6,6 +6,8 @@
 #include "cli/command.h"
 #include "store/usage.h"
 
+/* What --filter kind=… calls fetched contexts, which are no records. */
+#define CACHE_KIND_CONTEXT "context"
 #define SHORT_KEY 12 /* characters of a key that are shown */
 
 struct cache_view {

@@ -22,6 +22,7 @@ struct pruning {
     bool is_dry, is_all;
     struct prune_result result;
     struct whole mounts, contexts;
+    struct fetched_list fetched;
     uint64_t whole_bytes;
     struct buf out;
 };
@@ -100,38 +101,81 @@ static int finish(struct pruning *pruning, int result, struct error *error) {
 
 /* ---- choosing ---- */
 
+/* What --keep-size weighs: a record with its snapshot, or a fetched context. */
+struct candidate {
+    bool *is_victim;
+    int64_t last_used, created; /* ns */
+    uint64_t size;
+};
+
 static int by_use(const void *left, const void *right) {
-    const struct usage_item *a = *(const struct usage_item *const *)left;
-    const struct usage_item *b = *(const struct usage_item *const *)right;
+    const struct candidate *a = left, *b = right;
     if (a->last_used != b->last_used) {
         return a->last_used < b->last_used ? -1 : 1;
     }
     /* Of a chain used at once, what is built upon the others first: then the others stay usable. */
-    return a->record.created == b->record.created  ? 0
-           : a->record.created > b->record.created ? -1
-                                                   : 1;
+    return a->created == b->created ? 0 : a->created > b->created ? -1 : 1;
 }
 
 /* Of those marked only so many, the least recently used first, that the others take at most LIMIT bytes. */
-static void keep_size(struct cache_view *view, uint64_t limit) {
-    struct usage *usage = &view->usage;
-    const struct usage_item **order = arena_array(view->arena, usage->count, sizeof(*order));
-    size_t count = 0;
-    uint64_t bytes = 0;
+static void keep_size(struct pruning *pruning, uint64_t limit) {
+    struct usage *usage = &pruning->view->usage;
+    struct fetched_list *fetched = &pruning->fetched;
+    struct candidate *all =
+        arena_array(pruning->view->arena, usage->count + fetched->count, sizeof(*all));
+    size_t count = 0, victims = 0;
     for (size_t i = 0; i < usage->count; i++) {
         struct usage_item *item = &usage->items[i];
-        bytes += item->where == USAGE_SNAPSHOT ? item->size : 0;
-        if (item->is_victim) {
-            order[count++] = item;
-            item->is_victim = false;
+        all[count++] = (struct candidate){ &item->is_victim, item->last_used, item->record.created,
+                                           item->where == USAGE_SNAPSHOT ? item->size : 0 };
+    }
+    for (size_t i = 0; i < fetched->count; i++) {
+        struct fetched_item *item = &fetched->items[i];
+        all[count++] =
+            (struct candidate){ &item->is_victim, item->last_used, item->last_used, item->size };
+    }
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += all[i].size;
+        if (*all[i].is_victim) {
+            *all[i].is_victim = false;
+            all[victims++] = all[i];
         }
     }
-    qsort(order, count, sizeof(*order), by_use);
-    for (size_t i = 0; i < count && bytes > limit; i++) {
-        struct usage_item *item = &usage->items[order[i] - usage->items];
-        item->is_victim = true;
-        bytes -= item->where == USAGE_SNAPSHOT ? item->size : 0;
+    qsort(all, victims, sizeof(*all), by_use);
+    for (size_t i = 0; i < victims && bytes > limit; i++) {
+        *all[i].is_victim = true;
+        bytes -= all[i].size;
     }
+}
+
+/* Filters are about records; those that can be said of a context are. */
+static bool context_matches(const struct pruning *pruning, const struct fetched_item *context) {
+    const struct cache_view *view = pruning->view;
+    bool matches = true;
+    for (size_t i = 0; i < view->filter_count; i++) {
+        const struct usage_filter *filter = &view->filters[i];
+        switch (filter->test) {
+        case USAGE_TEST_KIND:
+            matches &= str_equal_nocase(filter->text, STR(CACHE_KIND_CONTEXT));
+            break;
+        case USAGE_TEST_TEXT:
+            matches &= str_find(context->origin, filter->text) != SIZE_MAX;
+            break;
+        case USAGE_TEST_OLDER:
+            matches &= view->now - context->last_used > filter->age;
+            break;
+        case USAGE_TEST_UNUSED:
+            matches &= !context->is_busy;
+            break;
+        case USAGE_TEST_STAGE:
+        case USAGE_TEST_SUPERSEDED:
+        case USAGE_TEST_DEAD:
+            matches = false;
+            break;
+        }
+    }
+    return matches;
 }
 
 static int choose(struct pruning *pruning, struct error *error) {
@@ -146,8 +190,14 @@ static int choose(struct pruning *pruning, struct error *error) {
     if (option_is_given(view->options, "mount") && !is_choosing) {
         return 0; /* only mounts are asked for */
     }
-    if (usage_measure(&view->usage, error)) {
+    if (usage_measure(&view->usage, error) ||
+        fetched_list(view->store, view->arena, &pruning->fetched, error)) {
         return -1;
+    }
+    for (size_t i = 0; i < pruning->fetched.count; i++) {
+        struct fetched_item *context = &pruning->fetched.items[i];
+        context->is_victim = is_choosing && context_matches(pruning, context) &&
+                             !(size && context->is_busy); /* it would stay */
     }
     for (size_t i = 0; i < view->usage.count; i++) {
         struct usage_item *item = &view->usage.items[i];
@@ -156,24 +206,13 @@ static int choose(struct pruning *pruning, struct error *error) {
     }
     usage_spare_used(&view->usage);
     if (size) {
-        keep_size(view, limit);
+        keep_size(pruning, limit);
     }
     usage_add_descendants(&view->usage);
     return 0;
 }
 
 /* ---- what goes as a whole ---- */
-
-/* With --all, unless something else is asked for than its age. */
-static bool is_whole_chosen(const struct pruning *pruning, int64_t last_used) {
-    const struct cache_view *view = pruning->view;
-    int64_t age;
-    const char *older = option_text(view->options, "older-than", NULL);
-    return pruning->is_all && !option_is_given(view->options, "mount") &&
-           !option_is_given(view->options, "filter") &&
-           !option_is_given(view->options, "keep-size") &&
-           (!older || (human_parse_duration(older, &age) && view->now - last_used > age));
-}
 
 /* One called NAME was removed, or would be, unless it is in use. */
 static void tell_whole(struct pruning *pruning, struct whole *whole, struct str name, uint64_t size,
@@ -196,6 +235,7 @@ static bool is_called(const struct mount_cache *mount, const char *id) {
     return mount_cache_has_id(mount, str_of(id)) || str_equal_c(mount->name, id);
 }
 
+/* By its id, or with --all, unless something else is asked for than its age. */
 static bool is_mount_chosen(const struct pruning *pruning, const struct mount_cache *mount) {
     const struct cache_view *view = pruning->view;
     const char *const *ids = option_items(view->options, "mount");
@@ -204,7 +244,12 @@ static bool is_mount_chosen(const struct pruning *pruning, const struct mount_ca
             return true;
         }
     }
-    return is_whole_chosen(pruning, mount->last_used);
+    int64_t age;
+    const char *older = option_text(view->options, "older-than", NULL);
+    return pruning->is_all && !option_is_given(view->options, "mount") &&
+           !option_is_given(view->options, "filter") &&
+           !option_is_given(view->options, "keep-size") &&
+           (!older || (human_parse_duration(older, &age) && view->now - mount->last_used > age));
 }
 
 static int prune_mount(struct pruning *pruning, struct mount_cache *mount, struct error *error) {
@@ -266,19 +311,14 @@ static int prune_context(struct pruning *pruning, const struct fetched_item *con
 }
 
 static int prune_contexts(struct pruning *pruning, struct error *error) {
-    const struct cache_view *view = pruning->view;
-    struct fetched_list list;
-    if (fetched_list(view->store, view->arena, &list, error)) {
-        return -1;
-    }
-    for (size_t i = 0; i < list.count; i++) {
-        if (is_whole_chosen(pruning, list.items[i].last_used) &&
-            prune_context(pruning, &list.items[i], error)) {
+    const struct fetched_list *list = &pruning->fetched;
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].is_victim && prune_context(pruning, &list->items[i], error)) {
             return -1;
         }
     }
     if (!pruning->is_dry) {
-        fetched_sweep(view->store);
+        fetched_sweep(pruning->view->store);
     }
     return 0;
 }

@@ -45,6 +45,7 @@ struct fetched_item {
     int64_t last_used; /* ns */
     uint64_t size;     /* bytes on disk */
     bool is_busy;
+    bool is_victim; /* chosen for removal by the caller */
 };
 struct fetched_list {
     struct fetched_item *items;

@@ -78,7 +78,7 @@ key_of() { # $1: part of the step's text
     contains "$stderr" "there is no filter \`colour=red\`"
     run_bud 2 cache ls --filter kind=foo
     is "${stderr_lines[0]}" "error: --filter kind: there is no \`foo\`"
-    is "${stderr_lines[1]}" "hint: known: run, copy, add, directory, output"
+    is "${stderr_lines[1]}" "hint: known: run, copy, add, directory, output; of prune also context"
     run_bud 2 cache ls --filter older=soon
     contains "$stderr" "no length of time"
     run_bud 2 cache ls --all

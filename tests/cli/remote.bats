@@ -255,7 +255,14 @@ entries() { # how many contexts the store keeps
         "$(du -sB1 "$STORE/root/bud" | cut -f 1)"$'\n'"\"$GIT/repo.git\""
     contains "$(bud cache du)" "fetched contexts    1"
     bud cache prune
+    bud cache prune --older-than 1h
+    bud cache prune --keep-size 1GB
+    bud cache prune --filter kind=run
     is "$(entries)" 1
+    for words in '--older-than 0s' '--keep-size 0' '--filter kind=context'; do
+        # shellcheck disable=SC2086
+        contains "$(bud cache prune --dry-run $words)" "and 1 fetched context"
+    done
     contains "$(bud cache prune --all)" "and 1 fetched context"
     is "$(entries)" 0
     run_bud 0 info --check
