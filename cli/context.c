@@ -2,6 +2,7 @@
 #include "planner/context.h"
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/remote.h"
 #include "cli/build.h"
 #include "planner/inventory.h"
@@ -60,7 +61,33 @@ static const char *type_name(uint32_t mode) {
            : S_ISDIR(mode)  ? "directory"
            : S_ISLNK(mode)  ? "link"
            : S_ISFIFO(mode) ? "fifo"
-                            : "special";
+           : S_ISSOCK(mode) ? "socket"
+                            : "device";
+}
+
+/* As walk_refuse_special() does in a build. */
+static bool is_refused(const struct inventory_entry *entry) {
+    return S_ISSOCK(entry->mode) || S_ISBLK(entry->mode) || S_ISCHR(entry->mode);
+}
+
+static void warn_of_refused(const struct showing *showing) {
+    const struct inventory *inventory = &showing->inventory;
+    const struct inventory_entry *first = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < inventory->count; i++) {
+        if (is_refused(&inventory->entries[i])) {
+            first = first ? first : &inventory->entries[i];
+            count++;
+        }
+    }
+    if (count > 0) {
+        const char *others =
+            count > 1 ? arena_printf(showing->arena, ", as are %zu others,", count - 1) : "";
+        log_warn(
+            "%.*s is a %s%s and cannot be copied: a build that takes it fails; leave it out by "
+            "the ignore file",
+            STR_ARG(first->path), type_name(first->mode), others);
+    }
 }
 
 static void print_paths(struct showing *showing, const struct inventory_entry *entry) {
@@ -78,7 +105,8 @@ static void print_line(struct showing *showing, const struct inventory_entry *en
                        struct str branches, const char *branch) {
     struct buf amount = BUF_INIT;
     print_amount(&amount, entry->bytes);
-    buf_printf(&showing->out, "%10s  %.*s%s", S_ISLNK(entry->mode) ? "link" : amount.data,
+    buf_printf(&showing->out, "%10s  %.*s%s",
+               S_ISLNK(entry->mode) || is_refused(entry) ? type_name(entry->mode) : amount.data,
                STR_ARG(branches), branch);
     buf_free(&amount);
     print_text(&showing->out, entry->depth > 0 ? entry->name : str_of(showing->tree.name));
@@ -86,7 +114,7 @@ static void print_line(struct showing *showing, const struct inventory_entry *en
         buf_printf(&showing->out, "/  (%llu file%s)", (unsigned long long)entry->files,
                    entry->files == 1 ? "" : "s");
     }
-    buf_append_byte(&showing->out, '\n');
+    buf_append_c(&showing->out, is_refused(entry) ? "  (a build refuses it)\n" : "\n");
 }
 
 /* BRANCHES is what stands before the lines of ENTRY's children. */
@@ -199,7 +227,11 @@ static void print_included(struct showing *showing, const struct answer *answer)
     const struct inventory_entry *entry = answer->entry;
     bool is_left_out = answer->has_rule && !answer->rule.is_exclusion;
     buf_append_c(&showing->out, "in, ");
-    print_amount(&showing->out, entry->bytes);
+    if (is_refused(entry)) {
+        buf_printf(&showing->out, "a %s, which a build refuses", type_name(entry->mode));
+    } else {
+        print_amount(&showing->out, entry->bytes);
+    }
     if (S_ISDIR(entry->mode)) {
         buf_printf(&showing->out, " in %llu file%s", (unsigned long long)entry->files,
                    entry->files == 1 ? "" : "s");
@@ -314,6 +346,7 @@ static int show(struct showing *showing, struct error *error) {
         0) {
         return -1;
     }
+    warn_of_refused(showing);
     if (options->argument_count > 0) {
         return show_answers(showing, error);
     }

@@ -1,9 +1,15 @@
 #include "planner/context.h"
 
 #include <errno.h>
+#include <sys/sysmacros.h>
 
 /* More than any real ignore file, less than what would hurt. */
 #define IGNORE_FILE_LIMIT (8 << 20)
+
+/* `--ignorefile /dev/null`: no rules. */
+static bool is_null_device(const struct stat *stat) {
+    return S_ISCHR(stat->st_mode) && stat->st_rdev == makedev(1, 3);
+}
 
 /* A file of the context is resolved inside it: a link must not make us quote files from elsewhere. *fd is -1 when there
  * is none. */
@@ -13,7 +19,7 @@ static int open_ignore(int directory, const char *path, int *fd, struct error *e
                                 : fs_open_in_root(directory, path, flags, 0, error);
     if (*fd >= 0) {
         struct stat stat;
-        if (fstat(*fd, &stat) == 0 && !S_ISREG(stat.st_mode)) {
+        if (fstat(*fd, &stat) == 0 && !S_ISREG(stat.st_mode) && !is_null_device(&stat)) {
             cleanup_fd(fd);
             *fd = -1;
             return error_set(error, ERROR_INPUT, "it is not a regular file");

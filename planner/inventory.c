@@ -97,6 +97,7 @@ int inventory_read(const struct tree *tree, bool is_by_size, struct arena *arena
     const struct selection_visitor visitor = {
         .entry = take_entry,
         .context = &taking,
+        .takes_special = true,
         .look_ahead_after = SELECTION_LOOK_AHEAD,
     };
     vec_push(&taking.entries, (struct inventory_entry){ .path = STR_EMPTY, .mode = S_IFDIR });

@@ -1,4 +1,5 @@
-/* inventory: everything a build could take from a context, as a tree with sizes. Reads no file. */
+/* inventory: everything a build could take from a context, as a tree with sizes, and what it would refuse to take: sockets and
+ * devices. Reads no file. */
 #ifndef BUD_PLANNER_INVENTORY_H
 #define BUD_PLANNER_INVENTORY_H
 

@@ -60,6 +60,7 @@ struct selection_visitor {
     int (*entry)(void *context, const struct selection_entry *entry,
                  struct error *error); /* parents first */
     void *context;
+    bool takes_special; /* sockets and devices of a context are told like others, not refused */
     size_t look_ahead_after; /* see selection_walk(); 0: never */
 };
 
@@ -67,7 +68,7 @@ struct selection_visitor {
  * of their names, each directory followed by what is in it. A literal
  * source that does not exist is ERROR_NOT_FOUND (`"/x": not found`, with the deciding .dockerignore rule or the nearest
  * name as hint); a pattern that matches nothing gives no result. Sockets and devices in a context that are selected
- * are refused by name. After LOOK_AHEAD_AFTER entries other threads begin to list and stat(2) what comes next: the visitor is
+ * are refused by name, unless the visitor takes them. After LOOK_AHEAD_AFTER entries other threads begin to list and stat(2) what comes next: the visitor is
  * called as ever, by the caller's thread, but what it is told of an entry may be a moment older. *result_count (may be
  * NULL) gets the number of results. */
 int selection_walk(const struct tree *tree, const struct selection *selection,

@@ -62,7 +62,7 @@ int walk_refuse_special(const struct walk *walk, const struct stat *stat, struct
                        : S_ISBLK(stat->st_mode) ? "a block device"
                        : S_ISCHR(stat->st_mode) ? "a character device"
                                                 : NULL;
-    if (!walk->tree->is_context || !what) {
+    if (!walk->tree->is_context || walk->visitor->takes_special || !what) {
         return 0;
     }
     error_set(error, ERROR_INPUT, "%.*s is %s and cannot be copied from a build context",

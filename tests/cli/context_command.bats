@@ -77,6 +77,8 @@ src: in, 8 B in 2 files: no rule leaves it out'
     echo src > other
     run_bud 0 context -C app --ignorefile other -q src README.md
     is "$output" README.md
+    run_bud 0 context -C app --ignorefile /dev/null -q README.md
+    is "$output" README.md
     echo 'FROM scratch' > app/Dockerfile
     echo '**' > app/Dockerfile.dockerignore
     run_bud 0 context -C app -q
@@ -94,8 +96,11 @@ src: in, 8 B in 2 files: no rule leaves it out'
 @test "what cannot be copied is named" {
     mkdir sockets
     python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("sockets/s")'
-    run_bud 125 context -C sockets
-    contains "$stderr" "s is a socket and cannot be copied"
+    run_bud 0 context -C sockets
+    is "${lines[1]}" "    socket  └─ s  (a build refuses it)"
+    is "$stderr" "warning: s is a socket and cannot be copied: a build that takes it fails; leave it out by the ignore file"
+    run_bud 0 context -C sockets s
+    is "$output" "s: in, a socket, which a build refuses: no rule leaves it out"
     echo s > sockets/.dockerignore
     run_bud 0 context -C sockets -q s
     is "$output" ""
