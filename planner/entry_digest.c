@@ -39,6 +39,13 @@ static void hash_xattrs(struct hasher *hasher, const struct fs_xattrs *xattrs) {
     }
 }
 
+static int changed(const char *path, struct error *error) {
+    error_set(error, ERROR_CHANGED, "%s changed while the build was reading it", path);
+    return error_hint(error,
+                      "build again when nothing writes to the file any more, or leave it out "
+                      "with .dockerignore");
+}
+
 /* Everything but a regular file is digested on the spot: it costs no open. */
 static int digest_special(struct unknown_entry *unknown, const struct selection_entry *entry,
                           struct error *error) {
@@ -50,7 +57,9 @@ static int digest_special(struct unknown_entry *unknown, const struct selection_
         char target[PATH_MAX];
         ssize_t len = readlinkat(entry->directory, entry->name, target, sizeof(target));
         if (len < 0) {
-            return error_system(error, "cannot read link %.*s", STR_ARG(entry->tree_path));
+            return errno == ENOENT || errno == EINVAL /* it is no link any more */
+                       ? changed(unknown->tree_path, error)
+                       : error_system(error, "cannot read link %.*s", STR_ARG(entry->tree_path));
         }
         hasher_update_str(&hasher, str_make(target, (size_t)len));
     } else if (S_ISBLK(mode) || S_ISCHR(mode)) {
@@ -69,16 +78,12 @@ int entry_digest_begin(const struct tree *tree, const struct selection_entry *en
     unknown->begun = coarse_now();
     *out = unknown;
     if (fs_read_xattrs(entry->directory, entry->name, arena, &unknown->xattrs, error)) {
-        return error_wrap(error, "cannot read %.*s of %s", STR_ARG(entry->tree_path), tree->name);
+        return errno == ENOENT /* since it was looked at */
+                   ? changed(tree_path, error)
+                   : error_wrap(error, "cannot read %.*s of %s", STR_ARG(entry->tree_path),
+                                tree->name);
     }
     return S_ISREG(entry->stat.st_mode) ? 0 : digest_special(unknown, entry, error);
-}
-
-static int changed(const char *path, struct error *error) {
-    error_set(error, ERROR_CHANGED, "%s changed while the build was reading it", path);
-    return error_hint(error,
-                      "build again when nothing writes to the file any more, or leave it out "
-                      "with .dockerignore");
 }
 
 static int open_file(const struct tree *tree, const char *path, struct error *error) {

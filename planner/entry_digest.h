@@ -21,7 +21,8 @@ struct unknown_entry {
     struct digest digest;
 };
 
-/* The unknown entry for ENTRY, in ARENA, with the digest already in it unless it is a regular file. TREE_PATH outlives it. */
+/* The unknown entry for ENTRY, in ARENA, with the digest already in it unless it is a regular file. TREE_PATH outlives it.
+ * ERROR_CHANGED when it is not there any more, or a link no link. */
 int entry_digest_begin(const struct tree *tree, const struct selection_entry *entry,
                        const char *tree_path, struct arena *arena, struct unknown_entry **out,
                        struct error *error);

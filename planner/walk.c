@@ -224,10 +224,13 @@ static int keep(struct walk *walk, const struct stat *stat, struct error *error)
 int walk_open_directory(const struct walk *walk, int parent, const char *name,
                         struct error *error) {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) {
-        error_system(error, "cannot open directory %.*s", STR_ARG(buf_str(&walk->path)));
+    if (fd >= 0) {
+        return fd;
     }
-    return fd;
+    /* It was a directory when it was looked at, which may be a while ago. */
+    return errno == ENOENT || errno == ENOTDIR
+               ? vanished(walk, error)
+               : error_system(error, "cannot open directory %.*s", STR_ARG(buf_str(&walk->path)));
 }
 
 /* Other threads look ahead once there is enough to look at. */

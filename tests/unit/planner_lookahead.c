@@ -2,6 +2,7 @@
 #include "tests/unit/planner_fixture.h"
 
 #include "planner/context.h"
+#include "planner/entry_digest.h"
 #include "planner/selection.h"
 
 #include <dirent.h>
@@ -187,8 +188,34 @@ static void test_what_vanishes_is_named(void **state) {
     _cleanup_error_ struct error error = ERROR_INIT;
     struct telling telling = { .disturb = remove_much };
     assert_int_equal(-1, walk(fixture, &rows[2], 1, &telling, &error));
+    assert_int_equal(ERROR_CHANGED, error.code); /* what is read again */
     assert_non_null(strstr(error.message, "wide/d"));
     buf_free(&telling.text);
+}
+
+/* Nor is it another error when it goes after it was seen. */
+static void test_what_vanishes_before_it_is_read_has_changed(void **state) {
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *name;
+        mode_t mode;
+    } gone[] = { { "gone", S_IFREG | 0644 }, { "gone", S_IFLNK | 0777 }, { "file", S_IFLNK } };
+    fixture_file(fixture, "file", "");
+    _cleanup_fd_ int directory = open(fixture->context, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const struct tree tree = { .fd = directory, .name = "context", .is_context = true };
+    for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
+        _cleanup_error_ struct error error = ERROR_INIT;
+        struct unknown_entry *unknown;
+        const struct selection_entry entry = { .path = str_of(gone[i].name),
+                                               .directory = directory,
+                                               .name = gone[i].name,
+                                               .stat.st_mode = gone[i].mode,
+                                               .tree_path = str_of(gone[i].name) };
+        assert_int_equal(
+            -1, entry_digest_begin(&tree, &entry, gone[i].name, &fixture->arena, &unknown, &error));
+        assert_int_equal(ERROR_CHANGED, error.code);
+        assert_non_null(strstr(error.message, gone[i].name));
+    }
 }
 
 int main(void) {
@@ -197,6 +224,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_walk_may_end_early, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_descriptors_run_out, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_what_vanishes_is_named, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_what_vanishes_before_it_is_read_has_changed,
+                                        fixture_begin, fixture_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
