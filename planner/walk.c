@@ -243,7 +243,6 @@ static void start_lookahead(struct walk *walk) {
     }
 }
 
-/* Descriptors may have run out, and glimpses hold some. */
 static void stop_lookahead(struct walk *walk) {
     for (size_t i = 0; i < walk->level_count; i++) {
         forget(walk, level_at(walk, i));
@@ -273,21 +272,29 @@ static void look_ahead(struct walk *walk, size_t index, const struct states *sta
 static int walk_level(struct walk *walk, int fd, struct glimpse *glimpse,
                       const struct states *states, struct error *error);
 
+static int open_current(struct walk *walk, struct error *error) {
+    size_t level = walk->level_count - 1;
+    size_t start = level_at(walk, level)->path_len;
+    int parent = level_fd(walk, level, error);
+    return parent < 0
+               ? -1
+               : walk_open_directory(walk, parent, walk->path.data + start + (start > 0), error);
+}
+
 /* Into the directory at the walk's path. GLIMPSE: of it, or NULL. */
 static int descend(struct walk *walk, struct glimpse *glimpse, const struct states *own,
                    struct error *error) {
-    size_t level = walk->level_count - 1;
     if (glimpse) {
         lookahead_await(walk->ahead, glimpse);
         if (!glimpse->is_failed) {
             return walk_level(walk, glimpse->fd, glimpse, own, error);
         }
-        stop_lookahead(walk);
     }
-    size_t start = level_at(walk, level)->path_len;
-    const char *name = walk->path.data + start + (start > 0);
-    int parent = level_fd(walk, level, error);
-    int fd = parent < 0 ? -1 : walk_open_directory(walk, parent, name, error);
+    int fd = glimpse ? -1 : open_current(walk, walk->ahead ? NULL : error);
+    if (fd < 0 && walk->ahead) { /* descriptors may have run out, and glimpses hold some */
+        stop_lookahead(walk);
+        fd = open_current(walk, error);
+    }
     return fd < 0 ? -1 : walk_level(walk, fd, NULL, own, error);
 }
 

@@ -78,6 +78,21 @@ static const struct row {
     { "./deep/2/3", NULL, NULL, true },
 };
 
+/* Deeper than anybody looks ahead for directories, with more of them at every depth. */
+static void make_bush(struct fixture *fixture) {
+    char name[200];
+    size_t len = (size_t)snprintf(name, sizeof(name), "bush");
+    for (unsigned depth = 0; depth < 28; depth++) {
+        for (unsigned i = 0; i < 10; i++) {
+            snprintf(name + len, sizeof(name) - len, "/%u/", i);
+            fixture_file(fixture, name, "");
+        }
+        len += (size_t)snprintf(name + len, sizeof(name) - len, "/0");
+    }
+}
+
+static const struct row bushy = { "bush", NULL, NULL, false };
+
 static int walk(struct fixture *fixture, const struct row *row, size_t look_ahead_after,
                 struct telling *telling, struct error *error) {
     const struct str source = str_of(row->source);
@@ -154,23 +169,30 @@ static void test_a_walk_may_end_early(void **state) {
 /* A walk that needs a few descriptors gets along with a few. */
 static void test_descriptors_run_out(void **state) {
     struct fixture *fixture = *state;
+    static const struct {
+        const struct row *row;
+        rlim_t from, to;
+    } cases[] = { { &rows[2], 5, 12 }, { &bushy, 36, 44 } };
     struct rlimit limit;
     make_tree(fixture);
-    _cleanup_error_ struct error error = ERROR_INIT;
-    struct telling alone = { .count = 0 };
-    assert_ok(walk(fixture, &rows[2], 0, &alone, &error), &error);
+    make_bush(fixture);
     assert_int_equal(0, getrlimit(RLIMIT_NOFILE, &limit));
-    for (rlim_t more = 5; more < 12; more++) {
-        struct telling ahead = { .count = 0 };
-        struct rlimit few = { count_descriptors() - 3 + more, limit.rlim_max };
-        assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &few));
-        int result = walk(fixture, &rows[2], 1, &ahead, &error);
-        assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &limit));
-        assert_ok(result, &error);
-        assert_string_equal(alone.text.data, ahead.text.data);
-        buf_free(&ahead.text);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        _cleanup_error_ struct error error = ERROR_INIT;
+        struct telling alone = { .count = 0 };
+        assert_ok(walk(fixture, cases[i].row, 0, &alone, &error), &error);
+        for (rlim_t more = cases[i].from; more < cases[i].to; more++) {
+            struct telling ahead = { .count = 0 };
+            struct rlimit few = { count_descriptors() - 3 + more, limit.rlim_max };
+            assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &few));
+            int result = walk(fixture, cases[i].row, 1, &ahead, &error);
+            assert_int_equal(0, setrlimit(RLIMIT_NOFILE, &limit));
+            assert_ok(result, &error);
+            assert_string_equal(alone.text.data, ahead.text.data);
+            buf_free(&ahead.text);
+        }
+        buf_free(&alone.text);
     }
-    buf_free(&alone.text);
 }
 
 static void remove_much(struct fixture *fixture) {
