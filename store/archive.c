@@ -4,9 +4,9 @@
 #include "base/log.h"
 #include "base/vec.h"
 #include "store/archive_input.h"
+#include "store/archive_item.h"
 #include "store/archive_place.h"
 #include "store/layer_intake.h"
-#include "store/layer_stream.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -14,7 +14,6 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #define MAX_ENTRIES 20000000 /* more is an attack on inodes and memory, not an archive */
@@ -38,15 +37,13 @@ struct unpacker {
     VEC(struct dated_directory) directories;
 };
 
-/* One entry on its way to the disk. */
-struct item {
-    struct archive_entry *entry;
-    const char *shown; /* its name as in the archive, for messages */
-    struct str path;   /* cleaned; "" is the target itself */
-    int parent; /* O_PATH descriptor of the directory it goes into; -1 for the target itself */
-    const char *base; /* last component */
-    bool is_raw;      /* its data is not that of its file: the log of a layer has it */
-};
+static struct archive_item item_of(const struct unpacker *unpacker, struct archive_entry *entry) {
+    return (struct archive_item){ .entry = entry,
+                                  .options = unpacker->options,
+                                  .archive = unpacker->name,
+                                  .shown = archive_entry_pathname(entry),
+                                  .parent = -1 };
+}
 
 static ssize_t give_block(struct archive *tar, void *context, const void **block) {
     struct unpacker *unpacker = context;
@@ -64,7 +61,8 @@ static ssize_t give_block(struct archive *tar, void *context, const void **block
 }
 
 /* libarchive could not go on; ITEM may be NULL. */
-static int stream_failed(struct unpacker *unpacker, const struct item *item, struct error *error) {
+static int stream_failed(struct unpacker *unpacker, const struct archive_item *item,
+                         struct error *error) {
     if (unpacker->input_error.code != ERROR_NONE) {
         if (error) {
             error_clear(error);
@@ -88,115 +86,9 @@ static int stream_failed(struct unpacker *unpacker, const struct item *item, str
         error, "fetch or make the archive again; 'tar -tf' should list it without complaint");
 }
 
-/* A system call for ITEM failed; what the archive is to blame for is ERROR_INPUT. */
-static int item_failed(const struct unpacker *unpacker, const struct item *item, const char *what,
-                       struct error *error) {
-    int number = errno;
-    if (number == ENAMETOOLONG || number == ELOOP || number == ENOTDIR) {
-        return error_set(error, ERROR_INPUT, "archive '%s': cannot %s '%s': %s", unpacker->name,
-                         what, item->shown, strerror(number));
-    }
-    error_system(error, "archive '%s': cannot %s '%s'", unpacker->name, what, item->shown);
-    if (number == EINVAL && unpacker->options->is_rootless) {
-        error_hint(
-            error,
-            "its owner may lie outside the ids that /etc/subuid and /etc/subgid give this user");
-    }
-    return -1;
-}
-
-static int bad_item(const struct unpacker *unpacker, const struct item *item, const char *why,
-                    struct error *error) {
-    return error_set(error, ERROR_INPUT, "archive '%s': entry '%s' %s", unpacker->name, item->shown,
-                     why);
-}
-
-static int owner_of(const struct unpacker *unpacker, const struct item *item, uid_t *uid,
-                    gid_t *gid, struct error *error) {
-    if (unpacker->options->has_owner) {
-        *uid = unpacker->options->uid;
-        *gid = unpacker->options->gid;
-        return 0;
-    }
-    la_int64_t user = archive_entry_uid(item->entry), group = archive_entry_gid(item->entry);
-    if (user < 0 || user >= UINT32_MAX || group < 0 || group >= UINT32_MAX) {
-        return bad_item(unpacker, item, "has an owner that is no 32-bit number", error);
-    }
-    *uid = (uid_t)user;
-    *gid = (gid_t)group;
-    if (unpacker->options->layer) {
-        layer_intake_owner(unpacker->options->layer, *uid, *gid);
-    }
-    return 0;
-}
-
-/* Times of the entry for utimensat: access time as it is, modification time from the archive. */
-static void times_of(const struct item *item, struct timespec times[2]) {
-    long nanoseconds = archive_entry_mtime_nsec(item->entry);
-    times[0] = (struct timespec){ .tv_nsec = UTIME_OMIT };
-    times[1] = (struct timespec){ .tv_nsec = UTIME_OMIT };
-    if (archive_entry_mtime_is_set(item->entry)) {
-        times[1].tv_sec = archive_entry_mtime(item->entry);
-        times[1].tv_nsec = nanoseconds >= 0 && nanoseconds < 1000000000 ? nanoseconds : 0;
-    }
-}
-
-static void set_xattrs(const struct item *item, int fd) {
-    const char *name;
-    const void *value;
-    size_t len;
-    archive_entry_xattr_reset(item->entry);
-    while (archive_entry_xattr_next(item->entry, &name, &value, &len) == ARCHIVE_OK) {
-        if (!layer_stream_keeps_xattr(str_of(name)) || fsetxattr(fd, name, value, len, 0) < 0) {
-            log_debug("extended attribute %s of '%s' is not unpacked", name, item->shown);
-        }
-    }
-}
-
-/* Owner first: it clears set-id bits and capabilities. */
-static int set_metadata(const struct unpacker *unpacker, const struct item *item, int fd,
-                        struct error *error) {
-    uid_t uid = 0;
-    gid_t gid = 0;
-    if (owner_of(unpacker, item, &uid, &gid, error)) {
-        return -1;
-    }
-    if (fchown(fd, uid, gid) < 0) {
-        return item_failed(unpacker, item, "set the owner of", error);
-    }
-    if (fchmod(fd, archive_entry_perm(item->entry) & 07777) < 0) {
-        return item_failed(unpacker, item, "set the mode of", error);
-    }
-    set_xattrs(item, fd);
-    return 0;
-}
-
-/* The same for links, pipes and devices, which are not opened. The name was made a moment ago in a directory that
- * nobody but us works in. */
-static int set_metadata_by_name(const struct unpacker *unpacker, const struct item *item,
-                                struct error *error) {
-    uid_t uid = 0;
-    gid_t gid = 0;
-    if (owner_of(unpacker, item, &uid, &gid, error)) {
-        return -1;
-    }
-    if (fchownat(item->parent, item->base, uid, gid, AT_SYMLINK_NOFOLLOW) < 0) {
-        return item_failed(unpacker, item, "set the owner of", error);
-    }
-    if (archive_entry_filetype(item->entry) != AE_IFLNK &&
-        fchmodat(item->parent, item->base, archive_entry_perm(item->entry) & 07777, 0) < 0) {
-        return item_failed(unpacker, item, "set the mode of", error);
-    }
-    struct timespec times[2];
-    times_of(item, times);
-    if (utimensat(item->parent, item->base, times, AT_SYMLINK_NOFOLLOW) < 0) {
-        return item_failed(unpacker, item, "set the time of", error);
-    }
-    return 0;
-}
-
 /* An entry whose name is taken: the old thing goes. */
-static int make_room(struct unpacker *unpacker, const struct item *item, struct error *error) {
+static int make_room(struct unpacker *unpacker, const struct archive_item *item,
+                     struct error *error) {
     archive_place_forget(&unpacker->place, item->parent);
     if (fs_remove_tree(item->parent, item->base, error)) {
         return error_wrap(error, "archive '%s': cannot replace '%s'", unpacker->name, item->shown);
@@ -205,27 +97,27 @@ static int make_room(struct unpacker *unpacker, const struct item *item, struct 
 }
 
 /* Only root may go where the mode forbids it. */
-static int keep_open(const struct item *item, int fd, mode_t *mode) {
+static int keep_open(const struct archive_item *item, int fd, mode_t *mode) {
     mode_t wanted = archive_entry_perm(item->entry) & 07777;
     bool is_open = geteuid() == 0 || (wanted & 0700) == 0700;
     *mode = is_open ? 0 : wanted | S_IFDIR;
     return is_open ? 0 : fchmod(fd, wanted | 0700);
 }
 
-static int finish_directory(struct unpacker *unpacker, const struct item *item, int fd,
+static int finish_directory(struct unpacker *unpacker, const struct archive_item *item, int fd,
                             struct error *error) {
     struct stat status;
     struct timespec times[2];
     mode_t mode;
-    times_of(item, times);
-    if (set_metadata(unpacker, item, fd, error)) {
+    archive_item_times(item, times);
+    if (archive_item_set_metadata(item, fd, error)) {
         return -1;
     }
     if (keep_open(item, fd, &mode) < 0) {
-        return item_failed(unpacker, item, "set the mode of", error);
+        return archive_item_failed(item, "set the mode of", error);
     }
     if (fstat(fd, &status) < 0) {
-        return item_failed(unpacker, item, "read", error);
+        return archive_item_failed(item, "read", error);
     }
     if (times[1].tv_nsec != UTIME_OMIT || mode != 0) {
         vec_push(&unpacker->directories,
@@ -235,9 +127,10 @@ static int finish_directory(struct unpacker *unpacker, const struct item *item, 
     return 0;
 }
 
-static int unpack_root(struct unpacker *unpacker, const struct item *item, struct error *error) {
+static int unpack_root(struct unpacker *unpacker, const struct archive_item *item,
+                       struct error *error) {
     if (archive_entry_filetype(item->entry) != AE_IFDIR) {
-        return bad_item(unpacker, item, "stands for the target directory but is none", error);
+        return archive_item_bad(item, "stands for the target directory but is none", error);
     }
     if (!unpacker->options->is_root_entry_kept) {
         return 0;
@@ -249,11 +142,11 @@ static int unpack_root(struct unpacker *unpacker, const struct item *item, struc
     return fd < 0 ? -1 : finish_directory(unpacker, item, fd, error);
 }
 
-static int unpack_directory(struct unpacker *unpacker, const struct item *item,
+static int unpack_directory(struct unpacker *unpacker, const struct archive_item *item,
                             struct error *error) {
     const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     if (mkdirat(item->parent, item->base, 0700) < 0 && errno != EEXIST) {
-        return item_failed(unpacker, item, "create", error);
+        return archive_item_failed(item, "create", error);
     }
     _cleanup_fd_ int fd = openat(item->parent, item->base, flags);
     if (fd < 0 && (errno == ENOTDIR || errno == ELOOP)) {
@@ -269,11 +162,11 @@ static int unpack_directory(struct unpacker *unpacker, const struct item *item,
             return -1;
         }
     }
-    return fd < 0 ? item_failed(unpacker, item, "create", error)
+    return fd < 0 ? archive_item_failed(item, "create", error)
                   : finish_directory(unpacker, item, fd, error);
 }
 
-static int write_contents(struct unpacker *unpacker, const struct item *item, int fd,
+static int write_contents(struct unpacker *unpacker, const struct archive_item *item, int fd,
                           struct error *error) {
     const void *block;
     size_t len;
@@ -294,7 +187,7 @@ static int write_contents(struct unpacker *unpacker, const struct item *item, in
                 continue;
             }
             if (written <= 0) {
-                return item_failed(unpacker, item, "write", error);
+                return archive_item_failed(item, "write", error);
             }
             data += written;
             len -= (size_t)written;
@@ -308,12 +201,13 @@ static int write_contents(struct unpacker *unpacker, const struct item *item, in
     /* A sparse entry may end in a hole. */
     if (archive_entry_size(item->entry) > end &&
         ftruncate(fd, archive_entry_size(item->entry)) < 0) {
-        return item_failed(unpacker, item, "write", error);
+        return archive_item_failed(item, "write", error);
     }
     return 0;
 }
 
-static int unpack_file(struct unpacker *unpacker, const struct item *item, struct error *error) {
+static int unpack_file(struct unpacker *unpacker, const struct archive_item *item,
+                       struct error *error) {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     _cleanup_fd_ int fd = openat(item->parent, item->base, flags, 0600);
     if (fd < 0 && errno == EEXIST) {
@@ -323,21 +217,21 @@ static int unpack_file(struct unpacker *unpacker, const struct item *item, struc
         fd = openat(item->parent, item->base, flags, 0600);
     }
     if (fd < 0) {
-        return item_failed(unpacker, item, "create", error);
+        return archive_item_failed(item, "create", error);
     }
     struct timespec times[2];
     struct stat status;
-    times_of(item, times);
+    archive_item_times(item, times);
     if (unpacker->options->layer) {
         if (fstat(fd, &status) < 0) {
-            return item_failed(unpacker, item, "read", error);
+            return archive_item_failed(item, "read", error);
         }
         vec_push(&unpacker->options->layer->files, status.st_ino);
     }
-    if (write_contents(unpacker, item, fd, error) || set_metadata(unpacker, item, fd, error)) {
+    if (write_contents(unpacker, item, fd, error) || archive_item_set_metadata(item, fd, error)) {
         return -1;
     }
-    return futimens(fd, times) < 0 ? item_failed(unpacker, item, "set the time of", error) : 0;
+    return futimens(fd, times) < 0 ? archive_item_failed(item, "set the time of", error) : 0;
 }
 
 static bool is_same_file(int directory, const char *name, int other_directory, const char *other) {
@@ -348,12 +242,12 @@ static bool is_same_file(int directory, const char *name, int other_directory, c
 }
 
 /* Data that comes along with a hard link is skipped: it is that of the file linked to. */
-static int unpack_hard_link(struct unpacker *unpacker, const struct item *item,
+static int unpack_hard_link(struct unpacker *unpacker, const struct archive_item *item,
                             struct error *error) {
     const char *link = archive_entry_hardlink(item->entry);
     _cleanup_buf_ struct buf path = BUF_INIT;
     if (!archive_place_clean(link, &path) || path.len == 0) {
-        bad_item(unpacker, item, "is a hard link to something outside of the archive", error);
+        archive_item_bad(item, "is a hard link to something outside of the archive", error);
         return error_hint(error, "a hard link names another entry of the archive");
     }
     struct str cleaned = buf_str(&path);
@@ -380,13 +274,14 @@ static int unpack_hard_link(struct unpacker *unpacker, const struct item *item,
                   unpacker->name, item->shown, link);
         return error_hint(error, "a hard link names another entry of the archive");
     }
-    return result < 0 ? item_failed(unpacker, item, "link", error) : 0;
+    return result < 0 ? archive_item_failed(item, "link", error) : 0;
 }
 
-static int unpack_symlink(struct unpacker *unpacker, const struct item *item, struct error *error) {
+static int unpack_symlink(struct unpacker *unpacker, const struct archive_item *item,
+                          struct error *error) {
     const char *link = archive_entry_symlink(item->entry);
     if (!link || !*link) {
-        return bad_item(unpacker, item, "is a symbolic link to nothing", error);
+        return archive_item_bad(item, "is a symbolic link to nothing", error);
     }
     int result = symlinkat(link, item->parent, item->base);
     if (result < 0 && errno == EEXIST) {
@@ -395,20 +290,19 @@ static int unpack_symlink(struct unpacker *unpacker, const struct item *item, st
         }
         result = symlinkat(link, item->parent, item->base);
     }
-    return result < 0 ? item_failed(unpacker, item, "create", error)
-                      : set_metadata_by_name(unpacker, item, error);
+    return result < 0 ? archive_item_failed(item, "create", error)
+                      : archive_item_set_metadata_by_name(item, error);
 }
 
-static int unpack_special(struct unpacker *unpacker, const struct item *item, mode_t type,
+static int unpack_special(struct unpacker *unpacker, const struct archive_item *item, mode_t type,
                           struct error *error) {
     dev_t device = 0;
     if (type != S_IFIFO) {
         device = makedev((unsigned)archive_entry_rdevmajor(item->entry),
                          (unsigned)archive_entry_rdevminor(item->entry));
         if (type == S_IFCHR && device == 0) {
-            return bad_item(unpacker, item,
-                            "is the character device 0/0, which would mean a deletion in a layer",
-                            error);
+            return archive_item_bad(
+                item, "is the character device 0/0, which would mean a deletion in a layer", error);
         }
         if (unpacker->options->is_rootless) {
             log_warn("archive '%s': device '%s' is left out: only root can make devices",
@@ -423,11 +317,12 @@ static int unpack_special(struct unpacker *unpacker, const struct item *item, mo
         }
         result = mknodat(item->parent, item->base, type | 0600, device);
     }
-    return result < 0 ? item_failed(unpacker, item, "create", error)
-                      : set_metadata_by_name(unpacker, item, error);
+    return result < 0 ? archive_item_failed(item, "create", error)
+                      : archive_item_set_metadata_by_name(item, error);
 }
 
-static int unpack_item(struct unpacker *unpacker, const struct item *item, struct error *error) {
+static int unpack_item(struct unpacker *unpacker, const struct archive_item *item,
+                       struct error *error) {
     if (archive_entry_hardlink(item->entry)) {
         return unpack_hard_link(unpacker, item, error);
     }
@@ -445,7 +340,7 @@ static int unpack_item(struct unpacker *unpacker, const struct item *item, struc
     case AE_IFBLK:
         return unpack_special(unpacker, item, S_IFBLK, error);
     default:
-        return bad_item(unpacker, item, "is of a kind that bud does not know", error);
+        return archive_item_bad(item, "is of a kind that bud does not know", error);
     }
 }
 
@@ -464,7 +359,7 @@ static bool is_current(const struct unpacker *unpacker, struct str path, uint64_
 static int log_again(struct unpacker *unpacker, struct archive_entry *entry, bool is_file,
                      struct layer_intake_entry *place, struct error *error) {
     struct layer_intake *layer = unpacker->options->layer;
-    const struct item item = { .entry = entry, .shown = archive_entry_pathname(entry) };
+    const struct archive_item item = item_of(unpacker, entry);
     _cleanup_buf_ struct buf path = BUF_INIT;
     const void *block;
     size_t len;
@@ -494,9 +389,8 @@ static int log_again(struct unpacker *unpacker, struct archive_entry *entry, boo
 
 static int unpack_entry(struct unpacker *unpacker, struct archive_entry *entry, bool is_raw,
                         struct error *error) {
-    struct item item = {
-        .entry = entry, .shown = archive_entry_pathname(entry), .parent = -1, .is_raw = is_raw
-    };
+    struct archive_item item = item_of(unpacker, entry);
+    item.is_raw = is_raw;
     if (!item.shown) {
         return error_set(error, ERROR_INPUT, "archive '%s' has an entry without a name",
                          unpacker->name);
@@ -517,7 +411,7 @@ static int unpack_entry(struct unpacker *unpacker, struct archive_entry *entry, 
     item.base = path_base(item.path).data;
     enum whiteout whiteout = unpacker->options->layer ? whiteout_of_path(item.path) : WHITEOUT_NONE;
     if (whiteout == WHITEOUT_BAD) {
-        return bad_item(unpacker, &item, "has a name that is reserved for deletions", error);
+        return archive_item_bad(&item, "has a name that is reserved for deletions", error);
     }
     if (whiteout == WHITEOUT_SKIPPED) {
         return 0;
