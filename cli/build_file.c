@@ -9,11 +9,24 @@
 /* Far above what anybody writes; a device or a log given by mistake ends here. */
 #define DOCKERFILE_LIMIT ((size_t)16 << 20)
 
+/* For what looks like a URL and is none that bud fetches. */
+static const char *scheme_advice(struct str text) {
+    return str_has_prefix(text, STR("file://")) ? "give the path of the directory itself"
+           : str_has_prefix(text, STR("git+"))
+               ? "leave `git+` out: a repository is a URL whose path ends in .git"
+               : "contexts from elsewhere are http:// and https:// URLs of archives or "
+                 "Dockerfiles, "
+                 "and repositories: https://HOST/PATH.git, git://, ssh:// or USER@HOST:PATH";
+}
+
 int build_context_check(const char *text, struct error *error) {
     struct stat stat_;
     if (stat(text, &stat_) < 0) {
         int number = errno;
         error_system(error, "context %s", text);
+        if (str_find(str_of(text), STR("://")) != SIZE_MAX) {
+            return error_hint(error, "%s", scheme_advice(str_of(text)));
+        }
         bool is_word = number == ENOENT && strchr(text, '/') == NULL;
         const char *command = is_word ? command_nearest(text) : NULL;
         if (command != NULL) {
@@ -26,9 +39,10 @@ int build_context_check(const char *text, struct error *error) {
                                   : "");
     }
     if (S_ISREG(stat_.st_mode)) {
-        error_set(error, ERROR_UNSUPPORTED, "context %s: an archive as context is not done yet",
-                  text);
-        return error_hint(error, "unpack it and give the directory");
+        error_set(error, ERROR_USAGE, "context %s is a file, not a directory", text);
+        return error_hint(error,
+                          "an archive, or a Dockerfile alone, goes in by standard input: bud "
+                          "- < FILE; a Dockerfile of another name: bud -f FILE DIRECTORY");
     }
     return S_ISDIR(stat_.st_mode)
                ? 0

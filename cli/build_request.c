@@ -389,6 +389,13 @@ static int find_context(const struct reader *reader, const char *file, enum stor
                                  reader->error);
 }
 
+/* A web page or a damaged archive is a Dockerfile with mistakes. */
+static int tell_no_archive(const char *origin, struct error *error) {
+    _cleanup_free_ char *hint =
+        error && error->hint ? xasprintf("%s; ", error->hint) : xstrdup("");
+    return error_hint(error, "%s%s is no archive, so it was read as a Dockerfile", hint, origin);
+}
+
 static int read_file(const struct reader *reader, enum store_access access) {
     struct plan_request *plan = &reader->request->plan;
     const struct options *options = reader->options;
@@ -415,7 +422,8 @@ static int read_file(const struct reader *reader, enum store_access access) {
     struct dockerfile *dockerfile;
     if (parser_parse(reader->request->source, name, reader->arena, &dockerfile, reader->error) <
         0) {
-        return -1;
+        return reader->request->remote.dockerfile != NULL ? tell_no_archive(name, reader->error)
+                                                          : -1;
     }
     warn_of_frontend(dockerfile);
     plan->dockerfile = dockerfile;

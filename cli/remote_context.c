@@ -311,6 +311,7 @@ static int fetch_main(const struct fetching *fetching, struct error *error) {
     }
     if (kind != REMOTE_GIT && faccessat(entry.fd, BODY, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         fetching->out->dockerfile = arena_printf(fetching->arena, "%s/" BODY, entry.path);
+        plan->has_no_files = is_input;
     }
     plan->context_origin =
         is_input ? "standard input" : origin_of(fetching, &remote, remote.directory);

@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/vec.h"
 #include "parser/words.h"
+#include "planner/named_context.h"
 #include "planner/origin.h"
 
 #include <stdlib.h>
@@ -156,7 +157,8 @@ static int no_such_image(struct lowering *lowering, struct str text, struct erro
                           : context ? context
                                     : image);
     }
-    return error_hint(error, "`podman pull %.*s` fetches an image", STR_ARG(text));
+    return error_hint(error, "`podman pull %.*s` fetches an image%s", STR_ARG(text),
+                      named_context_advice(lowering->planning, text));
 }
 
 static int image_input(struct lowering *lowering, const struct named_context *context,

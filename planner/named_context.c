@@ -5,6 +5,7 @@
 #include "registry/oci_layout.h"
 #include "registry/reference.h"
 
+#include <ctype.h>
 #include <errno.h>
 
 /* ---- names ---- */
@@ -230,6 +231,17 @@ const char *named_context_nearest(struct planning *planning, struct str text) {
         names[i] = str_dup(planning->arena, planning->named_contexts.items[i].name);
     }
     return str_nearest(text, names, count);
+}
+
+const char *named_context_advice(struct planning *planning, struct str text) {
+    bool is_word = text.len > 0 && isalpha((unsigned char)text.data[0]);
+    for (size_t i = 0; i < text.len; i++) {
+        is_word = is_word && (isalnum((unsigned char)text.data[i]) || strchr("-_", text.data[i]));
+    }
+    return is_word ? arena_printf(planning->arena,
+                                  "; a build context of that name: --build-context %.*s=DIRECTORY",
+                                  STR_ARG(text))
+                   : "";
 }
 
 int named_context_image(struct planning *planning, const struct named_context *context,

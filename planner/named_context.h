@@ -28,6 +28,8 @@ struct named_context {
 struct named_context *named_context_find(struct planning *planning, struct str text);
 /* The name nearest to TEXT, to suggest it; NULL: none is near. */
 const char *named_context_nearest(struct planning *planning, struct str text);
+/* For the end of a hint about TEXT that means nothing: how a context of that name is given. Empty where TEXT is no plain word. */
+const char *named_context_advice(struct planning *planning, struct str text);
 /* The directory as a tree with its own ignore file. */
 int named_context_open(struct planning *planning, struct named_context *context,
                        const struct tree **out, struct error *error);

@@ -6,6 +6,7 @@
 #include "planner/lookup.h"
 #include "planner/lower.h"
 #include "planner/merge.h"
+#include "planner/named_context.h"
 #include "planner/planning.h"
 #include "registry/oci_import.h"
 #include "registry/reference.h"
@@ -145,8 +146,8 @@ int planning_find_image(struct planning *planning, struct str name, const struct
         error_set(error, ERROR_NOT_FOUND, "there is no image %.*s in the store", STR_ARG(name));
         return error_hint(error,
                           "`podman pull %.*s` fetches it, `bud import FILE %.*s` makes it from a "
-                          "root file system",
-                          STR_ARG(name), STR_ARG(name));
+                          "root file system%s",
+                          STR_ARG(name), STR_ARG(name), named_context_advice(planning, name));
     }
     if (choose_instance(planning, found, name, platform, &image, error)) {
         return -1;
@@ -247,6 +248,7 @@ int planning_open_context(struct planning *planning, const char *directory, cons
                               tree, error)) {
         return -1;
     }
+    tree->has_no_files = directory == planning->request->context && planning->request->has_no_files;
     tree->is_paranoid = planning->request->is_paranoid;
     arena_vec_push(planning->arena, &planning->plan->contexts, tree);
     *out = tree;

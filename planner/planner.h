@@ -11,6 +11,7 @@ struct plan_request {
     const char *context;                 /* directory, or NULL: none (COPY from it is an error) */
     const char *
         context_origin; /* it was fetched from there: what people are shown, and places; NULL: it is the user's */
+    bool has_no_files;           /* a Dockerfile came from there alone */
     const char *dockerfile_path; /* for DOCKERFILE.dockerignore and places; NULL: standard input */
     const char *ignore_file;     /* --ignorefile, or NULL */
     const char *target;          /* --target, or NULL */

@@ -23,7 +23,9 @@ struct resolving {
     struct buf path;
     struct str rest;
     unsigned links;
-    bool is_in_link; /* what is left of the path came from a link */
+    struct str link, target; /* the last one that was followed */
+    size_t after_link;       /* length of what follows it in the path */
+    bool is_in_link;         /* what is left of the path came from a link */
 };
 
 void cleanup_resolved(struct resolved *resolved) {
@@ -87,12 +89,15 @@ static int follow(struct resolving *r, const char *name, struct resolved *out,
                   STR_ARG(buf_str(&r->path)));
         return error_hint(error, "the links may point at each other");
     }
+    r->link = str_copy(r->arena, buf_str(&r->path));
     if (len > 0 && target[0] == '/') {
         out->is_outside = true;
         while (r->levels.count > 1) {
             pop(r);
         }
     }
+    r->target = str_copy(r->arena, str_make(target, (size_t)len));
+    r->after_link = r->rest.len;
     r->path.len = top(r)->path_len;
     r->rest = str_printf(r->arena, "%.*s/%.*s", (int)len, target, STR_ARG(r->rest));
     r->is_in_link = true;
@@ -108,6 +113,10 @@ static void give_directory(struct level *level, struct resolved *out) {
 static int missing(struct resolving *r, struct str name, struct resolved *out) {
     out->exists = false;
     out->missing = name;
+    if (r->links > 0 && r->rest.len >= r->after_link) {
+        out->link = r->link;
+        out->target = r->target;
+    }
     out->path = str_copy(r->arena, str_make(r->path.data ? r->path.data : "", top(r)->path_len));
     give_directory(top(r), out);
     return 0;

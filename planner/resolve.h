@@ -15,7 +15,8 @@ struct resolved {
     int directory;   /* the directory that holds the entry (the root for ""), owned */
     struct str name; /* its name there, NUL-terminated; "." for the root */
     struct stat stat;
-    struct str missing; /* the component that does not exist */
+    struct str missing;      /* the component that does not exist */
+    struct str link, target; /* that component is one of TARGET, to which LINK points; else empty */
 };
 
 #define RESOLVED_INIT                                                                              \

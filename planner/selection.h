@@ -16,6 +16,7 @@ struct tree {
     const char *name;            /* for messages: the context's path, "stage build" */
     const struct ignore *ignore; /* .dockerignore, or NULL */
     const char *ignore_name;     /* its path, for messages */
+    bool has_no_files;           /* a Dockerfile came, and nothing with it: for messages */
     bool is_context;             /* owners count as 0:0 (host ownership is irrelevant) */
     struct cache *cache;    /* keeps the index of a context; NULL: digests are computed each time */
     struct digest identity; /* names the tree in the index */

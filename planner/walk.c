@@ -45,6 +45,16 @@ int walk_not_found(struct walk *walk, struct str path, struct str source,
         return error_hint(error, "`..` stops at the root of %s: what is outside cannot be copied",
                           walk->tree->is_context ? "the build context" : "that file system");
     }
+    if (resolved->link.len > 0) {
+        return error_hint(error, "%.*s is a link to %.*s, which is not in %s",
+                          STR_ARG(resolved->link), STR_ARG(resolved->target),
+                          walk->tree->is_context ? "the build context" : "that file system");
+    }
+    if (walk->tree->has_no_files) {
+        return error_hint(error,
+                          "a Dockerfile on standard input comes without files; with those of "
+                          "a directory: bud -f - DIRECTORY < FILE");
+    }
     const char *nearest = fs_nearest(resolved->directory, resolved->missing, &walk->arena);
     if (nearest) {
         return error_hint(error, "did you mean %.*s%s%s?", STR_ARG(resolved->path),

@@ -61,8 +61,13 @@ scratch() { # $1: file
     touch file
     run_bud 125 build nowhere
     is "${stderr_lines[0]}" "error: context nowhere: No such file or directory"
-    run_bud 125 build file
-    is "${stderr_lines[0]}" "error: context file: an archive as context is not done yet"
+    run_bud 2 build file
+    is "${stderr_lines[0]}" "error: context file is a file, not a directory"
+    contains "$stderr" "bud - < FILE"
+    run_bud 125 build file:///srv/app
+    is "${stderr_lines[1]}" "hint: give the path of the directory itself"
+    run_bud 125 build git+https://example.com/x.git
+    contains "$stderr" "leave \`git+\` out"
 }
 
 @test "what cannot be a Dockerfile is an error" {

@@ -175,6 +175,10 @@ entries() { # how many contexts the store keeps
     run_bud 0 plan - <<< $'FROM scratch\nCOPY . /'
     contains "$output" "COPY . /"
     [[ $output != *"(1 file,"* ]]
+    run_bud 125 plan - <<< $'FROM scratch\nCOPY a /'
+    contains "$stderr" "bud -f - DIRECTORY < FILE"
+    run_bud 125 plan - <<< '<html>'
+    contains "$stderr" "standard input is no archive, so it was read as a Dockerfile"
     run_bud 2 plan -f - - < archive
     contains "$stderr" "cannot both be standard input"
 }

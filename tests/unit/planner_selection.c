@@ -90,9 +90,16 @@ static const struct row rows[] = {
       NULL,
       false,
       NULL,
-      "\"/dangling\": not found in context | sources are relative to the build context, the last "
-      "argument of the "
-      "command" },
+      "\"/dangling\": not found in context | dangling is a link to nowhere, which is not in the "
+      "build context" },
+    { "files 2.5 behind a link",
+      { "lnkdir/nofile" },
+      NULL,
+      NULL,
+      false,
+      NULL,
+      "\"/lnkdir/nofile\": not found in context | sources are relative to the build context, the "
+      "last argument of the command" },
     { "files 2.5 leads out",
       { "out/passwd" },
       NULL,

@@ -102,7 +102,8 @@ static const struct row rows[] = {
       "fetches the image and `bud import FILE bulder` makes one" },
     { "stages 3 unknown origin", "FROM scratch\nCOPY --from=nowhere /a /\n", NULL, NULL,
       "2: there is no stage nowhere before this one, and no such image in the store | `podman pull "
-      "nowhere` fetches an image" },
+      "nowhere` fetches an image; a build context of that name: --build-context "
+      "nowhere=DIRECTORY" },
     { "stages 6.3 trigger copies from a stage",
       "FROM scratch AS src\nRUN 1\nFROM scratch AS base\nONBUILD COPY "
       "--from=src /a /\nFROM base\n",
