@@ -293,7 +293,18 @@ static json_t *reason_json(const struct cache_view *view, const struct usage_ite
     return object;
 }
 
-/* The records, oldest first, of the build that wrote the newest one; or the newest one that STEP means. */
+/* Did a build find everything after the newest record was made? */
+static bool has_run_nothing(const struct cache_view *view) {
+    int64_t newest = 0;
+    for (size_t i = 0; i < view->usage.count; i++) {
+        newest = view->usage.items[i].record.created > newest ? view->usage.items[i].record.created
+                                                              : newest;
+    }
+    return cache_all_found(view->cache) > newest;
+}
+
+/* The records, oldest first, of the build that wrote the newest one, none when a later one ran nothing; or the newest one
+ * that STEP means. */
 static struct usage_item **choose(struct cache_view *view, size_t *count, struct error *error) {
     struct usage_item **chosen = arena_array(view->arena, view->usage.count + 1, sizeof(*chosen));
     const char *step = view->word_count > 0 ? view->words[0] : NULL;
@@ -301,6 +312,9 @@ static struct usage_item **choose(struct cache_view *view, size_t *count, struct
     *count = 0;
     if (step && cache_is_key(step) && cache_find_key(view, step, &chosen[0], NULL) == 0) {
         *count = 1;
+        return chosen;
+    }
+    if (!step && has_run_nothing(view)) {
         return chosen;
     }
     for (size_t i = 0; i < view->usage.count; i++) { /* newest first */
@@ -349,6 +363,9 @@ int cache_command_why(struct cache_view *view, struct error *error) {
     }
     for (size_t i = 0; i < count; i++) {
         print_reason(view, &out, items[i], view->word_count > 0);
+    }
+    if (view->word_count == 0 && has_run_nothing(view)) {
+        buf_append_c(&out, "the last build found everything and ran nothing\n");
     }
     return output_write(&out, error);
 }

@@ -7,6 +7,7 @@
 #include "executor/runtime.h"
 #include "executor/scheduler.h"
 #include "executor/signals.h"
+#include "planner/former.h"
 #include "registry/oci_import.h"
 #include "store/container.h"
 #include "store/image.h"
@@ -106,20 +107,17 @@ static int hold_results(struct execution *execution, struct error *error) {
     return build_hold(execution->store, execution->build, results, count, error);
 }
 
-/* A build that wrote to the cache says which records it found there; others have nothing to say it with. */
-static void count_hits(struct execution *execution) {
-    const struct plan *plan = execution->plan;
+/* Which records this build found: they are the last of its places from now on. When all is what the last build of this
+ * Dockerfile had, and nothing ran, nothing is written. */
+static void tell_found(struct execution *execution, bool is_all) {
     struct error error = ERROR_INIT;
-    struct digest *keys = arena_array(&execution->arena, plan->step_count, sizeof(*keys));
-    size_t count = 0;
-    for (size_t i = 0; i < plan->step_count; i++) {
-        const struct step *step = plan->steps[i];
-        if (step->state == STEP_HIT && step->kind != STEP_SOURCE) {
-            keys[count++] = step->key;
-        }
+    struct cache_place *places;
+    size_t count = former_found(execution->plan, execution->cache, &execution->arena, &places);
+    if (is_all && cache_places_are(execution->cache, places, count)) {
+        return;
     }
-    if (cache_count_hits(execution->cache, keys, count, time_now(), &error) < 0) {
-        log_debug("%s", error.message); /* only statistics */
+    if (cache_count_hits(execution->cache, places, count, is_all, time_now(), &error) < 0) {
+        log_debug("%s", error.message); /* only what is told of builds, and kept the longest */
     }
     error_clear(&error);
 }
@@ -251,7 +249,7 @@ static int run(struct execution *execution, struct executor_result *result, stru
     }
     drop_unrecorded(execution, &scheduled);
     if (options->is_recording) {
-        count_hits(execution);
+        tell_found(execution, false);
     }
     result->run = scheduled.run;
     result->cached = scheduled.cached;
@@ -271,6 +269,9 @@ int executor_run(struct plan *plan, const struct store *store, struct cache *cac
     if (plan->image->state == STEP_HIT) {
         report_cached(&execution, result);
         status = finish_cached(&execution, plan->stored, result, error);
+        if (status == 0) {
+            tell_found(&execution, true);
+        }
     } else {
         status = begin(&execution, error);
         if (status == 0) {

@@ -232,28 +232,6 @@ int lookup_step(struct lookup *lookup, struct step *step, const struct digest *c
 
 /* ---- the plan as a whole ---- */
 
-void lookup_set_places(struct plan *plan, const struct plan_request *request) {
-    const char *context = request->context, *origin = request->context_origin;
-    const char *dockerfile = request->dockerfile_path;
-    /* What was fetched is in another directory every time. */
-    char *directory = origin ? xstrdup(origin) : context ? realpath(context, NULL) : NULL;
-    char *file = dockerfile && !origin ? realpath(dockerfile, NULL) : NULL;
-    for (size_t i = 0; i < plan->step_count; i++) {
-        struct step *step = plan->steps[i];
-        struct hasher hasher;
-        hasher_init(&hasher);
-        hasher_update_str(&hasher, STR("bud-place-v1"));
-        hasher_update_str(&hasher, str_of(directory));
-        hasher_update_str(&hasher, dockerfile ? str_of(file ? file : dockerfile) : STR("-"));
-        hasher_update_str(&hasher, step->stage->label);
-        hasher_update_u64(&hasher, step->number);
-        hasher_update_u64(&hasher, step->kind == STEP_IMAGE);
-        step->place = hasher_finish(&hasher);
-    }
-    free(directory);
-    free(file);
-}
-
 void lookup_mark_needed(struct plan *plan) {
     for (size_t i = 0; i < plan->images.count; i++) {
         plan->images.items[i]->is_needed = plan->images.items[i]->state != STEP_HIT;

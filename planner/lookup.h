@@ -33,8 +33,6 @@ struct digest lookup_input_id(const struct step_input *input, struct str result)
 /* Reads and digests what INPUT takes of its context. */
 int lookup_read_context(struct lookup *lookup, struct step_input *input, struct error *error);
 
-/* Where the last record of each step is found: hash of context and Dockerfile (NULL: none), stage and ordinal. */
-void lookup_set_places(struct plan *plan, const struct plan_request *request);
 /* After all steps were looked up: which must run, or be there, for the image. */
 void lookup_mark_needed(struct plan *plan);
 

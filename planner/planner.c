@@ -3,6 +3,7 @@
 #include "base/vec.h"
 #include "planner/content.h"
 #include "planner/context.h"
+#include "planner/former.h"
 #include "planner/lookup.h"
 #include "planner/lower.h"
 #include "planner/merge.h"
@@ -423,7 +424,7 @@ static int look_up(struct planning *planning, struct error *error) {
     if (merge_steps(&lookup, plan, &failed, error)) {
         return planning_error_at(planning, error_span(planning, failed, error), error);
     }
-    lookup_set_places(plan, request);
+    former_set_places(plan, request);
     for (size_t i = 0; i < plan->step_count; i++) {
         if (lookup_step(&lookup, plan->steps[i], NULL, error)) {
             return -1;

@@ -51,23 +51,6 @@ static bool fetch(struct cache *cache, enum cache_table table, struct str key, s
     return is_found;
 }
 
-/* The payload when it is exactly SIZE bytes, without a detour. */
-static bool fetch_fixed(struct cache *cache, enum cache_table table, struct str key, void *out,
-                        size_t size) {
-    MDB_txn *transaction = cache_file_begin_read(cache->file);
-    struct str payload;
-    if (!transaction) {
-        return false;
-    }
-    bool is_found =
-        cache_table_get(cache->file, transaction, table, key, &payload) && payload.len == size;
-    if (is_found) {
-        memcpy(out, payload.data, size);
-    }
-    cache_file_end_read(cache->file, transaction);
-    return is_found;
-}
-
 /* One value to store, for most of the tables. */
 struct store_one {
     enum cache_table table;
@@ -197,10 +180,6 @@ int cache_store(struct cache *cache, const struct cache_record *record, const st
     return cache_file_write(cache->file, store_record, &change, error);
 }
 
-bool cache_last_at(struct cache *cache, const struct digest *place, struct digest *key) {
-    return fetch_fixed(cache, CACHE_PLACES, cache_table_key(place), key->bytes, sizeof(key->bytes));
-}
-
 int cache_drop_record(struct cache_file *file, MDB_txn *transaction, struct str key) {
     int code = unindex(file, transaction, key);
     if (code == 0) {
@@ -272,8 +251,10 @@ int cache_settle(struct cache *cache, const struct digest *keys, size_t count,
                                      : cache_file_write(cache->file, settle_records, &list, error);
 }
 
-int cache_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
-               struct error *error) {
+/* The keys of TABLE, or its values when they are digests. */
+static int list_digests(struct cache *cache, enum cache_table table, bool is_of_values,
+                        struct arena *arena, struct digest **out, size_t *count,
+                        struct error *error) {
     struct {
         struct digest *items;
         size_t count;
@@ -285,24 +266,39 @@ int cache_keys(struct cache *cache, struct arena *arena, struct digest **keys, s
         return 0;
     }
     MDB_cursor *cursor;
-    int code = mdb_cursor_open(transaction, cache_file_table(cache->file, CACHE_RECORDS), &cursor);
+    int code = mdb_cursor_open(transaction, cache_file_table(cache->file, table), &cursor);
     if (code == 0) {
         MDB_val key, value;
         while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
             struct digest digest;
-            if (key.mv_size == sizeof(digest.bytes)) {
-                memcpy(digest.bytes, key.mv_data, sizeof(digest.bytes));
+            struct str found = str_make(key.mv_data, key.mv_size);
+            if (is_of_values &&
+                !cache_payload(found, str_make(value.mv_data, value.mv_size), &found)) {
+                continue;
+            }
+            if (found.len == sizeof(digest.bytes)) {
+                memcpy(digest.bytes, found.data, sizeof(digest.bytes));
                 arena_vec_push(arena, &list, digest);
             }
         }
         mdb_cursor_close(cursor);
     }
     cache_file_end_read(cache->file, transaction);
-    *keys = list.items;
+    *out = list.items;
     *count = list.count;
     return code == MDB_NOTFOUND ? 0
                                 : error_set(error, ERROR_CORRUPT, "cannot read the build cache: %s",
                                             mdb_strerror(code));
+}
+
+int cache_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
+               struct error *error) {
+    return list_digests(cache, CACHE_RECORDS, false, arena, keys, count, error);
+}
+
+int cache_last_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
+                    struct error *error) {
+    return list_digests(cache, CACHE_PLACES, true, arena, keys, count, error);
 }
 
 /* The keys first, the records one by one after that: VISIT may take its time, and change the cache. */
@@ -378,7 +374,7 @@ int cache_layer_put(struct cache *cache, const char *snapshot, const struct cach
 
 bool cache_published_get(struct cache *cache, const char *snapshot, struct digest_hex *layer) {
     layer->text[DIGEST_HEX_LEN] = '\0';
-    return fetch_fixed(cache, CACHE_PUBLISHED, str_of(snapshot), layer->text, DIGEST_HEX_LEN);
+    return cache_table_fetch(cache, CACHE_PUBLISHED, str_of(snapshot), layer->text, DIGEST_HEX_LEN);
 }
 
 struct publication {
@@ -406,8 +402,8 @@ int cache_published_put(struct cache *cache, const char *const *snapshots,
 
 bool cache_content_get(struct cache *cache, const struct digest *selection,
                        struct digest *content) {
-    return fetch_fixed(cache, CACHE_CONTENTS, cache_table_key(selection), content->bytes,
-                       sizeof(content->bytes));
+    return cache_table_fetch(cache, CACHE_CONTENTS, cache_table_key(selection), content->bytes,
+                             sizeof(content->bytes));
 }
 
 int cache_content_put(struct cache *cache, const struct digest *selection,

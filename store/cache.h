@@ -65,6 +65,9 @@ int cache_store(struct cache *cache, const struct cache_record *record, const st
                 struct error *error);
 /* The last key recorded at PLACE (a hash of context, Dockerfile, stage and ordinal). */
 bool cache_last_at(struct cache *cache, const struct digest *place, struct digest *key);
+/* The last keys of all places, in ARENA. */
+int cache_last_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
+                    struct error *error);
 int cache_remove(struct cache *cache, const struct digest *key, struct error *error);
 /* All records written so far are on disk (the caller has synced the file system): believe them after a reboot. */
 int cache_settle(struct cache *cache, const struct digest *keys, size_t count, struct error *error);
@@ -77,16 +80,27 @@ int cache_keys(struct cache *cache, struct arena *arena, struct digest **keys, s
 /* Is snapshot ID the result of any record? */
 bool cache_has_result(struct cache *cache, struct str result);
 
-/* How often a record was found, and when last, by builds that wrote to the cache anyway: one with nothing to do counts
- * nothing. */
+/* How often a record was found, and when last, by builds that wrote to the cache anyway: one that does what the last build
+ * of its Dockerfile did counts nothing. */
 struct cache_use {
     int64_t last; /* wall clock, ns */
     uint64_t hits;
 };
 bool cache_use_get(struct cache *cache, const struct digest *key, struct cache_use *out);
-/* One hit more, NOW, for each of KEYS, in one transaction. */
-int cache_count_hits(struct cache *cache, const struct digest *keys, size_t count, int64_t now,
-                     struct error *error);
+
+/* What the present build has at a place. */
+struct cache_place {
+    struct digest place;
+    const struct digest *key; /* NULL: it has no such step */
+};
+/* Is that what the last build had at each of them? */
+bool cache_places_are(struct cache *cache, const struct cache_place *places, size_t count);
+/* A build found the records of PLACES: they are the last there from now on, and have one hit more, NOW. With IS_ALL it found
+ * everything and ran nothing. One transaction. */
+int cache_count_hits(struct cache *cache, const struct cache_place *places, size_t count,
+                     bool is_all, int64_t now, struct error *error);
+/* When a build last said that it found everything; 0: none did. */
+int64_t cache_all_found(struct cache *cache);
 
 /* A record to remove, unless it has another result or was found more often by now. */
 struct cache_victim {

@@ -15,7 +15,7 @@
 #include <lmdb.h>
 
 enum cache_table {
-    CACHE_META,      /* "format" -> version text */
+    CACHE_META,      /* "format" -> version text; "all found" -> time */
     CACHE_RECORDS,   /* key -> record */
     CACHE_PLACES,    /* place -> key of its last record */
     CACHE_RESULTS,   /* result + key -> nothing */

@@ -17,6 +17,22 @@ bool cache_table_get(const struct cache_file *file, MDB_txn *transaction, enum c
            cache_payload(key, str_make(value.mv_data, value.mv_size), payload);
 }
 
+bool cache_table_fetch(struct cache *cache, enum cache_table table, struct str key, void *out,
+                       size_t size) {
+    MDB_txn *transaction = cache_file_begin_read(cache->file);
+    struct str payload;
+    if (!transaction) {
+        return false;
+    }
+    bool is_found =
+        cache_table_get(cache->file, transaction, table, key, &payload) && payload.len == size;
+    if (is_found) {
+        memcpy(out, payload.data, size);
+    }
+    cache_file_end_read(cache->file, transaction);
+    return is_found;
+}
+
 int cache_table_put(const struct cache_file *file, MDB_txn *transaction, enum cache_table table,
                     struct str key, struct str payload) {
     MDB_val wanted = cache_table_value(key), value = { CHECKSUM_SIZE + payload.len, NULL };

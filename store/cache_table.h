@@ -15,11 +15,17 @@ MDB_val cache_table_value(struct str s);
 /* The payload under KEY, valid until the transaction ends or writes; false also when it rotted. */
 bool cache_table_get(const struct cache_file *file, MDB_txn *transaction, enum cache_table table,
                      struct str key, struct str *payload);
+/* The payload when it is exactly SIZE bytes, in a transaction of its own. */
+bool cache_table_fetch(struct cache *cache, enum cache_table table, struct str key, void *out,
+                       size_t size);
 /* These return an LMDB or errno code. Deleting what is not there is fine. */
 int cache_table_put(const struct cache_file *file, MDB_txn *transaction, enum cache_table table,
                     struct str key, struct str payload);
 int cache_table_delete(const struct cache_file *file, MDB_txn *transaction, enum cache_table table,
                        struct str key);
+/* The uses of the record under KEY, none when nothing is known of them: false then. */
+bool cache_use_read(const struct cache_file *file, MDB_txn *transaction, struct str key,
+                    struct cache_use *out);
 /* The record, its place in the index of results, and its uses. */
 int cache_drop_record(struct cache_file *file, MDB_txn *transaction, struct str key);
 

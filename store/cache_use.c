@@ -1,8 +1,8 @@
-/* What people do with a cache: counting who asks for a record, and forgetting. */
+/* What people do with a cache: forgetting, and looking who asks for a record. */
 #include "store/cache_record.h"
 #include "store/cache_table.h"
 
-static bool get_use(const struct cache_file *file, MDB_txn *transaction, struct str key,
+bool cache_use_read(const struct cache_file *file, MDB_txn *transaction, struct str key,
                     struct cache_use *out) {
     struct str payload;
     *out = (struct cache_use){ 0, 0 };
@@ -16,41 +16,9 @@ bool cache_use_get(struct cache *cache, const struct digest *key, struct cache_u
     if (!transaction) {
         return false;
     }
-    bool is_found = get_use(cache->file, transaction, cache_table_key(key), out);
+    bool is_found = cache_use_read(cache->file, transaction, cache_table_key(key), out);
     cache_file_end_read(cache->file, transaction);
     return is_found;
-}
-
-struct hits {
-    const struct digest *keys;
-    size_t count;
-    int64_t now;
-};
-
-static int count_hits(struct cache_file *file, MDB_txn *transaction, void *context) {
-    const struct hits *hits = context;
-    int code = 0;
-    for (size_t i = 0; code == 0 && i < hits->count; i++) {
-        struct str key = cache_table_key(&hits->keys[i]);
-        struct cache_use use;
-        struct str record;
-        if (!cache_table_get(file, transaction, CACHE_RECORDS, key, &record)) {
-            continue; /* removed meanwhile */
-        }
-        get_use(file, transaction, key, &use);
-        use.hits++;
-        use.last = hits->now > use.last ? hits->now : use.last;
-        _cleanup_buf_ struct buf payload = BUF_INIT;
-        cache_use_encode(&payload, &use);
-        code = cache_table_put(file, transaction, CACHE_USES, key, buf_str(&payload));
-    }
-    return code;
-}
-
-int cache_count_hits(struct cache *cache, const struct digest *keys, size_t count, int64_t now,
-                     struct error *error) {
-    struct hits hits = { keys, count, now };
-    return count == 0 ? 0 : cache_file_write(cache->file, count_hits, &hits, error);
 }
 
 struct victims {
@@ -65,7 +33,7 @@ static bool is_other(const struct cache_file *file, MDB_txn *transaction,
     struct cache_record record;
     struct cache_claim claim;
     struct cache_use use;
-    get_use(file, transaction, key, &use);
+    cache_use_read(file, transaction, key, &use);
     if (use.hits > victim->hits) {
         return true;
     }

@@ -104,16 +104,25 @@ static void find_parents(const struct reading *reading, struct usage_item *item)
     }
 }
 
-/* The last of its place, or found again after that was made. */
-static bool is_current(const struct reading *reading, const struct usage_item *item) {
-    struct digest last;
-    if (!item->record.place || !cache_last_at(reading->cache, item->record.place, &last) ||
-        digest_equal(&last, &item->record.key)) {
-        return item->is_readable;
+/* What the last build of any Dockerfile had, and what was never at a place. */
+static int mark_current(const struct reading *reading, struct error *error) {
+    struct digest *keys;
+    size_t count;
+    if (cache_last_keys(reading->cache, reading->arena, &keys, &count, error)) {
+        return -1;
     }
-    const struct usage_item *newer =
-        map_get(&reading->keys, str_make((const char *)last.bytes, sizeof(last.bytes)));
-    return newer && newer->is_readable && item->use.last > newer->record.created;
+    for (size_t i = 0; i < reading->usage->count; i++) {
+        struct usage_item *item = &reading->usage->items[i];
+        item->is_current = item->is_readable && !item->record.place;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct usage_item *item =
+            map_get(&reading->keys, str_make((const char *)keys[i].bytes, sizeof(keys[i].bytes)));
+        if (item) {
+            item->is_current = item->is_readable;
+        }
+    }
+    return 0;
 }
 
 /* True when it told either something new. */
@@ -185,7 +194,9 @@ static int read_all(struct reading *reading, struct error *error) {
     index_items(reading);
     for (size_t i = 0; i < usage->count; i++) {
         find_parents(reading, &usage->items[i]);
-        usage->items[i].is_current = is_current(reading, &usage->items[i]);
+    }
+    if (mark_current(reading, error)) {
+        return -1;
     }
     pass_on(usage);
     return mark_held(reading, error);

@@ -118,6 +118,20 @@ key_of() { # $1: part of the step's text
     contains "$stderr" "no record is of a step with \`RUN nothing\` in its text"
 }
 
+@test "a build that finds everything is the last one for reasons and prune all the same" {
+    build
+    build --build-arg VERSION=2
+    build
+    contains "$(bud cache why)" "the last build found everything and ran nothing"
+    is "$(bud cache why --format json)" "[]"
+    contains "$(bud plan --build-arg VERSION=3 .)" "destination: /file-1 → /file-3"
+    is "$(for key in $(keys --filter superseded); do bud cache show "$key"; done | grep '^  destination')" "  destination: /file-2"
+    local before
+    before=$(sha256sum "$STORE/root/bud/cache.mdb")
+    build
+    is "$(sha256sum "$STORE/root/bud/cache.mdb")" "$before"
+}
+
 @test "why KEY KEY: ingredient by ingredient" {
     build
     first=$(key_of 'COPY file')

@@ -107,6 +107,40 @@ static void records_come_back(void **state) {
     cache_close(cache);
 }
 
+static void who_is_found_is_the_last(void **state) {
+    struct fixture *fixture = *state;
+    struct cache *cache = open_cache(fixture, CACHE_WRITE);
+    struct cache_record record = { .result = STR("one"), .text = STR("RUN") };
+    struct digest place = key_of(1000), gone = key_of(1001), last, *keys;
+    struct digest first = key_of(1), second = key_of(2), missing = key_of(3);
+    record.key = first;
+    assert_int_equal(cache_store(cache, &record, &place, NULL), 0);
+    record.key = second;
+    assert_int_equal(cache_store(cache, &record, &place, NULL), 0);
+    assert_int_equal(cache_store(cache, &record, &gone, NULL), 0);
+    const struct cache_place found[] = { { place, &first }, { gone, NULL } };
+    assert_false(cache_places_are(cache, found, COUNT(found)));
+    assert_int_equal(cache_all_found(cache), 0);
+    assert_int_equal(cache_count_hits(cache, found, COUNT(found), true, 7, NULL), 0);
+    assert_true(cache_places_are(cache, found, COUNT(found)));
+    assert_int_equal(cache_all_found(cache), 7);
+    assert_true(cache_last_at(cache, &place, &last));
+    assert_true(digest_equal(&last, &first));
+    assert_false(cache_last_at(cache, &gone, &last));
+    struct cache_use use;
+    assert_true(cache_use_get(cache, &first, &use));
+    assert_int_equal(use.hits, 1);
+    assert_int_equal(use.last, 7);
+    const struct cache_place pruned = { place, &missing };
+    assert_int_equal(cache_count_hits(cache, &pruned, 1, false, 9, NULL), 0);
+    size_t count;
+    assert_int_equal(cache_last_keys(cache, &fixture->arena, &keys, &count, NULL), 0);
+    assert_int_equal(count, 1);
+    assert_true(digest_equal(&keys[0], &first));
+    assert_int_equal(cache_all_found(cache), 7);
+    cache_close(cache);
+}
+
 static void results_are_indexed(void **state) {
     struct cache *cache = open_cache(*state, CACHE_WRITE);
     struct cache_record record = { .key = key_of(1), .result = STR("one"), .text = STR("RUN") };
@@ -687,6 +721,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_overlay, fixture_end)
     const struct CMUnitTest tests[] = {
         TEST(records_come_back),
+        TEST(who_is_found_is_the_last),
         TEST(results_are_indexed),
         TEST(other_boots_are_not_believed),
         TEST(layers_of_other_boots_are_digested_again),
