@@ -7,11 +7,16 @@
 #include "store/toml.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define CONFIG_SIZE_LIMIT ((size_t)1 << 20)
+/* not in linux/magic.h */
+#define ZFS_SUPER_MAGIC 0x2fc12fc1
+#define AUFS_SUPER_MAGIC 0x61756673
 
 /* The answer while the sources are being read; NULL: not said yet. */
 struct reading {
@@ -351,6 +356,8 @@ static bool root_has(const char *root, const char *name) {
     return access(path, F_OK) == 0;
 }
 
+static const char *const drivers[] = { "btrfs", "overlay", "zfs", "aufs", "devicemapper", "vfs" };
+
 static bool is_in_priority(const struct reading *reading, const char *driver) {
     for (size_t i = 0; i < json_array_size(reading->priority); i++) {
         const char *name = json_string_value(json_array_get(reading->priority, i));
@@ -362,42 +369,110 @@ static bool is_in_priority(const struct reading *reading, const char *driver) {
     return false;
 }
 
-/* Nobody named a driver: the one whose store is there (containers/storage drivers/driver.go, ScanPriorDrivers). */
-static const char *find_driver(const struct reading *reading, bool is_rootless,
-                               struct error *error) {
-    static const char *const known[] = { "overlay", "vfs", "btrfs", "zfs", "aufs", "devicemapper" };
+/* Overlay refuses to be laid over these, and the library knows (containers/storage drivers/overlay, Init). */
+static bool is_unfit_for_overlay(const char *root) {
+    static const long unfit[] = { OVERLAYFS_SUPER_MAGIC, ECRYPTFS_SUPER_MAGIC, ZFS_SUPER_MAGIC,
+                                  AUFS_SUPER_MAGIC };
+    _cleanup_free_ char *path = xstrdup(root);
+    struct statfs stat;
+
+    while (statfs(path, &stat) < 0) { /* it may be made only now: the directory it will be in */
+        char *slash = strrchr(path, '/');
+
+        if (errno != ENOENT || !slash || slash == path) {
+            return false;
+        }
+        *slash = '\0';
+    }
+    for (size_t i = 0; i < sizeof(unfit) / sizeof(unfit[0]); i++) {
+        if ((long)stat.f_type == unfit[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a library that has to choose does (drivers/driver.go, New): the one whose store is there, vfs apart; else the first
+ * that works. */
+static const char *find_driver(const struct reading *reading, struct error *error) {
     const char *first = json_string_value(json_array_get(reading->priority, 0));
-    const char *found = NULL;
+    const char *root = reading->out->root, *found = NULL;
 
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        _cleanup_free_ char *images = xasprintf("%s-images", known[i]);
-        bool is_there = root_has(reading->out->root, is_rootless ? images : known[i]);
-
-        if (is_there && !is_rootless && strcmp(known[i], "vfs") == 0 &&
-            !is_in_priority(reading, "vfs")) {
+    for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
+        if (!root_has(root, drivers[i]) ||
+            (strcmp(drivers[i], "vfs") == 0 && !is_in_priority(reading, "vfs"))) {
             continue;
         }
-        if (is_there && found && !is_rootless) {
-            error_set(error, ERROR_INPUT, "%s holds stores of the drivers %s and %s",
-                      reading->out->root, found, known[i]);
+        if (strcmp(drivers[i], "overlay") == 0 && !root_has(root, "overlay-images") &&
+            is_unfit_for_overlay(root)) {
+            continue; /* what the library's own attempt left */
+        }
+        if (found) {
+            error_set(error, ERROR_INPUT, "%s holds stores of the drivers %s and %s", root, found,
+                      drivers[i]);
             error_hint(error, "choose one with --storage-driver");
             return NULL;
         }
-        if (is_there && !found) {
-            found = known[i];
-        }
+        found = drivers[i];
     }
-    if (found) {
-        return found;
+    if (found || first) {
+        return found ? found : arena_strdup(reading->arena, first);
     }
-    return first ? arena_strdup(reading->arena, first) : "overlay";
+    if (!is_unfit_for_overlay(root)) {
+        return "overlay";
+    }
+    if (!root_has(root, "vfs-images")) {
+        reading->out->advice = arena_printf(
+            reading->arena,
+            "the new store %s is of the driver vfs, in which every layer has a copy of "
+            "all files: overlay does not work on its file system",
+            root);
+    }
+    return "vfs";
 }
 
-static int choose_driver(const struct reading *reading, bool is_rootless, struct error *error) {
+/* A rootless user for whom no configuration speaks. The library before 1.47 (Podman 4.5, Debian 12) takes vfs whatever there is,
+ * later ones the first store there is by name, else overlay: with vfs where there is nothing yet they all agree. Where there is
+ * overlay alone later ones are in use, or a Podman whose database knows (types/options.go, getRootlessStorageOpts). */
+static const char *find_rootless_driver(const struct reading *reading) {
+    const char *first = json_string_value(json_array_get(reading->priority, 0));
+    const char *root = reading->out->root, *found = NULL;
+
+    for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++) {
+        _cleanup_free_ char *images = xasprintf("%s-images", drivers[i]);
+
+        if (!root_has(root, images)) {
+            continue;
+        }
+        if (found && strcmp(drivers[i], "vfs") == 0) {
+            log_warn(
+                "%s holds stores of the drivers %s and vfs: vfs is taken, as Podman before 4.6 "
+                "does; say which with driver = \"...\" in storage.conf or --storage-driver",
+                root, found);
+            return "vfs";
+        }
+        found = found ? found : drivers[i];
+    }
+    if (found || first) {
+        return found ? found : arena_strdup(reading->arena, first);
+    }
+    reading->out->advice = arena_printf(
+        reading->arena,
+        "the new store %s is of the driver vfs, in which every layer has a copy of all files: for "
+        "overlay remove it, and write `[storage]` and `driver = \"overlay\"` to "
+        "~/.config/containers/storage.conf",
+        root);
+    return "vfs";
+}
+
+/* IS_OWN: the configuration that was read is the user's. */
+static int choose_driver(const struct reading *reading, bool is_rootless, bool is_own,
+                         struct error *error) {
     const char *driver = reading->driver;
 
     if (!driver) {
-        driver = find_driver(reading, is_rootless, error);
+        driver =
+            is_rootless && !is_own ? find_rootless_driver(reading) : find_driver(reading, error);
     }
     if (!driver) {
         return -1;
@@ -473,7 +548,7 @@ int config_read(const struct store_options *options, struct arena *arena, struct
         default_paths(&reading, is_rootless, error) < 0 ||
         make_absolute(arena, &out->root, error) < 0 ||
         make_absolute(arena, &out->run_root, error) < 0 ||
-        choose_driver(&reading, is_rootless, error) < 0) {
+        choose_driver(&reading, is_rootless, document && share == SHARE_ALL, error) < 0) {
         return -1;
     }
     return finish_additional(&reading, error);

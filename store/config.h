@@ -13,10 +13,12 @@ struct config {
     enum store_driver driver;
     const char *mount_options;     /* "" when none */
     const char **additional_roots; /* NULL-terminated, absolute */
+    const char *
+        advice; /* what to tell when the store is made: it is not of the usual driver; NULL: nothing */
 };
 
 /* ERROR_UNSUPPORTED, naming the setting, for what bud cannot do; ERROR_INPUT for a setting that makes no sense. Opens
- * nothing but the configuration files; looks which driver's directories the root has. */
+ * nothing but the configuration files; looks which driver's directories the root has, and warns when it has those of several. */
 int config_read(const struct store_options *options, struct arena *arena, struct config *out,
                 struct error *error);
 /* Does Podman's idea of rootless hold: not root, or root of a user namespace a container tool set up? */

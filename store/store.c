@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "store/config.h"
 #include "store/lock.h"
 
@@ -105,6 +106,9 @@ static int make_directories(const struct store *store, struct error *error) {
         if (result == 0 && is_fresh(store)) {
             result = make_directory(store->root_fd, store->driver_name, 0700, error);
             result = result < 0 ? -1 : mark_kernel_overlay(store, error);
+            if (result == 0 && store->advice) {
+                log_warn("%s", store->advice);
+            }
         }
     }
     if (result == 0) {
@@ -182,6 +186,7 @@ int store_open(const struct store_options *options, enum store_access access, st
     store->mount_options = config.mount_options;
     store->additional_roots = config.additional_roots;
     store->configuration = config.path;
+    store->advice = config.advice;
     store->is_rootless = geteuid() != 0 || is_in_user_namespace();
     store->root_fd = -1;
     if (open_root(store, access, error) < 0) {

@@ -27,11 +27,11 @@ as_user() { # command
         env -u SUDO_UID HOME="$BATS_TEST_TMPDIR/home" XDG_RUNTIME_DIR="$BATS_TEST_TMPDIR/home/runtime" "$@"
 }
 
-# bud as that user, with the store that is the user's own by default.
+# bud as that user, with an overlay store where the user's own is by default.
 run_user_bud() { # status, words
     local wanted=$1
     shift
-    run --separate-stderr "-$wanted" as_user "$BATS_TEST_TMPDIR/program/bud" "$@"
+    run --separate-stderr "-$wanted" as_user env STORAGE_DRIVER=overlay "$BATS_TEST_TMPDIR/program/bud" "$@"
 }
 
 @test "FROM scratch and COPY: the image is in the user's own store" {
@@ -107,4 +107,22 @@ END
         $'closed 555\nfile 444\nin 555'
     run_user_bud 0 cache prune --all
     is "$(ls -A "$BATS_TEST_TMPDIR/home/.local/share/containers/storage/bud/contexts")" ""
+}
+
+@test "without any configuration podman and buildah see the images: the driver is theirs, and how to get another is told once" {
+    [ ! -e /etc/containers/storage.conf ] && [ ! -e /usr/share/containers/storage.conf ] || skip "this machine has a storage.conf"
+    local bud=$BATS_TEST_TMPDIR/program/bud id
+    run --separate-stderr -0 as_user "$bud" import "$BATS_TEST_TMPDIR/home/busybox.tar" busybox
+    id=$output
+    [[ "$stderr" == 'warning: the new store '*'driver = "overlay"'* ]]
+    is "${#stderr_lines[@]}" 1
+    run --separate-stderr -0 as_user "$bud" images -q --no-trunc
+    is "$output" "sha256:$id"
+    is "$stderr" ''
+    for tool in podman buildah; do
+        if command -v "$tool" > /dev/null; then
+            run --separate-stderr -0 as_user "$tool" images -q --no-trunc
+            is "$output" "sha256:$id"
+        fi
+    done
 }

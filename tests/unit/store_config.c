@@ -176,6 +176,58 @@ static void test_rootless_users_have_paths_of_their_own(void **state) {
     set_env("_CONTAINERS_ROOTLESS_UID", NULL);
 }
 
+/* Directories are made one after the other. */
+static void test_rootless_users_get_the_driver_podman_takes(void **state) {
+    static const struct {
+        const char *directory; /* or NULL */
+        const char *file;      /* the user's own, or NULL */
+        enum store_driver wanted;
+        bool is_advised;
+    } cases[] = {
+        { NULL, NULL, STORE_VFS, true },
+        { "overlay", NULL, STORE_VFS, true },
+        { "overlay-images", NULL, STORE_OVERLAY, false },
+        { "vfs", NULL, STORE_OVERLAY, false },
+        { "vfs-images", "[storage]\n", STORE_OVERLAY, false },
+        { NULL, "[storage]\ndriver = \"vfs\"\n", STORE_VFS, false },
+    };
+    struct fixture *fixture = *state;
+    const char *home = arena_printf(&fixture->arena, "%s/home", fixture->directory);
+    const char *file = arena_printf(&fixture->arena, "%s/containers/storage.conf", home);
+    const struct store_options options = { .root = fixture->root, .run_root = fixture->run_root };
+    struct config config;
+
+    if (access("/etc/containers/storage.conf", F_OK) == 0 ||
+        access("/usr/share/containers/storage.conf", F_OK) == 0) {
+        skip(); /* the machine's may name a driver */
+    }
+    assert_int_equal(0, mkdir(home, 0700));
+    set_env("CONTAINERS_STORAGE_CONF", NULL);
+    set_env("_CONTAINERS_USERNS_CONFIGURED", "1");
+    set_env("XDG_CONFIG_HOME", home);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        _cleanup_error_ struct error error = ERROR_INIT;
+
+        if (cases[i].directory) {
+            assert_ok(fs_make_directories(AT_FDCWD, fixture_path(fixture, cases[i].directory), 0700,
+                                          &error),
+                      &error);
+        }
+        if (cases[i].file) {
+            mkdir(arena_printf(&fixture->arena, "%s/containers", home), 0700);
+            assert_ok(fs_write_atomic(AT_FDCWD, file, cases[i].file, strlen(cases[i].file), 0600,
+                                      FS_NO_SYNC, &error),
+                      &error);
+        }
+        assert_ok(config_read(&options, &fixture->arena, &config, &error), &error);
+        assert_int_equal(config.driver, cases[i].wanted);
+        assert_true((config.advice != NULL) == cases[i].is_advised);
+    }
+    assert_int_equal(0, unlink(file));
+    set_env("XDG_CONFIG_HOME", NULL);
+    set_env("_CONTAINERS_USERNS_CONFIGURED", NULL);
+}
+
 static void test_a_fuse_store_is_refused(void **state) {
     struct fixture *fixture = *state;
     struct store_options options = { .root = fixture->root,
@@ -205,6 +257,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_settings, fixture_bare, fixture_end),
         cmocka_unit_test_setup_teardown(test_paths_come_from_the_file_unless_given, fixture_bare,
                                         fixture_end),
+        cmocka_unit_test_setup_teardown(test_rootless_users_get_the_driver_podman_takes,
+                                        fixture_bare, fixture_end),
         cmocka_unit_test_setup_teardown(test_rootless_users_have_paths_of_their_own, fixture_bare,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_a_fuse_store_is_refused, fixture_overlay, fixture_end),
