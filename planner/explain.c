@@ -132,17 +132,18 @@ static void compare_directory(struct comparison *c, struct str path, const struc
                 : str_printf(c->arena, "files in %.*s/ changed", STR_ARG(path)));
 }
 
-static void compare_parent(struct comparison *c, enum rank rank) {
-    const struct step *parent = c->step->parent;
+/* An image that has the name now moved only when it had that name for the step before, too. */
+static void compare_parent(struct comparison *c, enum rank rank, const struct str *before) {
     struct str base = recipe_base(c->step, c->arena);
+    struct str former = c->base                                     ? *c->base
+                        : before && str_equal_c(*before, "scratch") ? STR("scratch")
+                                                                    : STR_EMPTY;
     struct str text = STR("the steps before it are others");
-    if (base.len > 0 && c->base && !str_equal(*c->base, base)) {
-        text = str_printf(c->arena, "another base image: %.*s → %.*s", STR_ARG(*c->base),
-                          STR_ARG(base));
-    } else if (base.len > 0 && (c->base || parent->source.replacement.len == 0)) {
+    if (base.len > 0 && str_equal(former, base)) {
         text = str_printf(c->arena, "base image %.*s moved", STR_ARG(base));
-    } else if (base.len > 0) {
-        text = str_printf(c->arena, "another base image: %.*s", STR_ARG(base));
+    } else if (base.len > 0 && former.len > 0) {
+        text =
+            str_printf(c->arena, "another base image: %.*s → %.*s", STR_ARG(former), STR_ARG(base));
     }
     add(c, rank, text);
 }
@@ -181,9 +182,9 @@ static void compare(struct comparison *c, struct str name, const struct str *bef
         }
         c->has_command = true;
     } else if (str_equal_c(name, "parent")) {
-        compare_parent(c, RANK_PARENT);
+        compare_parent(c, RANK_PARENT, before);
     } else if (is_layer_of_base(c, name)) {
-        compare_parent(c, RANK_OWN);
+        compare_parent(c, RANK_OWN, before);
     } else if (str_equal_c(name, "content")) {
         compare_content(c);
     } else if (take_prefix(&rest, STR("mount ")) && is_same_bind(before, now)) {
