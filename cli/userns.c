@@ -4,6 +4,7 @@
 #include "base/subprocess.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <sched.h>
@@ -16,6 +17,9 @@
 /* The kernel takes 340 lines of a map; nobody has more than a few ranges. */
 #define MAXIMUM_RANGES 32
 #define MAXIMUM_OUTPUT 4096
+/* As useradd has it (login.defs(5), SUB_UID_MIN and SUB_UID_COUNT). */
+#define FIRST_SUBORDINATE 100000
+#define SUBORDINATE_COUNT 65536
 
 struct id_map {
     const char *program; /* newuidmap, newgidmap */
@@ -23,6 +27,7 @@ struct id_map {
     unsigned own;        /* our ID outside, 0 inside */
     struct id_range ranges[MAXIMUM_RANGES];
     size_t count;
+    uint64_t next; /* where nobody's range is yet */
 };
 
 bool userns_is_needed(void) {
@@ -37,22 +42,38 @@ bool userns_is_needed(void) {
     return (data[0].effective & (1u << CAP_SYS_ADMIN)) == 0;
 }
 
+/* NAME:START:COUNT; false for anything else. */
+static bool parse_line(struct str line, struct str *name, struct id_range *range) {
+    struct str start;
+    return str_split(&line, ':', name) && str_split(&line, ':', &start) &&
+           str_parse_uint(start, 10, UINT32_MAX, &range->start) &&
+           str_parse_uint(str_trim(line), 10, UINT32_MAX, &range->count) && range->count > 0;
+}
+
 size_t userns_parse_ranges(struct str text, const char *user, const char *uid,
                            struct id_range *ranges, size_t limit) {
     size_t count = 0;
-    struct str line;
+    struct str line, name;
+    struct id_range range;
     while (count < limit && str_split(&text, '\n', &line)) {
-        struct str name, start, rest = line;
-        struct id_range range;
-        if (!str_split(&rest, ':', &name) || !str_split(&rest, ':', &start) ||
-            !(str_equal_c(name, user) || str_equal_c(name, uid)) ||
-            !str_parse_uint(start, 10, UINT32_MAX, &range.start) ||
-            !str_parse_uint(str_trim(rest), 10, UINT32_MAX, &range.count) || range.count == 0) {
-            continue;
+        if (parse_line(line, &name, &range) &&
+            (str_equal_c(name, user) || str_equal_c(name, uid))) {
+            ranges[count++] = range;
         }
-        ranges[count++] = range;
     }
     return count;
+}
+
+uint64_t userns_next_free(struct str text) {
+    uint64_t next = FIRST_SUBORDINATE;
+    struct str line, name;
+    struct id_range range;
+    while (str_split(&text, '\n', &line)) {
+        if (parse_line(line, &name, &range) && range.start + range.count > next) {
+            next = range.start + range.count;
+        }
+    }
+    return next;
 }
 
 static int read_ranges(struct id_map *map, const char *user, const char *uid, struct error *error) {
@@ -62,16 +83,34 @@ static int read_ranges(struct id_map *map, const char *user, const char *uid, st
         return -1;
     }
     map->count = userns_parse_ranges(buf_str(&text), user, uid, map->ranges, MAXIMUM_RANGES);
-    if (map->count == 0) {
-        error_set(error, ERROR_FAILED,
-                  "not root and no user namespace: %s has no subordinate IDs for %s", map->file,
-                  user);
-        return error_hint(error,
-                          "as root: usermod --add-subuids 100000-165535 --add-subgids "
-                          "100000-165535 %s",
-                          user);
-    }
+    map->next = userns_next_free(buf_str(&text));
     return 0;
+}
+
+/* What is missing, and the command that adds it. */
+static int refuse_user(const struct id_map *uids, const struct id_map *gids, const char *user,
+                       struct error *error) {
+    bool no_uids = uids->count == 0, no_gids = gids->count == 0;
+    uint64_t first = no_uids ? uids->next : gids->next;
+    if (no_uids && no_gids && gids->next > first) {
+        first = gids->next;
+    }
+    uint64_t last = first + SUBORDINATE_COUNT - 1;
+    _cleanup_buf_ struct buf options = BUF_INIT;
+    if (no_uids) {
+        buf_printf(&options, " --add-subuids %" PRIu64 "-%" PRIu64, first, last);
+    }
+    if (no_gids) {
+        buf_printf(&options, " --add-subgids %" PRIu64 "-%" PRIu64, first, last);
+    }
+    error_set(
+        error, ERROR_FAILED, "not root and no user namespace: %s%s has no subordinate IDs for %s",
+        no_uids ? uids->file : gids->file, no_uids && no_gids ? ", like /etc/subgid," : "", user);
+    if (last >= UINT32_MAX) {
+        return error_hint(error,
+                          "see subuid(5) and subgid(5); what is there reaches to the last ID");
+    }
+    return error_hint(error, "as root: usermod%s %s", options.data, user);
 }
 
 /* newuidmap PID 0 OWN 1 1 START COUNT … */
@@ -208,7 +247,13 @@ int userns_enter(struct error *error) {
     struct id_map uids = { .program = "newuidmap", .file = "/etc/subuid", .own = uid };
     struct id_map gids = { .program = "newgidmap", .file = "/etc/subgid", .own = gid };
     if (read_ranges(&uids, user, number, error) < 0 ||
-        read_ranges(&gids, user, number, error) < 0 || enter_with_maps(&uids, &gids, error) < 0) {
+        read_ranges(&gids, user, number, error) < 0) {
+        return -1;
+    }
+    if (uids.count == 0 || gids.count == 0) {
+        return refuse_user(&uids, &gids, user, error);
+    }
+    if (enter_with_maps(&uids, &gids, error) < 0) {
         return -1;
     }
     tell_environment(uid, gid);

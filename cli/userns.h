@@ -23,5 +23,7 @@ struct id_range {
  * and returns how many. */
 size_t userns_parse_ranges(struct str text, const char *user, const char *uid,
                            struct id_range *ranges, size_t limit);
+/* Where the next range may begin in TEXT, a subuid(5) file: after all that are there, and not among the system's own IDs. */
+uint64_t userns_next_free(struct str text);
 
 #endif

@@ -192,6 +192,24 @@ static void subordinate_ids_are_read(void **state) {
     }
 }
 
+static void next_subordinate_ids_are_nobodys(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t next;
+    } rows[] = {
+        { "", 100000 },
+        { "you:100000:65536\n", 165536 },
+        { "you:165536:65536\nshe:100000:65536\n", 231072 },
+        { "you:1000:10\n", 100000 },
+        { "you:900000\nyou:900000:0\nyou:x:65536\n", 100000 },
+        { "you:4294967295:4294967295", UINT64_C(8589934590) },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_true(userns_next_free(str_of(rows[i].text)) == rows[i].next);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_have_three_digits),
@@ -199,6 +217,7 @@ int main(void) {
         cmocka_unit_test(lines_are_cut_between_characters),
         cmocka_unit_test(columns_are_aligned),
         cmocka_unit_test(subordinate_ids_are_read),
+        cmocka_unit_test(next_subordinate_ids_are_nobodys),
         cmocka_unit_test(durations_have_two_units),
         cmocka_unit_test(lengths_of_time_are_read),
         cmocka_unit_test(sizes_are_read),
