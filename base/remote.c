@@ -33,8 +33,9 @@ struct str remote_shown(struct str text, struct arena *arena) {
     struct str rest = str_from(text, scheme + 3);
     size_t at = str_rfind_byte(rest, '@');
     rest = at == SIZE_MAX ? rest : str_from(rest, at + 1);
-    return str_printf(arena, "%.*s%.*s", STR_ARG(str_sub(text, 0, scheme + 3)),
-                      STR_ARG(str_sub(rest, 0, str_find_byte(rest, '?'))));
+    size_t query = str_find_byte(rest, '?');
+    return str_printf(arena, "%.*s%.*s%s", STR_ARG(str_sub(text, 0, scheme + 3)),
+                      STR_ARG(str_sub(rest, 0, query)), query == SIZE_MAX ? "" : "?…");
 }
 
 void remote_mask(char *text, size_t len) {
@@ -58,20 +59,24 @@ static int malformed(struct str shown, const char *hint, struct error *error) {
     return error_hint(error, "%s", hint);
 }
 
+#define GIT_FRAGMENT                                                                               \
+    "of a repository's URL the branch, tag or commit and the directory are written as "            \
+    "#REF:DIRECTORY"
+
+/* SHOWN is the URL with its fragment, in which nothing is secret. */
 static int check_git(const struct remote_parts *parts, const struct remote *remote,
-                     struct error *error) {
+                     struct str shown, struct error *error) {
     if (parts->query.len > 0) {
-        return malformed(remote->shown,
-                         "of a repository's URL the branch, tag or commit and the directory are "
-                         "written as #REF:DIRECTORY",
-                         error);
+        return malformed(shown, GIT_FRAGMENT, error);
     }
     if (str_find(remote->ref, STR("..")) != SIZE_MAX ||
         str_find(remote->ref, STR("@{")) != SIZE_MAX) {
-        return malformed(remote->shown, "what follows # is a branch, a tag or a commit", error);
+        return malformed(shown, "what follows # is a branch, a tag or a commit", error);
     }
     return path_climbs_out(parts->directory)
-               ? malformed(remote->shown, "the directory is one of the repository", error)
+               ? malformed(shown,
+                           "the directory is one of the repository, which `..` may not leave",
+                           error)
                : 0;
 }
 
@@ -80,8 +85,10 @@ int remote_parse(struct str text, enum remote_kind kind, struct arena *arena, st
     struct remote_parts parts;
     *out = (struct remote){ .kind = kind };
     if (!remote_scan(text, &parts)) {
+        bool has_query = str_find_byte(text, '?') != SIZE_MAX;
         return malformed(remote_shown(text, arena),
-                         kind == REMOTE_GIT
+                         kind == REMOTE_GIT && has_query ? GIT_FRAGMENT
+                         : kind == REMOTE_GIT
                              ? "https://HOST/PATH.git#REF:DIRECTORY, git://…, ssh://… or "
                                "USER@HOST:PATH; an @ in a password is %40"
                              : "http://HOST[:PORT]/PATH; blanks are %20, an @ in a password is %40",
@@ -92,11 +99,18 @@ int remote_parse(struct str text, enum remote_kind kind, struct arena *arena, st
     out->secret = parts.secret;
     out->identity = str_printf(arena, "%.*s%.*s%.*s", STR_ARG(parts.before_secret),
                                STR_ARG(parts.host_and_path), STR_ARG(parts.query));
+    struct str shown =
+        str_printf(arena, "%.*s%.*s", STR_ARG(out->shown), STR_ARG(str_from(text, parts.url.len)));
     if (kind != REMOTE_GIT) {
-        return 0;
+        return parts.ref.len + parts.directory.len == 0
+                   ? 0
+                   : malformed(shown,
+                               "#REF:DIRECTORY is for repositories, and the path of their URL ends "
+                               "in .git; an archive is taken as a whole",
+                               error);
     }
     out->ref = parts.ref;
-    if (check_git(&parts, out, error) < 0) {
+    if (check_git(&parts, out, shown, error) < 0) {
         return -1;
     }
     struct str directory = path_clean(arena, str_printf(arena, "/%.*s", STR_ARG(parts.directory)));

@@ -27,7 +27,8 @@ struct remote {
 /* What TEXT is, by its beginning: one that is malformed further on is remote all the same (Dockerfile reference, ADD). */
 enum remote_kind remote_kind_of(struct str text);
 /* TEXT as a remote of KIND, in ARENA. ERROR_USAGE with a hint, quoting no credentials: a host or ref that could be taken for
- * an option, control characters, a directory outside of the repository. */
+ * an option, control characters, a directory outside of the repository, a
+ * fragment where there is no repository. */
 int remote_parse(struct str text, enum remote_kind kind, struct arena *arena, struct remote *out,
                  struct error *error);
 /* TEXT as far as it may be shown, whatever it is, in ARENA. */

@@ -391,9 +391,8 @@ static int find_context(const struct reader *reader, const char *file, enum stor
 
 /* A web page or a damaged archive is a Dockerfile with mistakes. */
 static int tell_no_archive(const char *origin, struct error *error) {
-    _cleanup_free_ char *hint =
-        error && error->hint ? xasprintf("%s; ", error->hint) : xstrdup("");
-    return error_hint(error, "%s%s is no archive, so it was read as a Dockerfile", hint, origin);
+    _cleanup_free_ char *rest = error && error->hint ? xasprintf("; %s", error->hint) : xstrdup("");
+    return error_hint(error, "%s is no archive, so it was read as a Dockerfile%s", origin, rest);
 }
 
 static int read_file(const struct reader *reader, enum store_access access) {

@@ -178,7 +178,7 @@ entries() { # how many contexts the store keeps
     run_bud 125 plan - <<< $'FROM scratch\nCOPY a /'
     contains "$stderr" "bud -f - DIRECTORY < FILE"
     run_bud 125 plan - <<< '<html>'
-    contains "$stderr" "standard input is no archive, so it was read as a Dockerfile"
+    contains "$stderr" "hint: standard input is no archive, so it was read as a Dockerfile"
     run_bud 2 plan -f - - < archive
     contains "$stderr" "cannot both be standard input"
 }

@@ -68,7 +68,7 @@ static void test_parse(void **state) {
         const char *parts; /* url|shown|identity|secret|ref|directory, or the error */
     } rows[] = {
         { "http://h", "http://h|http://h|http://h|||" },
-        { "http://h:80/a/b?c=d#e", "http://h:80/a/b?c=d|http://h:80/a/b?…|http://h:80/a/b?c=d|||" },
+        { "http://h:80/a/b?c=d#", "http://h:80/a/b?c=d|http://h:80/a/b?…|http://h:80/a/b?c=d|||" },
         { "https://u:p@h/f", "https://u:p@h/f|https://h/f|https://h/f|u:p||" },
         { "https://token@h/f?s=t", "https://token@h/f?s=t|https://h/f?…|https://h/f?s=t|token||" },
         { "https://[::1]:8443/x",
@@ -88,16 +88,16 @@ static void test_parse(void **state) {
         { "http://h/a b", "malformed URL: http://h/a b" },
         { "http://h/\n", "malformed URL: http://h/\n" },
         { "http://h:123456/", "malformed URL: http://h:123456/" },
-        { "http://u:p@ss@h/x?t=u", "malformed URL: http://h/x" },
+        { "http://u:p@ss@h/x?t=u", "malformed URL: http://h/x?…" },
         { "http://u:p\\@h/x", "malformed URL: http://h/x" },
         { "git://h/r#--upload-pack=x", "malformed URL: git://h/r#--upload-pack=x" },
         { "git://h/r#a\nb", "malformed URL: git://h/r#a\nb" },
         { "git://h/r#a:b\nc", "malformed URL: git://h/r#a:b\nc" },
-        { "git://h/r#..:../..", "malformed URL: git://h/r" },
-        { "git://h/r#:../..", "malformed URL: git://h/r" },
-        { "git://h/r#:a/../../b", "malformed URL: git://h/r" },
-        { "git://h/r#a..b", "malformed URL: git://h/r" },
-        { "git://h/r#a@{1}", "malformed URL: git://h/r" },
+        { "git://h/r#..:../..", "malformed URL: git://h/r#..:../.." },
+        { "git://h/r#:../..", "malformed URL: git://h/r#:../.." },
+        { "git://h/r#:a/../../b", "malformed URL: git://h/r#:a/../../b" },
+        { "git://h/r#a..b", "malformed URL: git://h/r#a..b" },
+        { "git://h/r#a@{1}", "malformed URL: git://h/r#a@{1}" },
         { "git://h/r#a^{}", "malformed URL: git://h/r#a^{}" },
         { "git://h/r#*", "malformed URL: git://h/r#*" },
         { "git://h", "malformed URL: git://h" },
@@ -108,6 +108,8 @@ static void test_parse(void **state) {
         { "git@-oProxyCommand=x:r", "malformed URL: git@-oProxyCommand=x:r" },
         { "git@h:--upload-pack=x", "malformed URL: git@h:--upload-pack=x" },
         { "https://h/r.git?ref=x", "malformed URL: https://h/r.git?…" },
+        { "git://h/r.git?ref=x", "malformed URL: git://h/r.git?…" },
+        { "http://t@h/c.tar?s=t#x:y", "malformed URL: http://h/c.tar?…#x:y" },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         _cleanup_arena_ struct arena arena = ARENA_INIT;
