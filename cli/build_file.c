@@ -28,9 +28,8 @@ int build_context_check(const char *text, struct error *error) {
             return error_hint(error, "%s", scheme_advice(str_of(text)));
         }
         bool is_word = number == ENOENT && strchr(text, '/') == NULL;
-        const char *command = is_word ? command_nearest(text) : NULL;
-        if (command != NULL) {
-            return error_hint(error, "did you mean the command `%s`?", command);
+        if (is_word && command_suggest(text, error)) {
+            return -1;
         }
         return error_hint(error,
                           "%sthe last argument is the directory with the files that COPY "

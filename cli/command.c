@@ -88,7 +88,7 @@ const struct command *command_find(const char *word) {
     return NULL;
 }
 
-const char *command_nearest(const char *word) {
+static const char *nearest_command(const char *word) {
     const char *names[sizeof(commands) / sizeof(commands[0])];
     size_t count = 0;
     for (; commands[count] != NULL; count++) {
@@ -97,6 +97,32 @@ const char *command_nearest(const char *word) {
     /* Anything of two letters is within distance 2 of something; a path is no command. */
     return strlen(word) < 3 || strchr(word, '/') != NULL ? NULL
                                                          : str_nearest(str_of(word), names, count);
+}
+
+bool command_suggest(const char *word, struct error *error) {
+    static const struct {
+        const char *word, *instead;
+    } foreign[] = {
+        { "pull", "`podman pull NAME` fetches it into the same store" },
+        { "push", "`podman push NAME` sends it: the images are in Podman's store" },
+        { "login", "registries are asked by `podman login`, `podman pull` and `podman push`" },
+        { "logout", "registries are asked by `podman logout`, `podman pull` and `podman push`" },
+        { "run", "`podman run NAME` starts it: the images are in Podman's store" },
+        { "save", "`podman save NAME` writes it: the images are in Podman's store" },
+        { "load", "`podman load` takes it into the same store" },
+        { "manifest", "`podman manifest` makes lists of images of the same store" },
+    };
+    for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+        if (strcmp(foreign[i].word, word) == 0) {
+            error_hint(error, "bud has no command `%s`; %s", word, foreign[i].instead);
+            return true;
+        }
+    }
+    const char *nearest = nearest_command(word);
+    if (nearest) {
+        error_hint(error, "did you mean the command `%s`?", nearest);
+    }
+    return nearest != NULL;
 }
 
 static size_t add_tables(const struct option_group *group, const struct option_spec **tables) {
@@ -123,10 +149,10 @@ const struct option_spec *const *command_tables(const struct command *command,
 /* `bud push x`: not a context and one argument too many, but a command that bud does not have. */
 static int refuse_command(const struct invocation *invocation, struct error *error) {
     const char *word = invocation->options.arguments[0];
-    const char *nearest = command_nearest(word);
     error_set(error, ERROR_USAGE, "%s has no command `%s`", invocation->program, word);
-    return nearest != NULL ? error_hint(error, "did you mean the command `%s`?", nearest)
-                           : error_hint(error, "`%s help` lists the commands", invocation->program);
+    return command_suggest(word, error)
+               ? -1
+               : error_hint(error, "`%s help` lists the commands", invocation->program);
 }
 
 static int check_arguments(const struct invocation *invocation, bool is_named,

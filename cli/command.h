@@ -49,8 +49,9 @@ extern const struct option_group shared_groups[];
 
 /* By name or alias, or NULL. */
 const struct command *command_find(const char *word);
-/* The command whose name is near to WORD, or NULL. */
-const char *command_nearest(const char *word);
+/* What may have been meant by WORD, which is no command, as the hint of ERROR: one whose name is near, or how Podman does what
+ * bud does not. False: nothing is known. */
+bool command_suggest(const char *word, struct error *error);
 /* The command's option tables and the global one, NULL-terminated, in ARENA. */
 const struct option_spec *const *command_tables(const struct command *command, struct arena *arena);
 /* Finds the command in ARGV, parses and runs it. PROGRAM is the base name of argv[0]. */

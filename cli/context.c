@@ -11,6 +11,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
+
+#define FOREIGN_CONTEXT                                                                            \
+    "a context from elsewhere is not looked into; `bud plan` tells what is copied of it"
 
 static const struct option_spec context_options[] = {
     { .name = "context",
@@ -296,8 +300,7 @@ static int show_answers(struct showing *showing, struct error *error) {
         if (!answer.exists && remote_kind_of(str_of(*argument)) != REMOTE_NONE) {
             error_set(error, ERROR_USAGE, "%.*s is no path in a context",
                       STR_ARG(remote_shown(str_of(*argument), showing->arena)));
-            return error_hint(error, "a context from elsewhere is not looked into; `bud plan` "
-                                     "tells what is copied of it");
+            return error_hint(error, FOREIGN_CONTEXT);
         }
         missing = !answer.exists && missing == NULL ? *argument : missing;
         if (is_json) {
@@ -354,13 +357,32 @@ static int show(struct showing *showing, struct error *error) {
     return output_write(&showing->out, error);
 }
 
+/* A context from elsewhere is not fetched for looking at it; said before anything else fails. */
+static int check_directory(const struct options *options, const char *directory,
+                           struct arena *arena, struct error *error) {
+    struct str text = str_of(directory);
+    bool is_remote = remote_kind_of(text) != REMOTE_NONE && access(directory, F_OK) < 0;
+    if (is_remote || strcmp(directory, "-") == 0) {
+        error_set(error, ERROR_USAGE, "-C %.*s is no directory",
+                  STR_ARG(remote_shown(text, arena)));
+        return error_hint(error, FOREIGN_CONTEXT);
+    }
+    _cleanup_fd_ int fd = fs_open(directory, O_RDONLY | O_DIRECTORY, 0, error);
+    if (fd >= 0 || !option_is_given(options, "context")) {
+        return fd < 0 ? -1 : 0;
+    }
+    error_wrap(error, "cannot open the build context %s", directory);
+    return error_hint(error, "-C takes the directory whose files a build would see");
+}
+
 static int context_run(struct invocation *invocation, struct error *error) {
     const struct options *options = &invocation->options;
     const char *directory = option_text(options, "context", ".");
     struct showing showing = { .options = options, .arena = invocation->arena };
     showing.depth = option_is_given(options, "depth") ? option_uint(options, "depth", 0) : SIZE_MAX;
     const char *dockerfile;
-    if (find_dockerfile(&showing, directory, &dockerfile, error) < 0 ||
+    if (check_directory(options, directory, showing.arena, error) < 0 ||
+        find_dockerfile(&showing, directory, &dockerfile, error) < 0 ||
         context_open(directory, dockerfile, option_text(options, "ignorefile", NULL), NULL,
                      showing.arena, &showing.tree, error) < 0) {
         return -1;

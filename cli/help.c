@@ -342,9 +342,9 @@ static int help_run(struct invocation *invocation, struct error *error) {
     const struct command *command = word != NULL ? command_find(word) : NULL;
     if (word != NULL && command == NULL) {
         error_set(error, ERROR_USAGE, "there is no command `%s`", word);
-        const char *nearest = command_nearest(word);
-        return nearest != NULL ? error_hint(error, "did you mean `%s`?", nearest)
-                               : error_hint(error, "`%s help` lists them", invocation->program);
+        return command_suggest(word, error)
+                   ? -1
+                   : error_hint(error, "`%s help` lists them", invocation->program);
     }
     /* Only `bud cache` has commands below it, all told of at once. */
     if (options->argument_count > 1 && command != &command_cache) {

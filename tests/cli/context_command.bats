@@ -91,6 +91,9 @@ src: in, 8 B in 2 files: no rule leaves it out'
     is "$output" $'       0 B  empty/  (0 files)\n0 files in 0 directories, 0 B; there is no .dockerignore'
     run_bud 125 context -C missing
     contains "$stderr" "cannot open the build context missing"
+    contains "$stderr" "-C takes the directory"
+    run_bud 2 context -C https://me:pass@example.com/x.tar
+    is "${stderr_lines[0]}" "error: -C https://example.com/x.tar is no directory"
 }
 
 @test "what cannot be copied is named" {

@@ -119,6 +119,7 @@ load helper
 @test "a command that bud does not have is named, and the nearest one" {
     run_bud 2 push image
     is "${stderr_lines[0]}" "error: bud has no command \`push\`"
+    contains "${stderr_lines[1]}" "\`podman push NAME\` sends it"
     run_bud 2 bulid -t x .
     is "${stderr_lines[1]}" "hint: did you mean the command \`build\`?"
 }
@@ -140,11 +141,13 @@ load helper
     is "${stderr_lines[0]}" "error: context imags: No such file or directory"
     is "${stderr_lines[1]}" "hint: did you mean the command \`images\`?"
     run_bud 125 login
+    contains "${stderr_lines[1]}" "hint: bud has no command \`login\`; registries are asked by"
+    run_bud 125 nothing-near
     contains "${stderr_lines[1]}" "hint: there is no such command either, \`bud help\` lists them"
     run_bud 125 some/where
     contains "${stderr_lines[1]}" "hint: the last argument is the directory"
     run_bud 2 help imags
-    is "${stderr_lines[1]}" "hint: did you mean \`images\`?"
+    is "${stderr_lines[1]}" "hint: did you mean the command \`images\`?"
 }
 
 @test "options of Buildah and Docker that are not done yet are errors that say so" {
