@@ -294,15 +294,19 @@ static void every_command_has_help_and_a_man_page(void **state) {
 
 static void command_names_are_found(void **state) {
     (void)state;
+    _cleanup_error_ struct error error = ERROR_INIT;
     assert_ptr_equal(command_find("build"), &command_build);
     assert_ptr_equal(command_find("bud"), &command_build);
     assert_ptr_equal(command_find("build-using-dockerfile"), &command_build);
     assert_ptr_equal(command_find("rmi"), &command_rmi);
     assert_null(command_find("."));
     assert_null(command_find(""));
-    assert_string_equal(command_nearest("imags"), "images");
-    assert_null(command_nearest(".."));
-    assert_null(command_nearest("./context"));
+    assert_true(command_suggest("imags", &error));
+    assert_string_equal(error.hint, "did you mean the command `images`?");
+    assert_true(command_suggest("pull", &error));
+    assert_non_null(strstr(error.hint, "podman pull NAME"));
+    assert_false(command_suggest("..", &error));
+    assert_false(command_suggest("./context", &error));
 }
 
 int main(void) {
