@@ -1,7 +1,9 @@
 #include "planner/explain.h"
 
+#include "base/fs.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "planner/explain_files.h"
 #include "planner/recipe.h"
 
 #include <stdlib.h>
@@ -21,7 +23,8 @@ struct difference {
 struct comparison {
     const struct step *step;
     struct arena *arena;
-    const struct str *base; /* the name of the image that was below; NULL: none, or not known */
+    const struct str *base;     /* the name of the image that was below; NULL: none, or not known */
+    const struct map *listings; /* directories in which others came or went */
     VEC(struct difference) list;
     bool has_command;
     bool has_content; /* files or directories are named */
@@ -126,6 +129,9 @@ static void compare_file(struct comparison *c, struct str path, const struct str
 static void compare_directory(struct comparison *c, struct str path, const struct str *before,
                               const struct str *now) {
     c->has_content = true;
+    if (before && now && map_has(c->listings, path)) {
+        return; /* the directory that came or went is named */
+    }
     add(c, RANK_OWN,
         !before ? str_printf(c->arena, "new files in %.*s/", STR_ARG(path))
         : !now  ? str_printf(c->arena, "the files of %.*s/ were removed", STR_ARG(path))
@@ -174,7 +180,7 @@ static void compare(struct comparison *c, struct str name, const struct str *bef
         compare_variable(c, rest, before, now);
     } else if (take_prefix(&rest, STR("file "))) {
         compare_file(c, rest, before, now);
-    } else if (take_prefix(&rest, STR("directory "))) {
+    } else if (take_prefix(&rest, STR("directory ")) || take_prefix(&rest, STR("directories "))) {
         compare_directory(c, rest, before, now);
     } else if (str_has_prefix(name, STR("argument ")) || str_has_prefix(name, STR("script "))) {
         if (!c->has_command) {
@@ -203,23 +209,50 @@ static void compare(struct comparison *c, struct str name, const struct str *bef
     }
 }
 
-static void compare_all(struct comparison *c, const struct cache_record *old) {
+/* An empty value of a directory is one that is not known. */
+static bool is_same(struct str name, struct str before, struct str now) {
+    return str_equal(before, now) ||
+           ((before.len == 0 || now.len == 0) &&
+            (str_has_prefix(name, STR("directory ")) || str_has_prefix(name, STR("directories "))));
+}
+
+/* Adds to LISTINGS the directories that have other entries because those among ITEMS are not in OTHERS. */
+static void find_listings(const struct ingredient_list *items, const struct map *others,
+                          struct map *listings) {
+    for (size_t i = 0; i < items->count; i++) {
+        struct str path = items->items[i].name;
+        if (!map_has(others, path) && take_prefix(&path, STR("directory "))) {
+            struct str parent = path_parent(path);
+            map_set(listings, parent.len > 0 ? parent : STR("."), listings);
+        }
+    }
+}
+
+static void compare_all(struct comparison *c, const struct cache_record *record) {
     _cleanup_map_ struct map before = MAP_INIT;
-    for (size_t i = 0; i < old->ingredient_count; i++) {
-        map_set(&before, old->ingredients[i].name, (void *)(uintptr_t)&old->ingredients[i].value);
+    _cleanup_map_ struct map now = MAP_INIT;
+    _cleanup_map_ struct map listings = MAP_INIT;
+    struct ingredient_list old = { 0 }, new = { 0 };
+    explain_files_align(record, c->step, c->arena, &old, &new);
+    for (size_t i = 0; i < old.count; i++) {
+        map_set(&before, old.items[i].name, &old.items[i].value);
+    }
+    for (size_t i = 0; i < new.count; i++) {
+        map_set(&now, new.items[i].name, &new.items[i].value);
     }
     c->base = map_get(&before, STR("base image"));
-    _cleanup_map_ struct map now = MAP_INIT;
-    for (size_t i = 0; i < c->step->ingredient_count; i++) {
-        const struct ingredient *ingredient = &c->step->ingredients[i];
+    c->listings = &listings;
+    find_listings(&new, &before, &listings);
+    find_listings(&old, &now, &listings);
+    for (size_t i = 0; i < new.count; i++) {
+        const struct ingredient *ingredient = &new.items[i];
         const struct str *value = map_get(&before, ingredient->name);
-        map_set(&now, ingredient->name, (void *)(uintptr_t)&ingredient->value);
-        if (!value || !str_equal(*value, ingredient->value)) {
+        if (!value || !is_same(ingredient->name, *value, ingredient->value)) {
             compare(c, ingredient->name, value, &ingredient->value);
         }
     }
-    for (size_t i = 0; i < old->ingredient_count; i++) {
-        const struct ingredient *ingredient = &old->ingredients[i];
+    for (size_t i = 0; i < old.count; i++) {
+        const struct ingredient *ingredient = &old.items[i];
         if (!map_has(&now, ingredient->name)) {
             compare(c, ingredient->name, &ingredient->value, NULL);
         }

@@ -5,6 +5,7 @@
 #define BUD_PLANNER_RECIPE_H
 
 #include "base/vec.h"
+#include "planner/content.h"
 #include "planner/plan.h"
 
 /* Ingredients while they are gathered, in an arena. */
@@ -30,6 +31,15 @@ bool recipe_has_root(const struct step *step);
 struct str recipe_kind(const struct step *step);
 /* What the Dockerfile or the command line calls the image that STEP stands on; empty: it stands on none. In ARENA. */
 struct str recipe_base(const struct step *step, struct arena *arena);
+/* How a record says what its step reads. */
+enum recipe_detail {
+    DETAIL_FILES,       /* "file PATH" */
+    DETAIL_DIRECTORIES, /* "directory PATH", for the entries in it: of very many files */
+    DETAIL_TREES, /* "directories NAME", for all below an entry of the root: of very many directories */
+};
+enum recipe_detail recipe_detail(const struct content *content);
+void recipe_add_content(struct ingredient_list *list, struct arena *arena,
+                        const struct content *content, enum recipe_detail detail);
 /* Adds what explains a later miss: the name of the image below, and the files the step reads, one by one, or by directory
  * when they are very many. They are covered by the parent and the content, and do not change the key. */
 void recipe_add_explanations(struct step *step, struct arena *arena);

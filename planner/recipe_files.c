@@ -11,10 +11,10 @@ static struct str short_hex(struct arena *arena, const struct digest *digest) {
     return str_printf(arena, "%.16s", digest_hex(digest).text);
 }
 
-static void add_directory(struct ingredient_list *list, struct arena *arena, struct str path,
-                          const struct digest *digest) {
+static void add_directory(struct ingredient_list *list, struct arena *arena, const char *kind,
+                          struct str path, const struct digest *digest) {
     ingredient_add(list, arena,
-                   str_printf(arena, "directory %.*s", STR_ARG(path.len > 0 ? path : STR("."))),
+                   str_printf(arena, "%s %.*s", kind, STR_ARG(path.len > 0 ? path : STR("."))),
                    short_hex(arena, digest));
 }
 
@@ -22,7 +22,7 @@ static void add_files(struct ingredient_list *list, struct arena *arena,
                       const struct content *content, const struct content_directory *directory) {
     const struct content_file *files;
     if (!content_list(content, directory, arena, &files)) {
-        add_directory(list, arena, directory->path, &directory->digest);
+        add_directory(list, arena, "directory", directory->path, &directory->digest);
         return;
     }
     for (size_t i = 0; i < directory->count; i++) {
@@ -60,20 +60,26 @@ static void add_coarse(struct ingredient_list *list, struct arena *arena,
     }
     for (size_t i = 0; i < groups.count; i++) {
         struct digest digest = hasher_finish(groups.entries[i].value);
-        add_directory(list, arena, groups.entries[i].key, &digest);
+        add_directory(list, arena, "directories", groups.entries[i].key, &digest);
     }
 }
 
-static void add_content(struct ingredient_list *list, struct arena *arena,
-                        const struct content *content) {
-    if (content->count > CONTENT_LISTED && content->directory_count > MAX_DIRECTORIES) {
+enum recipe_detail recipe_detail(const struct content *content) {
+    return content->count <= CONTENT_LISTED              ? DETAIL_FILES
+           : content->directory_count <= MAX_DIRECTORIES ? DETAIL_DIRECTORIES
+                                                         : DETAIL_TREES;
+}
+
+void recipe_add_content(struct ingredient_list *list, struct arena *arena,
+                        const struct content *content, enum recipe_detail detail) {
+    if (detail == DETAIL_TREES) {
         add_coarse(list, arena, content);
         return;
     }
     for (size_t i = 0; i < content->directory_count; i++) {
         const struct content_directory *directory = &content->directories[i];
-        if (content->count > CONTENT_LISTED) {
-            add_directory(list, arena, directory->path, &directory->digest);
+        if (detail == DETAIL_DIRECTORIES) {
+            add_directory(list, arena, "directory", directory->path, &directory->digest);
         } else {
             add_files(list, arena, content, directory);
         }
@@ -100,7 +106,8 @@ void recipe_add_explanations(struct step *step, struct arena *arena) {
     }
     for (size_t i = 0; i < step->input_count; i++) {
         if (step->inputs[i].details) {
-            add_content(&list, arena, step->inputs[i].details);
+            recipe_add_content(&list, arena, step->inputs[i].details,
+                               recipe_detail(step->inputs[i].details));
         }
     }
     step->ingredients = list.items;

@@ -466,6 +466,50 @@ static void test_of_more_than_a_thousand_files_the_directory_is_named(void **sta
     }
 }
 
+static void make_files(struct fixture *fixture, unsigned directories, unsigned files) {
+    for (unsigned i = 0; i < directories * files; i++) {
+        fixture_file(fixture,
+                     arena_printf(&fixture->arena, "src/d%u/f%u", i % directories, i / directories),
+                     "x");
+    }
+}
+
+static void remove_files(struct fixture *fixture, const char *path) {
+    assert_int_equal(0, fs_remove_tree(AT_FDCWD, fixture_path(fixture, path), NULL));
+}
+
+/* One side knows the files, the other directories only: what is told is true of both. */
+static void test_directories_are_not_compared_with_files(void **state) {
+    static const char text[] = "FROM scratch\nCOPY src /\n";
+    struct fixture *fixture = *state;
+    const char *reasons[] = {
+        "the files of src/d2/ were removed",
+        "new files in src/d2/",
+        "files in src/d0/ changed, the files of src/d2/ were removed",
+        "the files from context changed",
+    };
+    make_files(fixture, 3, 400);
+    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        _cleanup_buf_ struct buf ran = BUF_INIT;
+        struct plan *plan = plan_text(fixture, text);
+        run_plan(fixture, plan, false, &ran);
+        plan_free(plan);
+        if (i % 2 == 0) {
+            remove_files(fixture, "src/d2");
+        }
+        if (i == 1) {
+            make_files(fixture, 3, 401);
+        } else if (i == 2) {
+            fixture_file(fixture, "src/d0/f1", "other");
+        } else if (i == 3) {
+            make_files(fixture, 2, 600);
+        }
+        plan = plan_text(fixture, text);
+        assert_string_equal(reasons[i], str_dup(&fixture->arena, first_miss(plan)->reason));
+        plan_free(plan);
+    }
+}
+
 /* ---- states ---- */
 
 static void test_copies_from_a_stage_wait_for_it(void **state) {
@@ -647,6 +691,8 @@ int main(void) {
         cmocka_unit_test(test_scenarios),
         cmocka_unit_test_setup_teardown(test_of_more_than_a_thousand_files_the_directory_is_named,
                                         fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_directories_are_not_compared_with_files, fixture_begin,
+                                        fixture_end),
         cmocka_unit_test_setup_teardown(test_copies_from_a_stage_wait_for_it, fixture_begin,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_links_wait_only_for_what_they_may_repeat,
