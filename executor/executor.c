@@ -107,6 +107,18 @@ static int hold_results(struct execution *execution, struct error *error) {
     return build_hold(execution->store, execution->build, results, count, error);
 }
 
+/* Instructions may have come or gone since the former build: its records go where their steps are now, before the first is
+ * replaced. */
+static void move_places(struct execution *execution) {
+    _cleanup_error_ struct error error = ERROR_INIT;
+    struct cache_place *places;
+    size_t count = former_places(execution->plan, execution->cache, &execution->arena, &places);
+    if (!cache_places_are(execution->cache, places, count) &&
+        cache_places_put(execution->cache, places, count, &error) < 0) {
+        log_debug("%s", error.message); /* only reasons depend on it */
+    }
+}
+
 /* Which records this build found: they are the last of its places from now on. When all is what the last build of this
  * Dockerfile had, and nothing ran, nothing is written. */
 static void tell_found(struct execution *execution, bool is_all) {
@@ -230,6 +242,9 @@ static int run(struct execution *execution, struct executor_result *result, stru
         .is_recording = options->is_recording,
     };
     struct scheduler_result scheduled = { 0 };
+    if (options->is_recording) {
+        move_places(execution);
+    }
     int status =
         scheduler_run(execution->plan, &work, &execution->is_cancelled, &execution->outcomes,
                       execution->hashing, &lookup, &scheduling, &scheduled, error);

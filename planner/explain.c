@@ -277,18 +277,9 @@ static bool is_shown(const struct comparison *c, size_t at) {
     return true;
 }
 
-/* Is RECORD one of a step of the same kind? */
-static bool is_same_kind(const struct cache_record *record, const struct step *step) {
-    return record->ingredient_count > 0 && str_equal_c(record->ingredients[0].name, "kind") &&
-           str_equal(record->ingredients[0].value, recipe_kind(step));
-}
-
 /* The differences of STEP to the record OLD, the most telling first, at most three. */
 static struct str describe(const struct cache_record *old, const struct step *step,
                            struct arena *arena) {
-    if (!is_same_kind(old, step)) {
-        return STR("the instruction is another one");
-    }
     struct comparison c = { .step = step, .arena = arena };
     compare_all(&c, old);
     _cleanup_buf_ struct buf text = BUF_INIT;
@@ -310,21 +301,25 @@ static struct str describe(const struct cache_record *old, const struct step *st
 
 struct last explain_last(struct cache *cache, const struct step *step, struct arena *arena) {
     struct last last = { .kind = LAST_NONE };
-    struct digest key;
-    if (cache_last_at(cache, &step->place, &key)) {
-        last.kind = cache_lookup(cache, &key, arena, &last.record) ? LAST_KNOWN : LAST_PRUNED;
+    if (step->former_kind == FORMER_OTHERS) {
+        last.kind = LAST_OTHERS;
+    } else if (step->former_kind == FORMER_KEY) {
+        last.kind =
+            cache_lookup(cache, &step->former, arena, &last.record) ? LAST_KNOWN : LAST_PRUNED;
     }
     return last;
 }
 
-uint64_t explain_expected(const struct last *last, const struct step *step) {
-    return last->kind == LAST_KNOWN && is_same_kind(&last->record, step) ? last->record.duration
-                                                                         : 0;
+uint64_t explain_expected(const struct last *last) {
+    return last->kind == LAST_KNOWN ? last->record.duration : 0;
 }
 
 struct str explain_miss(const struct last *last, const struct step *step, struct arena *arena) {
     if (last->kind == LAST_NONE) {
         return STR("no record: first build");
+    }
+    if (last->kind == LAST_OTHERS) {
+        return STR("new instruction");
     }
     if (last->kind == LAST_PRUNED) {
         return STR("its record was pruned");

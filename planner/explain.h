@@ -4,9 +4,10 @@
 
 #include "planner/plan.h"
 
-/* What was done at a step's place the last time. */
+/* What was done in the former build where STEP is done now. */
 enum last_kind {
     LAST_NONE,   /* nothing yet */
+    LAST_OTHERS, /* other instructions */
     LAST_PRUNED, /* there was a record */
     LAST_KNOWN,
 };
@@ -14,10 +15,11 @@ struct last {
     enum last_kind kind;
     struct cache_record record; /* when known; in the arena */
 };
+/* FORMER of STEP must be known. */
 struct last explain_last(struct cache *cache, const struct step *step, struct arena *arena);
-/* How long STEP will take, ns, judged by LAST; 0: not known, also where another kind of instruction stood at its place. */
-uint64_t explain_expected(const struct last *last, const struct step *step);
-/* STEP has ingredients (files included), and no record of its key. By comparing with LAST, the last record of its place:
+/* How long the step will take, ns, judged by LAST; 0: not known. */
+uint64_t explain_expected(const struct last *last);
+/* STEP has ingredients (files included), and no record of its key. By comparing with LAST:
  * "src/main.c changed", "ARG VERSION: 1.2 → 1.3", "no record: first build". In ARENA. */
 struct str explain_miss(const struct last *last, const struct step *step, struct arena *arena);
 

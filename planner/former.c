@@ -4,9 +4,8 @@
 
 #include <stdlib.h>
 
-/* NUMBER counts within the stage; 0 for the image. */
-static struct digest place_of(const struct plan *plan, const struct stage *stage, unsigned number,
-                              bool is_image) {
+struct digest former_place(const struct plan *plan, const struct stage *stage, unsigned number,
+                           bool is_image) {
     struct hasher hasher = plan->site;
     hasher_update_str(&hasher, stage->label);
     hasher_update_u64(&hasher, number);
@@ -26,7 +25,7 @@ void former_set_places(struct plan *plan, const struct plan_request *request) {
     hasher_update_str(&plan->site, dockerfile ? str_of(file ? file : dockerfile) : STR("-"));
     for (size_t i = 0; i < plan->step_count; i++) {
         struct step *step = plan->steps[i];
-        step->place = place_of(plan, step->stage, step->number, step->kind == STEP_IMAGE);
+        step->place = former_place(plan, step->stage, step->number, step->kind == STEP_IMAGE);
     }
     free(directory);
     free(file);
@@ -48,23 +47,29 @@ static void add_left(const struct plan *plan, const struct stage *stage, struct 
         const struct step *step = stage->lines.items[i].step;
         number += step != NULL;
         if (step && (step->stage != stage || step->kind == STEP_SOURCE)) {
-            left.place = place_of(plan, stage, number, false);
+            left.place = former_place(plan, stage, number, false);
             arena_vec_push(arena, list, left);
         }
     }
-    while (left.place = place_of(plan, stage, ++number, false),
+    while (left.place = former_place(plan, stage, ++number, false),
            cache_last_at(cache, &left.place, &key)) {
         arena_vec_push(arena, list, left);
     }
 }
 
-size_t former_found(const struct plan *plan, struct cache *cache, struct arena *arena,
-                    struct cache_place **places) {
+static size_t list_places(const struct plan *plan, bool is_begun, struct cache *cache,
+                          struct arena *arena, struct cache_place **places) {
     struct place_list list = { 0 };
     for (size_t i = 0; i < plan->step_count; i++) {
         const struct step *step = plan->steps[i];
-        if (step->state == STEP_HIT && step->kind != STEP_SOURCE) {
-            arena_vec_push(arena, &list, ((struct cache_place){ step->place, &step->key }));
+        struct cache_place place = { step->place, NULL };
+        if (step->state == STEP_HIT) {
+            place.key = &step->key;
+        } else if (step->former_kind == FORMER_KEY) {
+            place.key = &step->former;
+        }
+        if (step->kind != STEP_SOURCE && (step->state == STEP_HIT || !is_begun)) {
+            arena_vec_push(arena, &list, place);
         }
     }
     for (size_t i = 0; i < plan->stage_count; i++) {
@@ -72,4 +77,14 @@ size_t former_found(const struct plan *plan, struct cache *cache, struct arena *
     }
     *places = list.items;
     return list.count;
+}
+
+size_t former_places(const struct plan *plan, struct cache *cache, struct arena *arena,
+                     struct cache_place **places) {
+    return list_places(plan, false, cache, arena, places);
+}
+
+size_t former_found(const struct plan *plan, struct cache *cache, struct arena *arena,
+                    struct cache_place **places) {
+    return list_places(plan, true, cache, arena, places);
 }

@@ -2,6 +2,7 @@
 
 #include "planner/content.h"
 #include "planner/explain.h"
+#include "planner/former.h"
 #include "planner/recipe.h"
 #include "store/snapshot.h"
 
@@ -157,12 +158,19 @@ static struct str find_fault(struct lookup *lookup, struct cache_record *record)
                : STR("its result was removed");
 }
 
+static struct last find_last(struct lookup *lookup, const struct step *step) {
+    if (step->former_kind == FORMER_UNKNOWN) {
+        former_match(lookup->plan, step->stage, lookup->cache);
+    }
+    return explain_last(lookup->cache, step, lookup->arena);
+}
+
 /* REASON empty: found by comparing. The record to come needs the files too, to explain a later miss. */
 static void miss(struct lookup *lookup, struct step *step, struct str reason) {
-    struct last last = explain_last(lookup->cache, step, lookup->arena);
+    struct last last = find_last(lookup, step);
     recipe_add_explanations(step, lookup->arena);
     step->state = STEP_MISS;
-    step->expected = explain_expected(&last, step);
+    step->expected = explain_expected(&last);
     step->reason = reason.len > 0 ? reason : explain_miss(&last, step, lookup->arena);
 }
 
@@ -221,8 +229,8 @@ int lookup_step(struct lookup *lookup, struct step *step, const struct digest *c
         }
     }
     if (is_deferred(lookup, step)) {
-        struct last last = explain_last(lookup->cache, step, lookup->arena);
-        step->expected = explain_expected(&last, step);
+        struct last last = find_last(lookup, step);
+        step->expected = explain_expected(&last);
         return 0;
     }
     recipe_make(lookup->plan, step, lookup->arena);

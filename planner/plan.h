@@ -23,6 +23,14 @@ enum step_state {
     STEP_DEFERRED, /* the key is known only after an input has run */
 };
 
+/* What is known of a step in the build before this one of the same Dockerfile. */
+enum former_kind {
+    FORMER_UNKNOWN, /* not looked for: only misses ask */
+    FORMER_NONE,    /* its stage was never built */
+    FORMER_OTHERS,  /* its stage was built without it */
+    FORMER_KEY,
+};
+
 struct step;
 struct oci_image;
 
@@ -178,12 +186,14 @@ struct step {
     unsigned repetition;
     bool has_root; /* ROOT is what recipe_root() says */
     struct digest root;
-    struct digest place; /* where its last record is looked for, to explain a miss */
+    struct digest place; /* where its last record is kept */
+    enum former_kind former_kind;
+    struct digest former; /* key of the record it is compared with, to explain a miss */
     struct ingredient *ingredients;
     size_t ingredient_count;
     struct cache_record record; /* when HIT */
     struct str reason;          /* when MISS or DEFERRED: why */
-    uint64_t expected;          /* ns it took the last time at its place; 0: not known */
+    uint64_t expected;          /* ns it took the last time; 0: not known */
     bool is_cache_unused;       /* --no-cache-filter: what is recorded is not looked up */
 };
 

@@ -95,6 +95,9 @@ struct cache_place {
 };
 /* Is that what the last build had at each of them? */
 bool cache_places_are(struct cache *cache, const struct cache_place *places, size_t count);
+/* Makes it so, in one transaction. */
+int cache_places_put(struct cache *cache, const struct cache_place *places, size_t count,
+                     struct error *error);
 /* A build found the records of PLACES: they are the last there from now on, and have one hit more, NOW. With IS_ALL it found
  * everything and ran nothing. One transaction. */
 int cache_count_hits(struct cache *cache, const struct cache_place *places, size_t count,

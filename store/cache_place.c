@@ -57,6 +57,26 @@ static int renew_place(struct cache_file *file, MDB_txn *transaction,
                : cache_table_delete(file, transaction, CACHE_PLACES, at);
 }
 
+struct place_list {
+    const struct cache_place *items;
+    size_t count;
+};
+
+static int put_places(struct cache_file *file, MDB_txn *transaction, void *context) {
+    const struct place_list *places = context;
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < places->count; i++) {
+        code = renew_place(file, transaction, &places->items[i]);
+    }
+    return code;
+}
+
+int cache_places_put(struct cache *cache, const struct cache_place *places, size_t count,
+                     struct error *error) {
+    struct place_list list = { places, count };
+    return count == 0 ? 0 : cache_file_write(cache->file, put_places, &list, error);
+}
+
 static int count_hits(struct cache_file *file, MDB_txn *transaction, void *context) {
     const struct hits *hits = context;
     int code = 0;

@@ -118,6 +118,19 @@ key_of() { # $1: part of the step's text
     contains "$stderr" "no record is of a step with \`RUN nothing\` in its text"
 }
 
+@test "why: what was added replaced nothing, and the others what they were" {
+    build
+    sed -i 's|^COPY --from|COPY file /new\n&|' Dockerfile
+    build
+    run_bud 0 cache why 'COPY file /new'
+    contains "$output" "new instruction"
+    [[ $output != *"which it replaced"* ]]
+    run_bud 0 cache why 'COPY --from'
+    contains "$output" "which it replaced:"
+    contains "$output" "  parent: "
+    [[ $output != *destination* ]]
+}
+
 @test "a build that finds everything is the last one for reasons and prune all the same" {
     build
     build --build-arg VERSION=2

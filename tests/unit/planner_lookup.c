@@ -322,7 +322,19 @@ static const struct scenario scenarios[] = {
       add_same, "stage-0/2 image ", "the command changed", false },
     { "a step before others", "FROM scratch\nCOPY src /s\nRUN a\n", NULL,
       "FROM scratch\nRUN z\nCOPY src /s\nRUN a\n", NULL, NULL,
-      "stage-0/1 stage-0/2 stage-0/3 image ", "the instruction is another one", false },
+      "stage-0/1 stage-0/2 stage-0/3 image ", "new instruction", false },
+    { "a step less", "FROM scratch\nRUN a\nCOPY src /s\nRUN b\n", NULL,
+      "FROM scratch\nRUN a\nRUN b\n", NULL, NULL, "stage-0/2 image ",
+      "the steps before it are others", false },
+    { "another kind of step", "FROM scratch\nRUN a\nRUN b\n", NULL,
+      "FROM scratch\nRUN a\nCOPY src /s\n", NULL, NULL, "stage-0/2 image ", "new instruction",
+      false },
+    { "one that was not there, before one that changed", "FROM scratch\nRUN a\nRUN make -j4\n",
+      NULL, "FROM scratch\nRUN a\nRUN z\nRUN make -j8\n", NULL, NULL, "stage-0/2 stage-0/3 image ",
+      "new instruction", false },
+    { "a base, and all steps have another number", "FROM scratch\nCOPY src /s\n", NULL,
+      "FROM base\nCOPY src /s\n", NULL, NULL, "stage-0/2 image ",
+      "another base image: scratch → base", false },
     { "caching 7.21", "FROM scratch\nRUN a \\\n# one\n b\n", NULL,
       "FROM scratch\nRUN a \\\n# two\n b\n", NULL, NULL, "", NULL, false },
     { "caching 7.22", COPY_RUN, NULL, NULL, NULL, edit_ignore, "", NULL, false },
@@ -439,6 +451,43 @@ static void test_scenarios(void **state) {
         fixture_end(&own);
     }
     assert_int_equal(0, failures);
+}
+
+/* A step keeps its time wherever it stands. */
+static void test_steps_are_compared_with_what_they_were(void **state) {
+    struct fixture *fixture = *state;
+    _cleanup_buf_ struct buf ran = BUF_INIT, many = BUF_INIT;
+    fixture_file(fixture, "src/main.c", "main");
+    struct plan *plan = plan_text(fixture, "FROM scratch\nCOPY src /s\nRUN make\nRUN test\n");
+    run_plan(fixture, plan, false, &ran);
+    plan_free(plan);
+    plan = plan_text(fixture, "FROM scratch\nRUN z\nCOPY src /s\nRUN make -j2\nRUN y\nRUN test\n");
+    static const bool is_known[] = { false, true, true, false, true, true };
+    for (size_t i = 0; i < plan->step_count; i++) {
+        assert_int_equal(is_known[i], plan->steps[i]->expected > 0);
+    }
+    assert_string_equal("new instruction", plan->steps[0]->reason.data);
+    plan_free(plan);
+
+    /* Too many for the table, and still no instruction is another than it is. */
+    buf_append_c(&many, "FROM scratch\n");
+    for (unsigned i = 0; i < 300; i++) {
+        buf_printf(&many, "RUN new %u\n", i);
+    }
+    plan = plan_text(fixture, "FROM scratch\nRUN other\n");
+    run_plan(fixture, plan, false, &ran);
+    plan_free(plan);
+    plan = plan_text(fixture, many.data);
+    assert_string_equal("the command changed", plan->steps[0]->reason.data);
+    run_plan(fixture, plan, false, &ran);
+    plan_free(plan);
+    buf_append_c(&many, "RUN end\n");
+    char *first = strstr(many.data, "new 0");
+    memcpy(first, "nEw 0", 5);
+    plan = plan_text(fixture, many.data);
+    assert_string_equal("the command changed", plan->steps[0]->reason.data);
+    assert_true(plan->steps[299]->expected > 0);
+    plan_free(plan);
 }
 
 /* Directories count, too. */
@@ -689,6 +738,8 @@ static void test_the_json(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scenarios),
+        cmocka_unit_test_setup_teardown(test_steps_are_compared_with_what_they_were, fixture_begin,
+                                        fixture_end),
         cmocka_unit_test_setup_teardown(test_of_more_than_a_thousand_files_the_directory_is_named,
                                         fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_directories_are_not_compared_with_files, fixture_begin,
