@@ -40,6 +40,11 @@ bool digest_equal(const struct digest *a, const struct digest *b) {
     return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
+bool digest_is_zero(const struct digest *digest) {
+    static const struct digest zero;
+    return digest_equal(digest, &zero);
+}
+
 struct digest_hex digest_hex(const struct digest *digest) {
     static const char digits[] = "0123456789abcdef";
     struct digest_hex hex;

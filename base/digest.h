@@ -37,6 +37,8 @@ struct digest hasher_finish(struct hasher *hasher);
 
 struct digest digest_of(const void *data, size_t len);
 bool digest_equal(const struct digest *a, const struct digest *b);
+/* All zeros, which is the digest of nothing. */
+bool digest_is_zero(const struct digest *digest);
 struct digest_hex digest_hex(const struct digest *digest);
 /* 64 lower-case hex digits, with or without a leading "sha256:"; false for anything else. */
 bool digest_parse(struct str text, struct digest *digest);

@@ -31,17 +31,19 @@ void former_set_places(struct plan *plan, const struct plan_request *request) {
     free(file);
 }
 
+static const struct digest nothing;
+
 struct place_list {
     struct cache_place *items;
     size_t count;
     size_t capacity;
 };
 
-/* Where STAGE had records of its own once: a step that is another stage's now, or behind the end. */
+/* Where STAGE may have had records of its own once: a step that is another stage's now, or an image, or behind the end. */
 static void add_left(const struct plan *plan, const struct stage *stage, struct cache *cache,
                      struct arena *arena, struct place_list *list) {
     struct digest key;
-    struct cache_place left = { .key = NULL };
+    struct cache_place left = { .key = &nothing };
     unsigned number = 0;
     for (size_t i = 0; i < stage->lines.count; i++) {
         const struct step *step = stage->lines.items[i].step;
@@ -51,6 +53,7 @@ static void add_left(const struct plan *plan, const struct stage *stage, struct 
             arena_vec_push(arena, list, left);
         }
     }
+    left.key = NULL;
     while (left.place = former_place(plan, stage, ++number, false),
            cache_last_at(cache, &left.place, &key)) {
         arena_vec_push(arena, list, left);
@@ -62,7 +65,7 @@ static size_t list_places(const struct plan *plan, bool is_begun, struct cache *
     struct place_list list = { 0 };
     for (size_t i = 0; i < plan->step_count; i++) {
         const struct step *step = plan->steps[i];
-        struct cache_place place = { step->place, NULL };
+        struct cache_place place = { step->place, &nothing };
         if (step->state == STEP_HIT) {
             place.key = &step->key;
         } else if (step->former_kind == FORMER_KEY) {

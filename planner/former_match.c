@@ -41,16 +41,15 @@ static void add_old(struct matching *matching, const struct digest *key) {
     arena_vec_push(&matching->arena, &matching->old, old);
 }
 
-/* A stage that begins with steps of another one, or with an image, has none at the first places. */
 static void read_old(struct matching *matching, const struct plan *plan,
                      const struct stage *stage) {
-    for (unsigned number = 1; number <= MAX_FORMER; number++) {
-        struct digest key, place = former_place(plan, stage, number, false);
-        if (cache_last_at(matching->cache, &place, &key)) {
+    struct digest key, place = former_place(plan, stage, 1, false);
+    for (unsigned number = 1;
+         number <= MAX_FORMER && cache_last_at(matching->cache, &place, &key);) {
+        if (!digest_is_zero(&key)) {
             add_old(matching, &key);
-        } else if (number > stage->step_count) {
-            return;
         }
+        place = former_place(plan, stage, ++number, false);
     }
 }
 
@@ -151,7 +150,8 @@ static void match_all(struct matching *matching) {
 }
 
 static void match_image(struct matching *matching, struct step *image) {
-    bool is_known = cache_last_at(matching->cache, &image->place, &image->former);
+    bool is_known = cache_last_at(matching->cache, &image->place, &image->former) &&
+                    !digest_is_zero(&image->former);
     image->former_kind = is_known ? FORMER_KEY : FORMER_NONE;
 }
 

@@ -127,7 +127,7 @@ static bool find_previous(const struct cache_file *file, MDB_txn *transaction, s
     }
     if (!str_equal(payload, key)) {
         memcpy(out, payload.data, sizeof(*out));
-        return true;
+        return !digest_is_zero(out);
     }
     if (!cache_table_get(file, transaction, CACHE_RECORDS, key, &payload) ||
         !cache_record_decode(payload, NULL, &old, &claim) || !old.previous) {

@@ -63,7 +63,8 @@ bool cache_lookup(struct cache *cache, const struct digest *key, struct arena *a
 /* Adds or replaces the record, and makes it the last one of PLACE (NULL: none). */
 int cache_store(struct cache *cache, const struct cache_record *record, const struct digest *place,
                 struct error *error);
-/* The last key recorded at PLACE (a hash of context, Dockerfile, stage and ordinal). */
+/* The last key recorded at PLACE (a hash of context, Dockerfile, stage and ordinal); zero where a build had no record of its
+ * own, so that the places of a stage have no gaps. */
 bool cache_last_at(struct cache *cache, const struct digest *place, struct digest *key);
 /* The last keys of all places, in ARENA. */
 int cache_last_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
@@ -91,7 +92,7 @@ bool cache_use_get(struct cache *cache, const struct digest *key, struct cache_u
 /* What the present build has at a place. */
 struct cache_place {
     struct digest place;
-    const struct digest *key; /* NULL: it has no such step */
+    const struct digest *key; /* zero: nothing of its own, or not yet; NULL: it has no such step */
 };
 /* Is that what the last build had at each of them? */
 bool cache_places_are(struct cache *cache, const struct cache_place *places, size_t count);

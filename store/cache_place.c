@@ -82,13 +82,14 @@ static int count_hits(struct cache_file *file, MDB_txn *transaction, void *conte
     int code = 0;
     for (size_t i = 0; code == 0 && i < hits->count; i++) {
         const struct cache_place *place = &hits->places[i];
+        bool is_record = place->key && !digest_is_zero(place->key);
         struct str record;
-        if (place->key && !cache_table_get(file, transaction, CACHE_RECORDS,
-                                           cache_table_key(place->key), &record)) {
+        if (is_record && !cache_table_get(file, transaction, CACHE_RECORDS,
+                                          cache_table_key(place->key), &record)) {
             continue; /* removed meanwhile */
         }
         code = renew_place(file, transaction, place);
-        if (code == 0 && place->key) {
+        if (code == 0 && is_record) {
             code = count_hit(file, transaction, cache_table_key(place->key), hits->now);
         }
     }

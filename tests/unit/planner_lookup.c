@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "planner/estimate.h"
+#include "planner/former.h"
 #include "planner/print.h"
 #include "store/image.h"
 
@@ -111,6 +112,9 @@ static void run_plan(struct fixture *fixture, struct plan *plan, bool is_changed
         .store = fixture->store, .cache = fixture->cache, .arena = &plan->arena, .plan = plan
     };
     assert_ok(layer_list_read(fixture->store, &plan->arena, &lookup.layers, &error), &error);
+    struct cache_place *places;
+    size_t count = former_places(plan, fixture->cache, &plan->arena, &places);
+    assert_ok(cache_places_put(fixture->cache, places, count, &error), &error);
     for (size_t i = 0; i < plan->step_count; i++) {
         if (plan->steps[i]->is_needed) {
             run_step(fixture, &lookup, plan->steps[i], is_changed, ran);
@@ -467,6 +471,14 @@ static void test_steps_are_compared_with_what_they_were(void **state) {
         assert_int_equal(is_known[i], plan->steps[i]->expected > 0);
     }
     assert_string_equal("new instruction", plan->steps[0]->reason.data);
+    /* It fails at once; the next build knows as much. */
+    struct cache_place *places;
+    size_t count = former_places(plan, fixture->cache, &plan->arena, &places);
+    assert_int_equal(0, cache_places_put(fixture->cache, places, count, NULL));
+    plan_free(plan);
+    plan = plan_text(fixture, "FROM scratch\nRUN test\n");
+    assert_true(plan->steps[0]->expected > 0);
+    assert_string_equal("the steps before it are others", plan->steps[0]->reason.data);
     plan_free(plan);
 
     /* Too many for the table, and still no instruction is another than it is. */
