@@ -172,12 +172,38 @@ static bool is_layer_of_base(const struct comparison *c, struct str name) {
            str_equal_c(name, "layer 1");
 }
 
+/* A file may be called `times`, too: its value has two parts. */
+static bool is_time(struct str name, const struct str *value) {
+    return str_equal_c(name, "timestamp") ||
+           (str_equal_c(name, "file times") && str_find_byte(*value, ' ') == SIZE_MAX);
+}
+
+/* In seconds, as the options have it; ingredients have ns. */
+static struct str shown_time(struct comparison *c, const struct str *value) {
+    uint64_t time;
+    if (!value || !str_parse_uint(*value, 10, UINT64_MAX, &time)) {
+        return value ? shown(*value, c->arena) : STR("none");
+    }
+    unsigned long long seconds = time / 1000000000, rest = time % 1000000000;
+    return rest > 0 ? str_printf(c->arena, "%llu.%09llu", seconds, rest)
+                    : str_printf(c->arena, "%llu", seconds);
+}
+
+static void compare_time(struct comparison *c, struct str name, const struct str *before,
+                         const struct str *now) {
+    add(c, RANK_OWN,
+        str_printf(c->arena, "%.*s: %.*s → %.*s", STR_ARG(name), STR_ARG(shown_time(c, before)),
+                   STR_ARG(shown_time(c, now))));
+}
+
 /* BEFORE or NOW may be NULL: the ingredient is new or gone. */
 static void compare(struct comparison *c, struct str name, const struct str *before,
                     const struct str *now) {
     struct str rest = name;
     if (take_prefix(&rest, STR("env "))) {
         compare_variable(c, rest, before, now);
+    } else if (is_time(name, now ? now : before)) {
+        compare_time(c, name, before, now);
     } else if (take_prefix(&rest, STR("file "))) {
         compare_file(c, rest, before, now);
     } else if (take_prefix(&rest, STR("directory ")) || take_prefix(&rest, STR("directories "))) {

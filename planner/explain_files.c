@@ -8,12 +8,15 @@ static const char *const prefixes[] = {
     [DETAIL_TREES] = "directories ",
 };
 
-/* False when the ingredient is none of a file; otherwise *path is what it is of. */
+/* False when the ingredient is none of a file (nor is the option called `file times`); otherwise *path is what it is of. */
 static bool parse(const struct ingredient *ingredient, enum recipe_detail *detail,
                   struct str *path) {
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         if (str_has_prefix(ingredient->name, str_of(prefixes[i]))) {
             *detail = (enum recipe_detail)i;
+            if (i == DETAIL_FILES && str_find_byte(ingredient->value, ' ') == SIZE_MAX) {
+                return false;
+            }
             *path = str_from(ingredient->name, strlen(prefixes[i]));
             return true;
         }

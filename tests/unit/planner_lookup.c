@@ -252,6 +252,12 @@ static void set_timestamp(struct fixture *f) {
     f->request.timestamp = 5000000000;
 }
 
+static void set_file_times(struct fixture *f) {
+    set_timestamp(f);
+    f->request.timestamp = 5500000000;
+    f->request.is_rewriting_times = true;
+}
+
 static void set_format(struct fixture *f) {
     f->request.is_docker = true;
 }
@@ -369,9 +375,11 @@ static const struct scenario scenarios[] = {
     { "caching 2 network", "FROM scratch\nRUN a\n", NULL, NULL, NULL, set_network,
       "stage-0/1 image ", "network: host → none", false },
     { "caching 2 timestamp", "FROM scratch\nWORKDIR /a\nRUN a\n", NULL, NULL, NULL, set_timestamp,
-      "stage-0/1 stage-0/2 image ", "timestamp: none → 5000000000", false },
+      "stage-0/1 stage-0/2 image ", "timestamp: none → 5", false },
     { "timestamp of a RUN", "FROM scratch\nRUN a\n", NULL, NULL, NULL, set_timestamp, "image ",
-      "timestamp: none → 5000000000", false },
+      "timestamp: none → 5", false },
+    { "times of files", "FROM scratch\nRUN a\n", NULL, NULL, NULL, set_file_times,
+      "stage-0/1 image ", "file times: none → 5.500000000", false },
     { "format", "FROM scratch\nRUN a\n", NULL, NULL, NULL, set_format, "image ",
       "format: oci → docker", false },
     { "other stages", "FROM scratch AS a\nRUN a\n", NULL,
