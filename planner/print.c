@@ -79,25 +79,20 @@ static void append_size(struct buf *out, const struct step *step) {
     }
 }
 
-/* NUMBER counts within this stage: a step shared by several has another one in its own. */
-static void print_step(const struct painter *painter, const struct stage *stage,
-                       const struct stage_line *line, unsigned number, const char *branch) {
+/* The step has a line in an earlier stage that tells all about it; it is done, and counted, once. */
+static void print_original(const struct painter *painter, const struct step *step) {
+    struct buf text = BUF_INIT;
+    buf_append_c(&text, "← same as ");
+    print_text(&text, step->stage->label);
+    buf_printf(&text, " %u/%u", step->number, step->stage->step_count);
+    buf_append_c(painter->out, "  ");
+    paint(painter, "2", text.data);
+    buf_free(&text);
+}
+
+/* What comes of it, and why. */
+static void print_outcome(const struct painter *painter, const struct step *step) {
     struct buf *out = painter->out;
-    const struct step *step = line->step;
-    char text[32];
-    buf_append_c(out, branch);
-    snprintf(text, sizeof(text), "%u/%u", number, stage->step_count);
-    buf_printf(out, "%-7s ", text);
-    snprintf(text, sizeof(text), "%-8s", state_name(step));
-    paint(painter, state_colour(step), text);
-    buf_append_byte(out, ' ');
-    print_text(out, line->text);
-    struct str image = print_source_name(step, line->text);
-    if (image.len > 0) {
-        buf_append_c(out, " = ");
-        print_text(out, image);
-    }
-    buf_printf(out, "  :%u", line->line);
     append_size(out, step);
     if (step->state != STEP_HIT) {
         buf_append_c(out, "  ");
@@ -119,6 +114,32 @@ static void print_step(const struct painter *painter, const struct stage *stage,
     } else if (step->record.duration >= PRINT_SHORTEST) {
         buf_append_c(out, "  took ");
         print_duration(out, step->record.duration);
+    }
+}
+
+/* NUMBER counts within this stage: a step shared by several has another one in its own. */
+static void print_step(const struct painter *painter, const struct stage *stage,
+                       const struct stage_line *line, unsigned number, const char *branch) {
+    struct buf *out = painter->out;
+    const struct step *step = line->step;
+    char text[32];
+    buf_append_c(out, branch);
+    snprintf(text, sizeof(text), "%u/%u", number, stage->step_count);
+    buf_printf(out, "%-7s ", text);
+    snprintf(text, sizeof(text), "%-8s", state_name(step));
+    paint(painter, state_colour(step), text);
+    buf_append_byte(out, ' ');
+    print_text(out, line->text);
+    struct str image = print_source_name(step, line->text);
+    if (image.len > 0) {
+        buf_append_c(out, " = ");
+        print_text(out, image);
+    }
+    buf_printf(out, "  :%u", line->line);
+    if (step->stage != stage && step->kind != STEP_SOURCE) {
+        print_original(painter, step);
+    } else {
+        print_outcome(painter, step);
     }
     buf_append_byte(out, '\n');
 }

@@ -738,6 +738,19 @@ static void test_the_critical_path_of_a_first_build(void **state) {
     plan_free(plan);
 }
 
+static void test_shared_steps_are_told_once(void **state) {
+    struct fixture *fixture = *state;
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    struct plan *plan =
+        plan_text(fixture, "FROM scratch AS a\nRUN x\nRUN y\nFROM scratch\nRUN x\nRUN y\n"
+                           "COPY --from=a /o /\n");
+    print_tree(&out, plan, false);
+    plan_free(plan);
+    assert_non_null(strstr(out.data, "├─ 1/3     MISS     RUN x  :5  ← same as a 1/2\n"
+                                     "├─ 2/3     MISS     RUN y  :6  ← same as a 2/2\n"));
+    assert_non_null(strstr(out.data, "\n2 to run, 0 cached, 1 decided later\n"));
+}
+
 static void test_the_json(void **state) {
     struct fixture *fixture = *state;
     _cleanup_buf_ struct buf out = BUF_INIT;
@@ -780,6 +793,8 @@ int main(void) {
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_the_tree, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_the_critical_path_of_a_first_build, fixture_begin,
+                                        fixture_end),
+        cmocka_unit_test_setup_teardown(test_shared_steps_are_told_once, fixture_begin,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_the_json, fixture_begin, fixture_end),
     };
