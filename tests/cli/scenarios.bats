@@ -107,7 +107,7 @@ END_OF_FILE
     scenario "--chmod" "sed -i 's/COPY docs/COPY --chmod=600 docs/' Dockerfile" "one/2 stage-1/3" "chmod: none → 600"
     scenario "--chown" "sed -i 's/COPY docs/COPY --chown=1:1 docs/' Dockerfile" "one/2 stage-1/3" "chown: none → 1:1"
     scenario "--exclude" "sed -i 's/COPY src/COPY --exclude=b.c src/' Dockerfile" "one/1 one/2" "src/b.c was removed"
-    scenario "ADD for COPY" "sed -i 's/COPY docs/ADD docs/' Dockerfile" "one/2" "the instruction is another one"
+    scenario "ADD for COPY" "sed -i 's/COPY docs/ADD docs/' Dockerfile" "one/2" "new instruction"
     scenario "WORKDIR" "sed -i 's,WORKDIR /w,WORKDIR /v,' Dockerfile" "stage-1/1 stage-1/2 stage-1/3" "destination: /w → /v"
     scenario "another destination" "sed -i 's,a.c /a,a.c /b,' Dockerfile" "stage-1/2 stage-1/3" "destination: /a → /b"
     scenario "a build argument nobody declares" "--build-arg X=1" "" ""
