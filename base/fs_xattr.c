@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 /* There are no l*xattr calls relative to a directory before Linux 6.13: the path goes through /proc. */
 static char *path_of(int directory, const char *name, char *room, size_t size) {
@@ -17,6 +18,17 @@ static char *path_of(int directory, const char *name, char *room, size_t size) {
 
 static bool is_unsupported(int number) {
     return number == ENOTSUP || number == ENOSYS;
+}
+
+/* Without /proc no file is there at all, which must not be taken for one that vanished: errno is no ENOENT then. */
+static int cannot_list(const char *name, struct error *error) {
+    if (errno != ENOENT || access("/proc/self/fd", F_OK) == 0) {
+        return error_system(error, "cannot list the extended attributes of %s", name);
+    }
+    error_set(error, ERROR_UNSUPPORTED,
+              "cannot list the extended attributes of %s: /proc is not mounted", name);
+    errno = ENOSYS;
+    return error_hint(error, "mount it: mount -t proc proc /proc");
 }
 
 /* The list of names or, with KEY, a value. Its size may change between the calls. */
@@ -60,7 +72,7 @@ int fs_read_xattrs(int directory, const char *name, struct arena *arena, struct 
     _cleanup_buf_ struct buf names = BUF_INIT;
     _cleanup_buf_ struct buf value = BUF_INIT;
     if (any < 0 || read_growing(path, NULL, &names) < 0) {
-        return error_system(error, "cannot list the extended attributes of %s", name);
+        return cannot_list(name, error);
     }
     VEC(struct fs_xattr) list = VEC_INIT;
     for (size_t at = 0; at < names.len; at += strlen(names.data + at) + 1) {

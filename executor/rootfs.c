@@ -30,7 +30,11 @@ int rootfs_enter_namespace(const struct store *store, struct error *error) {
     }
     /* What is mounted from here on is seen by nobody else and goes when the last process of ours does. */
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
-        return error_system(error, "cannot make the mounts private");
+        error_system(error, "cannot make the mounts private");
+        return errno == EINVAL
+                   ? error_hint(error, "/ is a plain directory, as after chroot(1): make it a "
+                                       "mount point first (mount --bind DIR DIR), then chroot")
+                   : -1;
     }
     return publish_detach(store, error);
 }

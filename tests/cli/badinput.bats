@@ -504,6 +504,27 @@ END
     contains "$stderr" "hint: "
 }
 
+@test "/ is a plain directory, where no mount can be made private, and /proc is missing" {
+    dockerfile <<< $'FROM scratch\nCOPY Dockerfile /'
+    local changed=$BATS_TEST_TMPDIR/changed name
+    mkdir -p "$changed"/{host,proc,tmp}
+    for name in bin etc lib lib64 usr; do
+        ln -s "host/$name" "$changed/$name"
+    done
+    # Mounted in a namespace of its own: nobody who cleans up here may find the machine's files below.
+    changed_build() { # mount of /proc
+        run --separate-stderr -125 unshare --mount bash -euc '
+            mount --bind / "$1/host"
+            $2
+            exec chroot "$1" "/host$3" --root /tmp/root --runroot /tmp/run --storage-driver overlay build "/host$PWD"' \
+            bash "$changed" "$1" "$BUD"
+    }
+    changed_build ""
+    told "cannot list the extended attributes of Dockerfile: /proc is not mounted"
+    changed_build "mount -t proc proc $changed/proc"
+    told "cannot make the mounts private" "hint: / is a plain directory"
+}
+
 # ---- without root ----
 
 @test "not root and no subordinate IDs: the hint gives some that nobody has, and only what is missing" {
