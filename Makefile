@@ -16,6 +16,7 @@ DESTDIR ?=
 BINDIR = $(DESTDIR)$(PREFIX)/bin
 MANDIR = $(DESTDIR)$(PREFIX)/share/man/man1
 COMPLETIONS = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+DOCS = $(DESTDIR)$(PREFIX)/share/doc/bud
 
 VERSION := $(shell cat VERSION)
 
@@ -78,13 +79,13 @@ link_cli = $(BUILD)/libcli.a $(link_executor)
 .SUFFIXES:
 # Generated code is kept: what includes it would be compiled again. Only this: a missing object must be made.
 .SECONDARY: $(foreach folder,$(FOLDERS),$(call generated_of,$(GRAMMARS_$(folder))))
-.PHONY: all demo check lint bench bench-parse bench-ignore install deps clean help unit fuzz
+.PHONY: all demo check lint bench bench-parse bench-ignore install uninstall deps clean help unit fuzz
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/bud
 
 help:
-	@sed -n 's/^#   //p' Makefile; echo 'targets: all demo check lint bench install deps clean'
+	@sed -n 's/^#   //p' Makefile; echo 'targets: all demo check lint bench install uninstall deps clean'
 
 define folder_rules
 $(BUILD)/lib$(1).a: $(call objects_of,$(1))
@@ -226,8 +227,13 @@ install: all
 	$(BUILD)/bud help --man > $(MANDIR)/bud.1
 	for command in build plan context check targets args fmt ast images tag rmi inspect history import cache info version help; do \
 	    $(BUILD)/bud help --man $$command > $(MANDIR)/bud-$$command.1 || exit 1; done
-	@mkdir -p $(COMPLETIONS)
+	@mkdir -p $(COMPLETIONS) $(DOCS)
 	$(BUILD)/bud help --completion > $(COMPLETIONS)/bud
+	install -m 644 README.md LICENSE docs/*.md $(DOCS)
+
+uninstall:
+	rm -f $(BINDIR)/bud $(MANDIR)/bud.1 $(MANDIR)/bud-*.1 $(COMPLETIONS)/bud
+	rm -rf $(DOCS)
 
 clean:
 	rm -rf $(BUILD)

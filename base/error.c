@@ -199,17 +199,25 @@ int error_at(struct error *error, const char *file, struct str source, struct sp
 
 void error_append(struct error *error, struct error *more) {
     if (error->code == ERROR_NONE) {
-        error_clear(error);
-        *error = *more;
-    } else {
-        struct error *last = error;
-        while (last->next) {
-            last = last->next;
-        }
-        last->next = xmalloc(sizeof(*last->next));
-        *last->next = *more;
+        error_move(error, more);
+        return;
     }
+    struct error *last = error;
+    while (last->next) {
+        last = last->next;
+    }
+    last->next = xmalloc(sizeof(*last->next));
+    *last->next = *more;
     *more = (struct error)ERROR_INIT;
+}
+
+int error_move(struct error *error, struct error *more) {
+    error_clear(error ? error : more);
+    if (error) {
+        *error = *more;
+        *more = (struct error)ERROR_INIT;
+    }
+    return -1;
 }
 
 void error_clear(struct error *error) {

@@ -78,6 +78,8 @@ int error_at(struct error *error, const char *file, struct str source, struct sp
 void error_forget_place(struct error *error);
 /* Takes what MORE says, which is empty afterwards, as one more error of the same pass. An empty ERROR becomes it. */
 void error_append(struct error *error, struct error *more);
+/* Instead of what ERROR says it says what MORE does, which is empty afterwards; with ERROR NULL that is dropped. */
+int error_move(struct error *error, struct error *more);
 void error_clear(struct error *error);
 #define _cleanup_error_ _cleanup_(error_clear)
 

@@ -91,8 +91,9 @@ static int build_once(struct building *build, bool is_cached_only, bool *is_done
 }
 
 /* A build with nothing to do makes nothing; but a root that is not there yet is made at once. */
-static int open_store(const struct building *build, enum namespace_use use, struct store **store,
+static int open_store(const struct building *build, bool is_cached_only, struct store **store,
                       struct error *error) {
+    enum namespace_use use = is_cached_only ? NAMESPACE_FOR_TABLES : NAMESPACE_FOR_FILES;
     if (invocation_open_store(build->invocation, STORE_READ, use, store, error) < 0) {
         return -1;
     }
@@ -100,14 +101,16 @@ static int open_store(const struct building *build, enum namespace_use use, stru
         return 0;
     }
     store_close(*store);
+    if (is_cached_only) {
+        return error_set(error, ERROR_NOT_FOUND, "there is no store yet");
+    }
     return invocation_open_store(build->invocation, STORE_WRITE, use, store, error);
 }
 
 static int build_with_store(struct building *build, bool is_cached_only, bool *is_done,
                             struct executor_result *result, struct error *error) {
     struct store *store;
-    if (open_store(build, is_cached_only ? NAMESPACE_FOR_TABLES : NAMESPACE_FOR_FILES, &store,
-                   error) < 0) {
+    if (open_store(build, is_cached_only, &store, error) < 0) {
         return -1;
     }
     int status = cache_open(store, CACHE_WRITE, &build->cache, error);
@@ -115,7 +118,8 @@ static int build_with_store(struct building *build, bool is_cached_only, bool *i
         build->store = store;
         status = build_once(build, is_cached_only, is_done, result, error);
         for (int i = 1; i < ATTEMPTS && status < 0 && error->code == ERROR_CHANGED; i++) {
-            log_info("beginning anew: %s", error->message);
+            log_write(build->executor.is_quiet ? LOG_INFO : LOG_WARN, "beginning anew: %s",
+                      error->message);
             error_clear(error);
             status = build_once(build, is_cached_only, is_done, result, error);
         }

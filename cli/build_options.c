@@ -105,7 +105,7 @@ const struct option_spec build_options[] = {
     { .name = "jobs",
       .kind = OPTION_UINT,
       .value = "NUMBER",
-      .help = "how many steps may run at once; default: as many as there are processors" },
+      .help = "how many steps may run at once; 0 (default): as many as there are processors" },
     { .name = NULL },
 };
 
@@ -153,6 +153,9 @@ const struct option_spec running_options[] = {
       .kind = OPTION_SET,
       .value = "NAME=SOFT[:HARD]",
       .help = "a resource limit of RUN" },
+    { .name = "http-proxy",
+      .kind = OPTION_FLAG,
+      .help = "give RUN the http_proxy and its like of this environment; no key depends on them" },
     { .name = "runtime",
       .kind = OPTION_TEXT,
       .value = "PROGRAM",
@@ -235,8 +238,6 @@ const struct option_spec undone_options[] = {
       .only = "true",
       .help = "true: stored layers are never compressed" },
     ONLY("inherit-labels", OPTION_FLAG, "true", "true: the labels of the base image stay"),
-    ONLY("http-proxy", OPTION_FLAG, "true false",
-         "true: an error where HTTP_PROXY or its like is set, which RUN does not get"),
     ONLY("tls-verify", OPTION_FLAG, "true false", "means nothing: no registry is asked"),
     ONLY("compress", OPTION_FLAG, "true false", "means nothing, as in Buildah"),
     ONLY("disable-content-trust", OPTION_FLAG, "true false", "means nothing, as in Buildah"),

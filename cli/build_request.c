@@ -11,10 +11,12 @@
 #include "parser/parser.h"
 #include "parser/scan.h"
 #include "planner/platform.h"
+#include "planner/scope.h"
 #include "registry/reference.h"
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* More than any list of arguments, less than what would hurt. */
 #define ARGUMENT_FILE_LIMIT ((size_t)1 << 20)
@@ -84,6 +86,15 @@ static int read_pairs(const struct reader *reader, const char *option,
     return 0;
 }
 
+static bool has_space(struct str text) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (isspace((unsigned char)text.data[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* buildah-build(1), --build-arg-file: lines as --build-arg takes them, blank ones and `#` comments apart. */
 static int read_argument_file(const struct reader *reader, const char *path) {
     _cleanup_buf_ struct buf text = BUF_INIT;
@@ -91,15 +102,36 @@ static int read_argument_file(const struct reader *reader, const char *path) {
         return error_wrap(reader->error, "cannot read --build-arg-file %s", path);
     }
     struct str rest = str_copy(reader->arena, buf_str(&text)), line;
-    while (str_split(&rest, '\n', &line)) {
+    for (unsigned number = 1; str_split(&rest, '\n', &line); number++) {
         line = str_trim(line);
-        if (line.len > 0 && line.data[0] != '#' &&
-            read_pair(reader, "build-arg-file", line, MISSING_KEPT,
-                      &reader->request->plan.build_args) < 0) {
-            return error_hint(reader->error, "%s: write one NAME=VALUE a line", path);
+        struct str value = line, name;
+        str_split(&value, '=', &name);
+        if (line.len == 0 || line.data[0] == '#') {
+            continue;
+        }
+        if (has_space(name)) { /* for Buildah an argument that no ARG can declare */
+            log_warn("%s:%u is left out: `%.*s` is no name; lines are NAME=VALUE", path, number,
+                     STR_ARG(name));
+        } else if (read_pair(reader, "build-arg-file", line, MISSING_KEPT,
+                             &reader->request->plan.build_args) < 0) {
+            return error_hint(reader->error, "%s:%u: write one NAME=VALUE a line", path, number);
         }
     }
     return 0;
+}
+
+/* buildah-build(1), --http-proxy: the proxies of our own environment, unless --build-arg names others. BuildKit passes
+ * none, and so does bud without the option. */
+static void add_proxies(const struct reader *reader) {
+    struct name_values *arguments = &reader->request->plan.build_args;
+    for (char **variable = environ; option_flag(reader->options, "http-proxy", false) && *variable;
+         variable++) {
+        struct str value = str_of(*variable), name;
+        str_split(&value, '=', &name);
+        if (scope_is_proxy(name) && !name_values_get(arguments, name)) {
+            set_pair(reader->arena, arguments, name, value);
+        }
+    }
 }
 
 static int read_arguments(const struct reader *reader) {
@@ -109,7 +141,11 @@ static int read_arguments(const struct reader *reader) {
             return -1;
         }
     }
-    return read_pairs(reader, "build-arg", MISSING_KEPT, &reader->request->plan.build_args);
+    if (read_pairs(reader, "build-arg", MISSING_KEPT, &reader->request->plan.build_args) < 0) {
+        return -1;
+    }
+    add_proxies(reader);
+    return 0;
 }
 
 static int read_content(const struct reader *reader) {
@@ -298,22 +334,6 @@ static int read_lists(const struct reader *reader) {
     return 0;
 }
 
-/* buildah-build(1), --http-proxy: the variables that are passed on to RUN. */
-static int check_proxy(const struct reader *reader) {
-    static const char *const variables[] = { "http_proxy", "https_proxy", "ftp_proxy", "no_proxy",
-                                             "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY" };
-    bool is_wanted = option_flag(reader->options, "http-proxy", false);
-    for (size_t i = 0; is_wanted && i < sizeof(variables) / sizeof(variables[0]); i++) {
-        const char *value = getenv(variables[i]);
-        if (value != NULL && value[0] != '\0') {
-            error_set(reader->error, ERROR_UNSUPPORTED,
-                      "--http-proxy: passing %s on to RUN is not done yet", variables[i]);
-            return error_hint(reader->error, "pass it on with --build-arg %s", variables[i]);
-        }
-    }
-    return 0;
-}
-
 static int read_running(const struct reader *reader) {
     struct run_options *run = &reader->request->plan.run;
     const char *network = option_text(reader->options, "net", "host");
@@ -321,7 +341,7 @@ static int read_running(const struct reader *reader) {
     run->network = strcmp(network, "none") == 0 ? NETWORK_NONE : NETWORK_HOST;
     run->runtime = option_text(reader->options, "runtime", NULL);
     run->hostname = STR("buildsandbox");
-    if (check_proxy(reader) < 0 || read_capabilities(reader, "cap-add", &run->cap_add) < 0 ||
+    if (read_capabilities(reader, "cap-add", &run->cap_add) < 0 ||
         read_capabilities(reader, "cap-drop", &run->cap_drop) < 0) {
         return -1;
     }

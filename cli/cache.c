@@ -69,7 +69,7 @@ struct subcommand {
 static const struct subcommand subcommands[] = {
     { "ls", "format quiet no-trunc sort filter", 0, 0, "ls [OPTION...]", false,
       cache_command_list },
-    { "show", "format", 1, 1, "show KEY", false, cache_command_show },
+    { "show", "format", 1, 1, "show KEY | STEP", false, cache_command_show },
     { "why", "format", 0, 2, "why [STEP | KEY KEY]", false, cache_command_why },
     { "du", "format", 0, 0, "du [OPTION...]", false, cache_command_disk },
     { "prune", "filter all older-than keep-size mount dry-run", 0, 0, "prune [OPTION...]", true,
@@ -380,8 +380,8 @@ const struct command command_cache = {
         "ls lists the records: a step, where its result is, how long it took, how often it was "
         "found.\n"
         "\n"
-        "show KEY shows one with all that went into its key and who uses it. A key may be "
-        "shortened.\n"
+        "show shows one with all that went into its key and who uses it: the one of a key, which "
+        "may be shortened, or the newest that has a word in the text of its step.\n"
         "\n"
         "why tells which steps ran in the last build and why; why STEP, for a key or a part of a "
         "step's text, what the step's key differs in from the one it replaced; why KEY KEY "

@@ -148,10 +148,30 @@ static json_t *item_json(const struct cache_view *view, const struct usage_item 
     return object;
 }
 
+/* The record that STEP means: by its key, or the newest that has it in its text. */
+static int find_step(const struct cache_view *view, const char *step, struct usage_item **out,
+                     struct error *error) {
+    if (cache_is_key(step) && cache_find_key(view, step, out, NULL) == 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < view->usage.count; i++) { /* newest first */
+        struct usage_item *item = &view->usage.items[i];
+        if (item->is_readable && str_find(item->record.text, str_of(step)) != SIZE_MAX) {
+            *out = item;
+            return 0;
+        }
+    }
+    if (cache_is_key(step)) {
+        return cache_find_key(view, step, out, error);
+    }
+    error_set(error, ERROR_NOT_FOUND, "no record is of a step with `%s` in its text", step);
+    return error_hint(error, "`bud cache ls` lists them; a build without --no-cache makes them");
+}
+
 int cache_command_show(struct cache_view *view, struct error *error) {
     struct usage_item *item;
     _cleanup_buf_ struct buf out = BUF_INIT;
-    if (cache_find_key(view, view->words[0], &item, error) || usage_measure(&view->usage, error)) {
+    if (find_step(view, view->words[0], &item, error) || usage_measure(&view->usage, error)) {
         return -1;
     }
     if (cache_is_json(view)) {
@@ -303,18 +323,17 @@ static bool has_run_nothing(const struct cache_view *view) {
     return cache_all_found(view->cache) > newest;
 }
 
-/* The records, oldest first, of the build that wrote the newest one, none when a later one ran nothing; or the newest one
- * that STEP means. */
+/* The records, oldest first, of the build that wrote the newest one, none when a later one ran nothing; or the one that is
+ * meant by the word. */
 static struct usage_item **choose(struct cache_view *view, size_t *count, struct error *error) {
     struct usage_item **chosen = arena_array(view->arena, view->usage.count + 1, sizeof(*chosen));
-    const char *step = view->word_count > 0 ? view->words[0] : NULL;
     struct str build = STR_EMPTY;
     *count = 0;
-    if (step && cache_is_key(step) && cache_find_key(view, step, &chosen[0], NULL) == 0) {
+    if (view->word_count > 0) {
         *count = 1;
-        return chosen;
+        return find_step(view, view->words[0], &chosen[0], error) < 0 ? NULL : chosen;
     }
-    if (!step && has_run_nothing(view)) {
+    if (has_run_nothing(view)) {
         return chosen;
     }
     for (size_t i = 0; i < view->usage.count; i++) { /* newest first */
@@ -322,12 +341,8 @@ static struct usage_item **choose(struct cache_view *view, size_t *count, struct
         if (!item->is_readable) {
             continue;
         }
-        if (step && str_find(item->record.text, str_of(step)) != SIZE_MAX) {
-            chosen[(*count)++] = item;
-            return chosen;
-        }
         build = build.len > 0 ? build : item->record.build;
-        if (!step && str_equal(item->record.build, build)) {
+        if (str_equal(item->record.build, build)) {
             chosen[(*count)++] = item;
         }
     }
@@ -335,11 +350,6 @@ static struct usage_item **choose(struct cache_view *view, size_t *count, struct
         struct usage_item *other = chosen[i];
         chosen[i] = chosen[*count - 1 - i];
         chosen[*count - 1 - i] = other;
-    }
-    if (*count == 0 && step) {
-        error_set(error, ERROR_NOT_FOUND, "no record is of a step with `%s` in its text", step);
-        error_hint(error, "`bud cache ls` lists them; a build without --no-cache makes them");
-        return NULL;
     }
     return chosen;
 }

@@ -111,10 +111,18 @@ bool command_suggest(const char *word, struct error *error) {
         { "save", "`podman save NAME` writes it: the images are in Podman's store" },
         { "load", "`podman load` takes it into the same store" },
         { "manifest", "`podman manifest` makes lists of images of the same store" },
+        { "buildx", "it is `bud build`" },
+        { "builder", "there is none to look after: see `bud cache`" },
+        { "prune", "`bud cache prune` makes the cache smaller, `bud rmi --prune` removes images "
+                   "without a name" },
+        { "system", "`bud info` and `bud cache du` tell of the store, `bud cache prune` makes it "
+                    "smaller" },
     };
     for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
         if (strcmp(foreign[i].word, word) == 0) {
-            error_hint(error, "bud has no command `%s`; %s", word, foreign[i].instead);
+            bool is_said = error->message && strstr(error->message, "no command") != NULL;
+            error_hint(error, "%s%s%s%s", is_said ? "" : "bud has no command `",
+                       is_said ? "" : word, is_said ? "" : "`; ", foreign[i].instead);
             return true;
         }
     }
@@ -278,8 +286,8 @@ int invocation_open_store(const struct invocation *invocation, enum store_access
     const struct options *options = &invocation->options;
     /* Root without its powers has the rootless store, as in Podman: the same one for every command. */
     if (userns_is_needed() && (use == NAMESPACE_FOR_FILES || geteuid() == 0) &&
-        userns_enter(error) < 0) {
-        return -1;
+        (access != STORE_READ || userns_is_possible()) && userns_enter(error) < 0) {
+        return -1; /* of whom only reads, all files are his own when he has no other IDs */
     }
     struct store_options store = {
         .root = option_text(options, "root", NULL),

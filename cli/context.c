@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/remote.h"
 #include "cli/build.h"
+#include "cli/userns.h"
 #include "planner/inventory.h"
 #include "planner/print.h"
 
@@ -149,6 +150,24 @@ static void print_totals(struct showing *showing) {
     buf_append_byte(&showing->out, '\n');
 }
 
+/* What is below ENTRY, in the order of --sort. */
+static void add_children(const struct showing *showing, const struct inventory_entry *entry,
+                         json_t *entries) {
+    for (size_t i = 0; entry->depth < showing->depth && i < entry->child_count; i++) {
+        const struct inventory_entry *child = &showing->inventory.entries[entry->children[i]];
+        json_t *object = json_object();
+        json_set_str(object, "path", child->path);
+        json_object_set_new(object, "type", json_string(type_name(child->mode)));
+        json_set_integer(object, "mode", child->mode & 07777);
+        json_set_integer(object, "bytes", child->bytes);
+        if (S_ISDIR(child->mode)) {
+            json_set_integer(object, "files", child->files);
+        }
+        json_array_append_new(entries, object);
+        add_children(showing, child, entries);
+    }
+}
+
 static void print_files_json(struct showing *showing) {
     _cleanup_json_ json_t *root = json_object();
     const struct inventory_entry *all = &showing->inventory.entries[0];
@@ -162,21 +181,7 @@ static void print_files_json(struct showing *showing) {
     json_set_integer(root, "directories", all->directories);
     json_set_integer(root, "bytes", all->bytes);
     json_t *entries = json_array();
-    for (size_t i = 1; i < showing->inventory.count; i++) {
-        const struct inventory_entry *entry = &showing->inventory.entries[i];
-        if (entry->depth > showing->depth) {
-            continue;
-        }
-        json_t *object = json_object();
-        json_set_str(object, "path", entry->path);
-        json_object_set_new(object, "type", json_string(type_name(entry->mode)));
-        json_set_integer(object, "mode", entry->mode & 07777);
-        json_set_integer(object, "bytes", entry->bytes);
-        if (S_ISDIR(entry->mode)) {
-            json_set_integer(object, "files", entry->files);
-        }
-        json_array_append_new(entries, object);
-    }
+    add_children(showing, all, entries);
     json_object_set_new(root, "entries", entries);
     json_write_indented(&showing->out, root, 2);
 }
@@ -288,6 +293,22 @@ static json_t *answer_to_json(const struct showing *showing, const struct answer
     return object;
 }
 
+/* Every other command takes a context where this one takes paths in one: ANSWER looks like one. */
+static void warn_of_context(const struct showing *showing, const struct answer *answer) {
+    static const char *const signs[] = { "Containerfile", "Dockerfile", ".containerignore",
+                                         ".dockerignore" };
+    const char *path = str_dup(showing->arena, answer->path);
+    for (size_t i = 0; answer->path.len > 0 && i < sizeof(signs) / sizeof(signs[0]); i++) {
+        const char *sign = arena_printf(showing->arena, "%s/%s", path, signs[i]);
+        if (faccessat(showing->tree.fd, sign, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+            log_warn("%s has a %s of its own: what a build of it sees is shown by `bud context -C "
+                     "%s`",
+                     path, signs[i], path);
+            return;
+        }
+    }
+}
+
 /* ERROR_NOT_FOUND, after all answers, when one of the paths does not exist. */
 static int show_answers(struct showing *showing, struct error *error) {
     const char *const *argument = showing->options->arguments;
@@ -295,8 +316,9 @@ static int show_answers(struct showing *showing, struct error *error) {
     bool is_quiet = option_flag(showing->options, "quiet", false);
     _cleanup_json_ json_t *array = json_array();
     const char *missing = NULL;
+    struct answer answer = { .path = STR_EMPTY };
     for (; *argument != NULL; argument++) {
-        struct answer answer = answer_for(showing, *argument);
+        answer = answer_for(showing, *argument);
         if (!answer.exists && remote_kind_of(str_of(*argument)) != REMOTE_NONE) {
             error_set(error, ERROR_USAGE, "%.*s is no path in a context",
                       STR_ARG(remote_shown(str_of(*argument), showing->arena)));
@@ -317,6 +339,9 @@ static int show_answers(struct showing *showing, struct error *error) {
     }
     if (output_write(&showing->out, error) < 0) {
         return -1;
+    }
+    if (showing->options->argument_count == 1 && !option_is_given(showing->options, "context")) {
+        warn_of_context(showing, &answer);
     }
     if (missing != NULL) {
         error_set(error, ERROR_NOT_FOUND, "there is no %s in the context %s", missing,
@@ -342,11 +367,21 @@ static int find_dockerfile(const struct showing *showing, const char *context, c
     return file != NULL ? result : 0;
 }
 
+/* Our own files may be closed to ourselves: builds read them in the user namespace, where we are root. */
+static int read_files(struct showing *showing, struct error *error) {
+    bool is_by_size = option_is(showing->options, "sort", "size");
+    struct inventory *inventory = &showing->inventory;
+    int result = inventory_read(&showing->tree, is_by_size, showing->arena, inventory, error);
+    if (result == 0 || error->number != EACCES || !userns_is_needed() || userns_enter(NULL) < 0) {
+        return result;
+    }
+    error_clear(error);
+    return inventory_read(&showing->tree, is_by_size, showing->arena, inventory, error);
+}
+
 static int show(struct showing *showing, struct error *error) {
     const struct options *options = showing->options;
-    bool is_by_size = option_is(options, "sort", "size");
-    if (inventory_read(&showing->tree, is_by_size, showing->arena, &showing->inventory, error) <
-        0) {
+    if (read_files(showing, error) < 0) {
         return -1;
     }
     warn_of_refused(showing);

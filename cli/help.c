@@ -147,7 +147,11 @@ void help_overview(struct buf *out, const char *program) {
         buf_printf(out, "  %-10s  %s\n", commands[i]->name, commands[i]->summary);
     }
     append_group(out, &global_group);
-    buf_printf(out, "\n`%s help COMMAND` tells more about a command.\n", program);
+    buf_printf(
+        out,
+        "\n`%s help COMMAND` tells more about a command. Exit status: 0 done; that of the "
+        "RUN\nthat failed; 125 bud failed; 2 wrong command line; 128 + N ended by signal N.\n",
+        program);
 }
 
 /* Text for man(7): no backslash or backtick means anything, nor does a leading dot or quote. */
@@ -290,38 +294,77 @@ static void append_completion_words(struct buf *out, const struct option_spec *s
     }
 }
 
-void help_completion(struct buf *out) {
-    buf_append_c(out, "# bash completion for bud, made by `bud help --completion`\n"
-                      "_bud() {\n"
-                      "    local word=${COMP_WORDS[COMP_CWORD]} options='' command=build\n"
-                      "    [ \"$COMP_CWORD\" -gt 1 ] && command=${COMP_WORDS[1]}\n"
-                      "    case $command in\n");
-    for (size_t i = 0; commands[i] != NULL; i++) {
-        const struct command *command = commands[i];
-        /* What is no command is an option or argument of build. */
-        buf_printf(out, "    %s) options='--help",
-                   command == &command_build ? "-*|build|bud|build-using-dockerfile"
-                                             : command->name);
-        const struct option_group *group = command->groups;
-        for (; group != NULL && group->heading != NULL; group++) {
-            append_completion_words(out, group->options);
+/* Lines of a `case` of COMMAND and the option before the word: what its value may be. */
+static void append_completion_values(struct buf *out, const char *command,
+                                     const struct option_spec *spec) {
+    for (; spec->name != NULL; spec++) {
+        bool is_listed = spec->only != NULL && spec->only[0] != '\0' && spec->kind != OPTION_FLAG &&
+                         strchr(spec->only, '*') == NULL;
+        if (is_listed && is_shown(spec)) {
+            buf_printf(out, "    '%s --%s') words='%s' ;;\n", command, spec->name, spec->only);
         }
-        for (group = shared_groups; command->takes_build_options && group->heading; group++) {
-            append_completion_words(out, group->options);
-        }
-        append_completion_words(out, global_options);
-        buf_append_c(out, "' ;;\n");
     }
-    buf_append_c(out, "    esac\n"
-                      "    if [ \"${word:0:1}\" = - ]; then\n"
-                      "        mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$word\")\n"
-                      "    elif [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-                      "        mapfile -t COMPREPLY < <(compgen -W '");
+}
+
+/* What is no command is an option or argument of build. */
+static const char *completion_name(const struct command *command) {
+    return command == &command_build ? "build" : command->name;
+}
+
+static void append_completion_command(struct buf *out, const struct command *command) {
+    buf_printf(out, "    %s) options='--help", completion_name(command));
+    const struct option_group *group = command->groups;
+    for (; group != NULL && group->heading != NULL; group++) {
+        append_completion_words(out, group->options);
+    }
+    for (group = shared_groups; command->takes_build_options && group->heading; group++) {
+        append_completion_words(out, group->options);
+    }
+    append_completion_words(out, global_options);
+    buf_append_c(out, "' ;;\n");
+}
+
+void help_completion(struct buf *out) {
+    buf_append_c(out,
+                 "# bash completion for bud, made by `bud help --completion`\n"
+                 "_bud() {\n"
+                 "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
+                 "    local options='' words='' command='' commands='");
     for (size_t i = 0; commands[i] != NULL; i++) {
         buf_printf(out, "%s%s", i > 0 ? " " : "", commands[i]->name);
     }
-    buf_append_c(out, "' -- \"$word\")\n"
+    /* Options may come before the command. */
+    buf_append_c(out, "' i\n"
+                      "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+                      "        case \" $commands bud build-using-dockerfile \" in\n"
+                      "        *\" ${COMP_WORDS[i]} \"*) command=${COMP_WORDS[i]}; break ;;\n"
+                      "        esac\n"
+                      "    done\n"
+                      "    case $command in bud | build-using-dockerfile) command=build ;; esac\n"
+                      "    case ${command:-build} in\n");
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        append_completion_command(out, commands[i]);
+    }
+    buf_append_c(out, "    esac\n"
+                      "    case \"${command:-build} $before\" in\n"
+                      "    'cache cache') words='ls show why du prune rm' ;;\n"
+                      "    'help help') words=$commands ;;\n");
+    for (size_t i = 0; commands[i] != NULL; i++) {
+        const struct option_group *group = commands[i]->groups;
+        for (; group != NULL && group->heading != NULL; group++) {
+            append_completion_values(out, completion_name(commands[i]), group->options);
+        }
+        for (group = shared_groups; commands[i]->takes_build_options && group->heading; group++) {
+            append_completion_values(out, completion_name(commands[i]), group->options);
+        }
+    }
+    buf_append_c(out, "    esac\n"
+                      "    if [ -z \"$words\" ] && [ \"${word:0:1}\" = - ]; then\n"
+                      "        words=$options\n"
+                      "    elif [ -z \"$words$command\" ]; then\n"
+                      "        words=$commands\n"
                       "    fi\n"
+                      "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
                       "}\n"
                       "complete -o default -F _bud bud\n");
 }

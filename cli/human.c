@@ -1,20 +1,15 @@
 #include "cli/human.h"
 
 #include "base/vec.h"
+#include "planner/print.h"
 
 #include <assert.h>
 #include <inttypes.h>
 
 const char *human_size(struct arena *arena, uint64_t bytes) {
-    static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
-    double size = (double)bytes;
-    size_t unit = 0;
-    /* 999.5 would be printed as 1e+03. */
-    while (size >= 999.5 && unit + 1 < sizeof(units) / sizeof(units[0])) {
-        size /= 1000;
-        unit++;
-    }
-    return arena_printf(arena, "%.3g %s", size, units[unit]);
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    print_amount(&text, bytes);
+    return arena_strdup(arena, text.data);
 }
 
 /* The words and thresholds of Docker's go-units, which Podman and Buildah use too. */

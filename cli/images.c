@@ -2,6 +2,7 @@
 #include "cli/command.h"
 #include "cli/human.h"
 #include "cli/stored_image.h"
+#include "registry/reference.h"
 
 #include <stdlib.h>
 
@@ -40,6 +41,8 @@ struct listing {
     struct columns table;
     json_t *json;
     struct buf *out;
+    const char *const *
+        wanted; /* only images with one of these names or, without a tag, repositories; NULL: all */
 };
 
 static const char *shown_id(const struct listing *listing, const struct image *image) {
@@ -92,8 +95,19 @@ static json_t *describe(const struct listing *listing, const struct image *image
                      0);
 }
 
-static int add_image(struct listing *listing, const struct image *image, const char *only_name,
-                     struct error *error) {
+/* Is NAME what was asked for? */
+static bool is_wanted(const struct listing *listing, struct str name) {
+    const char *repository, *tag;
+    stored_image_split_name(name, listing->arena, &repository, &tag);
+    for (const char *const *wanted = listing->wanted; *wanted != NULL; wanted++) {
+        if (str_equal_c(name, *wanted) || strcmp(repository, *wanted) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int add_image(struct listing *listing, const struct image *image, struct error *error) {
     if (option_flag(listing->options, "quiet", false)) {
         buf_printf(listing->out, "%s\n", shown_id(listing, image));
         return 0;
@@ -110,7 +124,7 @@ static int add_image(struct listing *listing, const struct image *image, const c
         add_row(listing, image, STR_EMPTY, size);
     }
     for (size_t i = 0; i < image->name_count; i++) {
-        if (only_name == NULL || str_equal_c(image->names[i], only_name)) {
+        if (listing->wanted == NULL || is_wanted(listing, image->names[i])) {
             add_row(listing, image, image->names[i], size);
         }
     }
@@ -126,17 +140,34 @@ static int compare_newest_first(const void *left, const void *right) {
     return str_compare(a->id, b->id);
 }
 
-/* Every image, or the one that is named. */
+static bool has_wanted_name(const struct listing *listing, const struct image *image) {
+    for (size_t i = 0; i < image->name_count; i++) {
+        if (is_wanted(listing, image->names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An image by its ID or by the digest of its manifest. */
+static int add_identified(struct listing *listing, const struct image_list *images,
+                          struct error *error) {
+    const struct image *image;
+    if (stored_image_find(images, listing->options->arguments[0], listing->arena, &image, NULL,
+                          error) < 0) {
+        return -1;
+    }
+    listing->wanted = NULL;
+    return add_image(listing, image, error);
+}
+
+/* Every image, or those of a name. */
 static int add_images(struct listing *listing, const struct image_list *images,
                       struct error *error) {
+    bool is_found = false;
     if (listing->options->argument_count > 0) {
-        const struct image *image;
-        const char *name;
-        if (stored_image_find(images, listing->options->arguments[0], listing->arena, &image, &name,
-                              error) < 0) {
-            return -1;
-        }
-        return add_image(listing, image, name, error);
+        listing->wanted =
+            reference_repositories(str_of(listing->options->arguments[0]), listing->arena);
     }
     const struct image **order = arena_array(listing->arena, images->count, sizeof(*order));
     for (size_t i = 0; i < images->count; i++) {
@@ -146,11 +177,15 @@ static int add_images(struct listing *listing, const struct image_list *images,
         qsort(order, images->count, sizeof(*order), compare_newest_first);
     }
     for (size_t i = 0; i < images->count; i++) {
-        if (add_image(listing, order[i], NULL, error) < 0) {
+        if (listing->wanted != NULL && !has_wanted_name(listing, order[i])) {
+            continue;
+        }
+        is_found = true;
+        if (add_image(listing, order[i], error) < 0) {
             return -1;
         }
     }
-    return 0;
+    return is_found || listing->wanted == NULL ? 0 : add_identified(listing, images, error);
 }
 
 static int print_images(const struct invocation *invocation, struct store *store,
@@ -196,7 +231,7 @@ const struct command command_images = {
     .arguments = "[OPTION...] [NAME]",
     .summary = "list the images",
     .description = "Lists the images of the store, newest first, one line a name; with NAME only "
-                   "that one. Images "
+                   "those called so, by any tag where it has none. Images "
                    "without a name are shown as <none>.",
     .groups = (const struct option_group[]){ { "Options", images_options }, { NULL, NULL } },
     .maximum = 1,

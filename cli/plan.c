@@ -13,8 +13,9 @@ static const struct option_spec plan_options[] = {
     { .name = "format",
       .kind = OPTION_TEXT,
       .value = "FORMAT",
-      .only = "tree json dot mermaid svg",
-      .help = "tree (default), json, or a drawing: dot, mermaid, svg (drawn by Graphviz)" },
+      .only = "tree json dot mermaid svg oci docker",
+      .help = "tree (default), json, or a drawing: dot, mermaid, svg (drawn by Graphviz); oci and "
+              "docker mean --image-format" },
     { .name = "image-format",
       .kind = OPTION_TEXT,
       .value = "FORMAT",
@@ -123,7 +124,11 @@ static int plan_request(const struct invocation *invocation, const struct build_
 
 static int plan_run(struct invocation *invocation, struct error *error) {
     struct build_request request;
-    const char *format = option_text(&invocation->options, "image-format", "oci");
+    const struct options *options = &invocation->options;
+    const char *format = option_text(options, "image-format", "oci");
+    if (option_is(options, "format", "oci") || option_is(options, "format", "docker")) {
+        format = option_text(options, "format", NULL); /* a line of `bud build` as it is */
+    }
     int result = build_request_read(invocation, format, STORE_READ, &request, error);
     if (result == 0) {
         result = plan_request(invocation, &request, error);

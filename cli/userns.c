@@ -238,16 +238,32 @@ static int enter_with_maps(const struct id_map *uids, const struct id_map *gids,
     return result;
 }
 
-int userns_enter(struct error *error) {
-    unsigned uid = geteuid(), gid = getegid();
+/* Our own maps. USER borrows from the user database, or is the text of our ID in NUMBER. */
+static int read_maps(struct id_map *uids, struct id_map *gids, char number[16], const char **user,
+                     struct error *error) {
+    *uids = (struct id_map){ .program = "newuidmap", .file = "/etc/subuid", .own = geteuid() };
+    *gids = (struct id_map){ .program = "newgidmap", .file = "/etc/subgid", .own = getegid() };
+    snprintf(number, 16, "%u", uids->own);
+    const struct passwd *entry = getpwuid(uids->own);
+    *user = entry != NULL ? entry->pw_name : number;
+    return read_ranges(uids, *user, number, error) < 0 ||
+                   read_ranges(gids, *user, number, error) < 0
+               ? -1
+               : 0;
+}
+
+bool userns_is_possible(void) {
+    struct id_map uids, gids;
     char number[16];
-    snprintf(number, sizeof(number), "%u", uid);
-    const struct passwd *entry = getpwuid(uid);
-    const char *user = entry != NULL ? entry->pw_name : number;
-    struct id_map uids = { .program = "newuidmap", .file = "/etc/subuid", .own = uid };
-    struct id_map gids = { .program = "newgidmap", .file = "/etc/subgid", .own = gid };
-    if (read_ranges(&uids, user, number, error) < 0 ||
-        read_ranges(&gids, user, number, error) < 0) {
+    const char *user;
+    return read_maps(&uids, &gids, number, &user, NULL) == 0 && uids.count > 0 && gids.count > 0;
+}
+
+int userns_enter(struct error *error) {
+    struct id_map uids, gids;
+    char number[16];
+    const char *user;
+    if (read_maps(&uids, &gids, number, &user, error) < 0) {
         return -1;
     }
     if (uids.count == 0 || gids.count == 0) {
@@ -256,6 +272,6 @@ int userns_enter(struct error *error) {
     if (enter_with_maps(&uids, &gids, error) < 0) {
         return -1;
     }
-    tell_environment(uid, gid);
+    tell_environment(uids.own, gids.own);
     return 0;
 }

@@ -10,6 +10,8 @@
 
 /* Not root, or root without CAP_SYS_ADMIN. */
 bool userns_is_needed(void);
+/* Has our user subordinate IDs? Without any userns_enter() fails, and says what to do. */
+bool userns_is_possible(void);
 /* Enters one; from here on we are root in it, with all capabilities over it, and the environment tells the tools of
  * containers/storage (_CONTAINERS_USERNS_CONFIGURED). Supplementary groups are kept: what they let us read stays
  * readable. ERROR_SYSTEM or ERROR_FAILED with a hint when the kernel or the configuration refuses. */

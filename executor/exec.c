@@ -358,8 +358,7 @@ int exec_step_run(const struct work *work, const struct step *step, const struct
         if (file && step->instruction) {
             error_at(&problem, file->name, file->source, step->instruction->span);
         }
-        error_clear(error);
-        *error = problem;
+        error_move(error, &problem);
     } else {
         error_clear(&problem);
     }

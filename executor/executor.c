@@ -212,9 +212,7 @@ static int wait_for_layers(struct execution *execution, int status, struct error
         return -1;
     }
     if (hashing_wait(execution->hashing, &reason) < 0) {
-        error_clear(error);
-        *error = reason;
-        return -1;
+        return error_move(error, &reason);
     }
     return status;
 }

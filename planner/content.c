@@ -89,8 +89,7 @@ static void keep_failure(struct reading *reading, size_t i, struct error *error)
     pthread_mutex_lock(&reading->mutex);
     if (i < atomic_load(&reading->failed)) {
         atomic_store(&reading->failed, i);
-        error_clear(reading->error);
-        *reading->error = *error;
+        error_move(reading->error, error);
     } else {
         error_clear(error);
     }
@@ -472,12 +471,7 @@ int content_read(const struct tree *tree, const struct selection *selection, str
             break;
         }
     }
-    if (result && error) {
-        error_clear(error);
-        *error = problem;
-        problem = (struct error)ERROR_INIT;
-    }
-    return result;
+    return result ? error_move(error, &problem) : 0;
 }
 
 bool content_list(const struct content *content, const struct content_directory *directory,

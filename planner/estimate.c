@@ -12,7 +12,7 @@ struct way {
 };
 
 static bool may_run(const struct step *step) {
-    return step->kind != STEP_SOURCE && step->state != STEP_HIT && step->is_needed;
+    return step->kind != STEP_SOURCE && step->state != STEP_HIT;
 }
 
 static bool is_longer(const struct way *a, const struct way *b) {

@@ -23,8 +23,10 @@ struct difference {
 struct comparison {
     const struct step *step;
     struct arena *arena;
-    const struct str *base;     /* the name of the image that was below; NULL: none, or not known */
-    const struct map *listings; /* directories in which others came or went */
+    const struct str *base;    /* the name of the image that was below; NULL: none, or not known */
+    const struct str *base_id; /* and its ID */
+    const struct str *arguments; /* names of ARGs it had; NULL: none, or not known */
+    const struct map *listings;  /* directories in which others came or went */
     VEC(struct difference) list;
     bool has_command;
     bool has_content; /* files or directories are named */
@@ -68,9 +70,21 @@ static bool take_prefix(struct str *name, struct str prefix) {
     return true;
 }
 
+/* Among the names in LIST, with spaces between. */
+static bool is_listed(const struct str *list, struct str name) {
+    struct str rest = list ? *list : STR_EMPTY, word;
+    while (rest.len > 0 && str_split(&rest, ' ', &word)) {
+        if (str_equal(word, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void compare_variable(struct comparison *c, struct str name, const struct str *before,
                              const struct str *now) {
-    const char *keyword = is_argument(c->step, name) ? "ARG" : "ENV";
+    bool is_arg = now ? is_argument(c->step, name) : is_listed(c->arguments, name);
+    const char *keyword = is_arg ? "ARG" : "ENV";
     struct str text =
         !before ? str_printf(c->arena, "%s %.*s is new", keyword, STR_ARG(name))
         : !now  ? str_printf(c->arena, "%s %.*s is gone", keyword, STR_ARG(name))
@@ -139,19 +153,23 @@ static void compare_directory(struct comparison *c, struct str path, const struc
 }
 
 /* An image that has the name now moved only when it had that name for the step before, too. */
-static void compare_parent(struct comparison *c, enum rank rank, const struct str *before) {
-    struct str base = recipe_base(c->step, c->arena);
+static struct str describe_parent(const struct comparison *c, const struct str *before) {
+    const struct step *source = recipe_base(c->step);
     struct str former = c->base                                     ? *c->base
                         : before && str_equal_c(*before, "scratch") ? STR("scratch")
                                                                     : STR_EMPTY;
-    struct str text = STR("the steps before it are others");
-    if (base.len > 0 && str_equal(former, base)) {
-        text = str_printf(c->arena, "base image %.*s moved", STR_ARG(base));
-    } else if (base.len > 0 && former.len > 0) {
-        text =
-            str_printf(c->arena, "another base image: %.*s → %.*s", STR_ARG(former), STR_ARG(base));
+    if (!source || former.len == 0 ||
+        (c->base_id && str_equal_c(*c->base_id, source->source.image))) {
+        return STR("the steps before it are others");
     }
-    add(c, rank, text);
+    struct str base = recipe_base_name(source, c->arena);
+    return str_equal(former, base) ? str_printf(c->arena, "base image %.*s moved", STR_ARG(base))
+                                   : str_printf(c->arena, "another base image: %.*s → %.*s",
+                                                STR_ARG(former), STR_ARG(base));
+}
+
+static void compare_parent(struct comparison *c, enum rank rank, const struct str *before) {
+    add(c, rank, describe_parent(c, before));
 }
 
 static void compare_content(struct comparison *c) {
@@ -227,7 +245,8 @@ static void compare(struct comparison *c, struct str name, const struct str *bef
         add(c, RANK_PARENT, STR("the layers are others"));
     } else if (str_equal_c(name, "config")) {
         add(c, RANK_OWN, STR("the configuration changed"));
-    } else if (!str_equal_c(name, "base image")) { /* that one is no cause by itself */
+    } else if (!str_equal_c(name, "base image") && !str_equal_c(name, "base image ID") &&
+               !str_equal_c(name, "ARG names")) { /* those are no cause by themselves */
         struct str old = before ? shown(*before, c->arena) : STR("none");
         struct str new = now ? shown(*now, c->arena) : STR("none");
         add(c, RANK_OWN,
@@ -267,6 +286,8 @@ static void compare_all(struct comparison *c, const struct cache_record *record)
         map_set(&now, new.items[i].name, &new.items[i].value);
     }
     c->base = map_get(&before, STR("base image"));
+    c->base_id = map_get(&before, STR("base image ID"));
+    c->arguments = map_get(&before, STR("ARG names"));
     c->listings = &listings;
     find_listings(&new, &before, &listings);
     find_listings(&old, &now, &listings);
@@ -329,6 +350,8 @@ struct last explain_last(struct cache *cache, const struct step *step, struct ar
     struct last last = { .kind = LAST_NONE };
     if (step->former_kind == FORMER_OTHERS) {
         last.kind = LAST_OTHERS;
+    } else if (step->former_kind == FORMER_BEHIND) {
+        last.kind = LAST_BEHIND;
     } else if (step->former_kind == FORMER_KEY) {
         last.kind =
             cache_lookup(cache, &step->former, arena, &last.record) ? LAST_KNOWN : LAST_PRUNED;
@@ -346,6 +369,9 @@ struct str explain_miss(const struct last *last, const struct step *step, struct
     }
     if (last->kind == LAST_OTHERS) {
         return STR("new instruction");
+    }
+    if (last->kind == LAST_BEHIND) {
+        return STR("not built yet");
     }
     if (last->kind == LAST_PRUNED) {
         return STR("its record was pruned");

@@ -8,6 +8,7 @@
 enum last_kind {
     LAST_NONE,   /* nothing yet */
     LAST_OTHERS, /* other instructions */
+    LAST_BEHIND, /* nothing: that build ended before */
     LAST_PRUNED, /* there was a record */
     LAST_KNOWN,
 };

@@ -149,6 +149,22 @@ static void match_all(struct matching *matching) {
     align(matching, old, old_end, now, now_end);
 }
 
+/* The build ended before them, or they were added at the end, when the last former step has its like before them. */
+static void mark_behind(struct matching *matching) {
+    const struct old_step *last = &matching->old.items[matching->old.count - 1];
+    for (size_t i = matching->now.count; i-- > 0;) {
+        struct step *step = matching->now.items[i];
+        if (step->former_kind == FORMER_OTHERS) {
+            continue;
+        }
+        for (size_t j = i + 1; digest_equal(&step->former, &last->key) && j < matching->now.count;
+             j++) {
+            matching->now.items[j]->former_kind = FORMER_BEHIND;
+        }
+        return;
+    }
+}
+
 static void match_image(struct matching *matching, struct step *image) {
     bool is_known = cache_last_at(matching->cache, &image->place, &image->former) &&
                     !digest_is_zero(&image->former);
@@ -163,6 +179,9 @@ void former_match(const struct plan *plan, const struct stage *stage, struct cac
         matching.now.items[i]->former_kind = matching.old.count > 0 ? FORMER_OTHERS : FORMER_NONE;
     }
     match_all(&matching);
+    if (matching.old.count > 0) {
+        mark_behind(&matching);
+    }
     for (size_t i = 0; i < plan->images.count; i++) {
         if (plan->images.items[i]->stage == stage) {
             match_image(&matching, plan->images.items[i]);

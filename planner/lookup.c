@@ -131,8 +131,11 @@ static bool has_image(struct lookup *lookup, struct str id, struct str manifest)
     return false;
 }
 
-/* Why the result of RECORD cannot be used; empty: it can. Afterwards that of an image record is the image's ID alone. */
-static struct str find_fault(struct lookup *lookup, struct cache_record *record) {
+/* Why the result of RECORD cannot be used; empty: it can, and LAYER is the one it is by now, or NULL. Afterwards that of an
+ * image record is the image's ID alone. */
+static struct str find_fault(struct lookup *lookup, struct cache_record *record,
+                             const char **layer) {
+    *layer = NULL;
     if (record->kind == CACHE_IMAGE) {
         struct str manifest = record->result;
         str_split(&manifest, '@', &record->result);
@@ -140,13 +143,13 @@ static struct str find_fault(struct lookup *lookup, struct cache_record *record)
                    ? STR_EMPTY
                    : STR("its image was removed or has another manifest now");
     }
-    const char *path, *layer = NULL;
+    const char *path;
     struct digest_hex published;
-    switch (snapshot_check(lookup->store, lookup->cache, record, lookup->arena, &path, &layer)) {
+    switch (snapshot_check(lookup->store, lookup->cache, record, lookup->arena, &path, layer)) {
     case SNAPSHOT_CHANGED:
         return STR("its result was changed by somebody else");
     case SNAPSHOT_SOUND:
-        if (!layer || layer_find(&lookup->layers, str_of(layer))) {
+        if (!*layer || layer_find(&lookup->layers, str_of(*layer))) {
             return STR_EMPTY;
         }
         break;
@@ -197,7 +200,7 @@ static void judge(struct lookup *lookup, struct step *step) {
         miss(lookup, step, STR("its record is older than --cache-ttl"));
     } else if (record.kind != kind || !str_equal(record.parent, below)) {
         miss(lookup, step, STR("the step before it was built anew"));
-    } else if ((fault = find_fault(lookup, &record)).len > 0) {
+    } else if ((fault = find_fault(lookup, &record, &step->layer)).len > 0) {
         miss(lookup, step, fault);
     } else {
         step->state = STEP_HIT;

@@ -30,8 +30,26 @@ int lower_word(const struct lowering *lowering, const struct ast_word *word, str
 
 /* ---- what the lower_*.c files build with ---- */
 
+/* How the body of a RUN's heredoc begins, as BuildKit shows it: all of them are called <<EOF. */
+static struct str heredoc_beginning(const struct instruction *instruction) {
+    struct str body = STR_EMPTY, line = STR_EMPTY;
+    if (instruction->kind == INSTRUCTION_RUN && instruction->heredoc_count > 0) {
+        body = str_trim(instruction->heredocs[0].body);
+    }
+    if (body.len > 0) {
+        str_split(&body, '\n', &line);
+    }
+    return str_trim(line);
+}
+
 struct str lower_text(const struct lowering *lowering) {
-    return words_squeeze(lowering->instruction->text, lowering->arena);
+    const struct instruction *instruction = lowering->instruction;
+    struct str text = words_squeeze(instruction->text, lowering->arena);
+    struct str beginning = heredoc_beginning(instruction);
+    if (beginning.len > 0) {
+        text = str_printf(lowering->arena, "%.*s (%.*s…)", STR_ARG(text), STR_ARG(beginning));
+    }
+    return lowering->is_trigger ? str_printf(lowering->arena, "ONBUILD %.*s", STR_ARG(text)) : text;
 }
 
 static void add_line(struct lowering *lowering, struct str text, const struct step *step) {

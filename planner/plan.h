@@ -28,6 +28,7 @@ enum former_kind {
     FORMER_UNKNOWN, /* not looked for: only misses ask */
     FORMER_NONE,    /* its stage was never built */
     FORMER_OTHERS,  /* its stage was built without it */
+    FORMER_BEHIND,  /* it stands behind all that was built of its stage */
     FORMER_KEY,
 };
 
@@ -192,6 +193,7 @@ struct step {
     struct ingredient *ingredients;
     size_t ingredient_count;
     struct cache_record record; /* when HIT */
+    const char *layer;          /* when HIT: the layer that its result is by now; NULL: none */
     struct str reason;          /* when MISS or DEFERRED: why */
     uint64_t expected;          /* ns it took the last time; 0: not known */
     bool is_cache_unused;       /* --no-cache-filter: what is recorded is not looked up */

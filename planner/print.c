@@ -8,6 +8,7 @@
 
 /* Longest instruction text shown in the tree, in bytes. */
 #define MAX_TEXT 72
+#define MILLISECOND 1000000 /* ns */
 
 struct painter {
     struct buf *out;
@@ -45,20 +46,23 @@ static const char *state_colour(const struct step *step) {
 }
 
 void print_amount(struct buf *out, uint64_t bytes) {
-    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+    static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
     double amount = (double)bytes;
     size_t unit = 0;
-    while (amount >= 1024 && unit < 4) {
-        amount /= 1024;
+    /* 999.5 would be printed as 1e+03. */
+    while (amount >= 999.5 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+        amount /= 1000;
         unit++;
     }
-    buf_printf(out, unit == 0 ? "%.0f %s" : "%.1f %s", amount, units[unit]);
+    buf_printf(out, "%.3g %s", amount, units[unit]);
 }
 
 void print_duration(struct buf *out, uint64_t nanoseconds) {
     uint64_t seconds = nanoseconds / 1000000000;
-    if (seconds == 0) {
-        buf_printf(out, "%u ms", (unsigned)(nanoseconds / 1000000));
+    if (nanoseconds < MILLISECOND) {
+        buf_append_c(out, "under 1 ms");
+    } else if (seconds == 0) {
+        buf_printf(out, "%u ms", (unsigned)(nanoseconds / MILLISECOND));
     } else if (seconds < 60) {
         buf_printf(out, "%.1f s", (double)nanoseconds / 1e9);
     } else {
@@ -101,9 +105,7 @@ static void print_outcome(const struct painter *painter, const struct step *step
         print_text(&reason, step->reason);
         paint(painter, "2", reason.data);
         buf_free(&reason);
-        if (!step->is_needed) {
-            paint(painter, "2", ", not needed");
-        } else if (step->expected >= PRINT_SHORTEST) {
+        if (step->expected >= PRINT_SHORTEST) {
             buf_append_c(out, "  took ");
             print_duration(out, step->expected);
             buf_append_c(out, " last time");
@@ -245,9 +247,9 @@ static bool is_all_there(const struct plan *plan, const struct estimate *estimat
     return is_there;
 }
 
-/* Without a time when no step was ever built. */
+/* Nothing when no step that takes time was ever built. */
 static void print_times(struct buf *out, const struct estimate *estimate) {
-    if (estimate->work == 0) {
+    if (estimate->work == 0 || (estimate->work < MILLISECOND && estimate->unknown > 0)) {
         return;
     }
     buf_append_c(out, ", about ");

@@ -19,7 +19,7 @@ void print_mermaid(struct buf *out, const struct plan *plan);
 struct str print_skip_reason(const struct plan *plan, const struct stage_skip *skip);
 /* The image of a FROM whose TEXT does not name it as it is meant; else empty. */
 struct str print_source_name(const struct step *step, struct str text);
-/* "1.1 MiB" */
+/* "1.1 MB": decimal units, three significant digits. */
 void print_amount(struct buf *out, uint64_t bytes);
 /* "41.2 s", of nanoseconds. */
 void print_duration(struct buf *out, uint64_t nanoseconds);

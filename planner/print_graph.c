@@ -117,8 +117,7 @@ static const char *fill_of(const struct step *step) {
 static void dot_step(struct buf *out, const struct language *language, const struct step *step) {
     buf_printf(out, "        s%u [label=\"", step->id);
     append_label(out, language, step);
-    buf_printf(out, "\", fillcolor=\"%s\"%s];\n", fill_of(step),
-               step->state != STEP_HIT && !step->is_needed ? ", style=\"filled,dashed\"" : "");
+    buf_printf(out, "\", fillcolor=\"%s\"];\n", fill_of(step));
 }
 
 static const struct language dot = {

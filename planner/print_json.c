@@ -65,6 +65,9 @@ static json_t *step_to_json(const struct step *step) {
         }
     } else {
         json_set_str(object, "result", step->record.result);
+        if (step->layer) {
+            json_set_str(object, "layer", str_of(step->layer));
+        }
         if (step->record.duration > 0) {
             json_set_integer(object, "duration", step->record.duration);
         }

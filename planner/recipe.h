@@ -29,8 +29,10 @@ struct digest recipe_root(const struct step *step);
 bool recipe_has_root(const struct step *step);
 /* The first ingredient of every step: "copy", "run" … */
 struct str recipe_kind(const struct step *step);
-/* What the Dockerfile or the command line calls the image that STEP stands on; empty: it stands on none. In ARENA. */
-struct str recipe_base(const struct step *step, struct arena *arena);
+/* The FROM that STEP stands on, with nothing but independent steps between; NULL: there is none. */
+const struct step *recipe_base(const struct step *step);
+/* What the Dockerfile or the command line calls that image; in ARENA. */
+struct str recipe_base_name(const struct step *base, struct arena *arena);
 /* How a record says what its step reads. */
 enum recipe_detail {
     DETAIL_FILES,       /* "file PATH" */
@@ -40,8 +42,9 @@ enum recipe_detail {
 enum recipe_detail recipe_detail(const struct content *content);
 void recipe_add_content(struct ingredient_list *list, struct arena *arena,
                         const struct content *content, enum recipe_detail detail);
-/* Adds what explains a later miss: the name of the image below, and the files the step reads, one by one, or by directory
- * when they are very many. They are covered by the parent and the content, and do not change the key. */
+/* Adds what explains a later miss: the image below, which variables are ARGs, and the files the step reads, one by one, or by
+ * directory when they are very many. They are covered by the parent, the variables and the content, and do not change the
+ * key. */
 void recipe_add_explanations(struct step *step, struct arena *arena);
 
 #endif

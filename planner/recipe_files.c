@@ -1,4 +1,5 @@
-/* What is kept with a record for explanations only: what its step reads of a context, file by file, and the name of its base. */
+/* What is kept with a record for explanations only: what its step reads of a context, file by file, its base, and which of
+ * its variables are ARGs. */
 #include "base/map.h"
 #include "base/vec.h"
 #include "planner/content.h"
@@ -86,23 +87,41 @@ void recipe_add_content(struct ingredient_list *list, struct arena *arena,
     }
 }
 
-struct str recipe_base(const struct step *step, struct arena *arena) {
-    const struct step *parent = step->parent;
-    if (!parent || parent->kind != STEP_SOURCE) {
-        return STR_EMPTY;
+const struct step *recipe_base(const struct step *step) {
+    const struct step *below = step->parent;
+    while (below && step_is_independent(below)) {
+        below = below->parent;
     }
-    const struct step_source *source = &parent->source;
+    return below && below->kind == STEP_SOURCE ? below : NULL;
+}
+
+struct str recipe_base_name(const struct step *base, struct arena *arena) {
+    const struct step_source *source = &base->source;
     return source->replacement.len > 0 ? str_printf(arena, "%.*s (%.*s)", STR_ARG(source->name),
                                                     STR_ARG(source->replacement))
                                        : source->name;
 }
 
+/* Which of the variables are ARGs: of those that are gone nothing else would tell. */
+static void add_argument_names(struct ingredient_list *list, struct arena *arena,
+                               const struct str_list *names) {
+    _cleanup_buf_ struct buf text = BUF_INIT;
+    for (size_t i = 0; i < names->count; i++) {
+        buf_printf(&text, "%s%.*s", i > 0 ? " " : "", STR_ARG(names->items[i]));
+    }
+    ingredient_add(list, arena, STR("ARG names"), str_copy(arena, buf_str(&text)));
+}
+
 void recipe_add_explanations(struct step *step, struct arena *arena) {
     struct ingredient_list list = { step->ingredients, step->ingredient_count,
                                     step->ingredient_count };
-    struct str base = recipe_base(step, arena);
-    if (base.len > 0) {
-        ingredient_add(&list, arena, STR("base image"), base);
+    const struct step *base = step_is_independent(step) ? NULL : recipe_base(step);
+    if (base) {
+        ingredient_add(&list, arena, STR("base image"), recipe_base_name(base, arena));
+        ingredient_add(&list, arena, STR("base image ID"), str_of(base->source.image));
+    }
+    if (step->kind == STEP_EXEC && step->exec.arguments.count > 0) {
+        add_argument_names(&list, arena, &step->exec.arguments);
     }
     for (size_t i = 0; i < step->input_count; i++) {
         if (step->inputs[i].details) {

@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define MAX_NAMES_SHOWN 10 /* of stages, in a hint */
+
 /* ---- cutting the Dockerfile into stages ---- */
 
 static int expand_platform(struct planning *planning, struct stage_draft *draft,
@@ -216,6 +218,33 @@ const char *stage_draft_nearest(struct planning *planning, struct str name, size
     return nearest;
 }
 
+/* What plans call a stage that has no name. */
+static bool is_label(const struct planning *planning, struct str name) {
+    for (size_t i = 0; i < planning->draft_count; i++) {
+        if (planning->drafts[i].name.len == 0 && str_equal(planning->drafts[i].label, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+#define NAME_IT "%.*s has no name to be called by: give it one, FROM … AS name"
+
+static int hint_stages(const struct planning *planning, struct error *error) {
+    _cleanup_buf_ struct buf names = BUF_INIT;
+    size_t count = 0;
+    for (size_t i = 0; i < planning->draft_count && count < MAX_NAMES_SHOWN; i++) {
+        if (planning->drafts[i].name.len > 0) {
+            buf_printf(&names, "%s%.*s", count++ > 0 ? ", " : "",
+                       STR_ARG(planning->drafts[i].name));
+        }
+    }
+    if (count == 0) {
+        return error_hint(error, "no stage of this Dockerfile has a name (FROM … AS name)");
+    }
+    return error_hint(error, "the stages are %s%s", names.data,
+                      count == MAX_NAMES_SHOWN ? ", …; `bud targets` lists them" : "");
+}
+
 static int find_target(struct planning *planning, struct error *error) {
     if (!planning->request->target) {
         planning->target = &planning->drafts[planning->draft_count - 1];
@@ -231,9 +260,10 @@ static int find_target(struct planning *planning, struct error *error) {
     if (nearest) {
         return error_hint(error, "did you mean %s?", nearest);
     }
-    return error_hint(error, planning->stage_names.count > 0
-                                 ? "name one of the stages given with FROM … AS name"
-                                 : "no stage of this Dockerfile has a name (FROM … AS name)");
+    if (is_label(planning, name)) {
+        return error_hint(error, NAME_IT, STR_ARG(name));
+    }
+    return hint_stages(planning, error);
 }
 
 /* One ONBUILD text of the base, as an instruction that stands where FROM is; there is room for it (read_triggers). */
@@ -414,6 +444,16 @@ static int resolve_base(struct planning *planning, struct stage_draft *draft, st
     return draft->is_replaced ? 0 : read_triggers(planning, draft, error);
 }
 
+static void warn_of_filter(struct planning *planning, struct str given, struct str name) {
+    const char *nearest = stage_draft_nearest(planning, name, planning->draft_count);
+    if (!nearest && is_label(planning, name)) {
+        planning_warn(planning, "--no-cache-filter: " NAME_IT, STR_ARG(given));
+        return;
+    }
+    planning_warn(planning, "--no-cache-filter: there is no stage %.*s%s%s%s", STR_ARG(given),
+                  nearest ? " (did you mean " : "", nearest ? nearest : "", nearest ? "?)" : "");
+}
+
 /* --no-cache-filter: stages without a name cannot be named, and one that is not there is no error (BuildKit). */
 static void mark_uncached(struct planning *planning) {
     const struct str_list *names = &planning->request->uncached_stages;
@@ -424,10 +464,7 @@ static void mark_uncached(struct planning *planning) {
             stages->items[j]->is_uncached = true;
         }
         if (!stages) {
-            const char *nearest = stage_draft_nearest(planning, name, planning->draft_count);
-            planning_warn(planning, "--no-cache-filter: there is no stage %.*s%s%s%s",
-                          STR_ARG(names->items[i]), nearest ? " (did you mean " : "",
-                          nearest ? nearest : "", nearest ? "?)" : "");
+            warn_of_filter(planning, names->items[i], name);
         }
     }
 }
@@ -457,6 +494,7 @@ int stage_drafts_resolve(struct planning *planning, struct error *error) {
     mark_uncached(planning);
     planning->target->is_needed = true;
     /* Stages refer only to earlier ones, so one pass downwards finds all that is needed. */
+    int result = 0;
     for (size_t i = planning->target->index + 1u; i-- > 0;) {
         struct stage_draft *draft = &planning->drafts[i];
         if (!draft->is_needed) {
@@ -465,11 +503,13 @@ int stage_drafts_resolve(struct planning *planning, struct error *error) {
         if (draft->base_stage) {
             draft->base_stage->is_needed = true;
         }
+        /* Of several errors the first in the file is told. */
+        struct error problem = ERROR_INIT;
         struct need_visit visit = { planning, draft };
-        if (resolve_base(planning, draft, error) ||
-            origin_visit_all(draft, need_origin, &visit, error)) {
-            return -1;
+        bool is_wrong = resolve_base(planning, draft, &problem) != 0;
+        if (origin_visit_all(draft, need_origin, &visit, is_wrong ? NULL : &problem) || is_wrong) {
+            result = error_move(error, &problem);
         }
     }
-    return 0;
+    return result;
 }

@@ -238,9 +238,13 @@ int walk_open_directory(const struct walk *walk, int parent, const char *name,
         return fd;
     }
     /* It was a directory when it was looked at, which may be a while ago. */
-    return errno == ENOENT || errno == ENOTDIR
-               ? vanished(walk, error)
-               : error_system(error, "cannot open directory %.*s", STR_ARG(buf_str(&walk->path)));
+    if (errno == ENOENT || errno == ENOTDIR) {
+        return vanished(walk, error);
+    }
+    error_system(error, "cannot open directory %.*s", STR_ARG(buf_str(&walk->path)));
+    return walk->tree->is_context
+               ? error_hint(error, "make it readable, or leave it out with .dockerignore")
+               : -1;
 }
 
 /* Other threads look ahead once there is enough to look at. */

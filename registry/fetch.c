@@ -183,8 +183,8 @@ static int check_status(const struct transfer *transfer, long status, struct err
               status);
     return error_hint(error,
                       status == 401 || status == 403
-                          ? "the server wants other credentials: https://USER:PASSWORD@HOST/…, "
-                            "kept nowhere and shown nowhere"
+                          ? "the server wants other credentials: user and password in the URL, "
+                            "which are kept nowhere and shown nowhere"
                       : status >= 500 ? "that is the server's own failure; try again later"
                                       : "check the URL");
 }

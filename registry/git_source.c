@@ -264,7 +264,7 @@ static int call(struct git *git, enum asking asking, const char *const *words, s
                   STR_ARG(why));
         return error_hint(error,
                           "check the URL and the network; a repository that is not public takes "
-                          "https://USER:TOKEN@HOST/…, ~/.netrc or an ssh agent");
+                          "user and token in the URL, ~/.netrc or an ssh agent");
     }
     return 0;
 }

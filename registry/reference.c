@@ -146,6 +146,22 @@ const char **reference_candidates(struct str text, struct arena *arena) {
     return candidates;
 }
 
+const char **reference_repositories(struct str text, struct arena *arena) {
+    const char **candidates = reference_candidates(text, arena);
+    struct reference parsed;
+    if (reference_parse(text, arena, &parsed, NULL) < 0 || parsed.tag.len > 0 ||
+        parsed.digest.len > 0) {
+        return candidates;
+    }
+    for (const char **candidate = candidates; *candidate; candidate++) {
+        struct str name = str_of(*candidate);
+        if (str_has_suffix(name, STR(":latest"))) {
+            *candidate = str_dup(arena, str_sub(name, 0, name.len - strlen(":latest")));
+        }
+    }
+    return candidates;
+}
+
 /* ---- suggestions ---- */
 
 static struct str short_name(struct str name) {

@@ -28,6 +28,8 @@ int reference_for_tag(struct str text, struct arena *arena, const char **out, st
  * docker.io/library/TEXT:latest … NULL-terminated in ARENA. A text that is no reference (an image ID) is the only
  * candidate itself. */
 const char **reference_candidates(struct str text, struct arena *arena);
+/* As reference_candidates(); of a TEXT without tag and digest, repositories without a tag, which stand for all their tags. */
+const char **reference_repositories(struct str text, struct arena *arena);
 /* The name of one of IMAGES nearest to TEXT, to suggest it: as people write it, without localhost/, docker.io/library/ and
  * :latest; in ARENA. NULL: none is near. */
 const char *reference_nearest(const struct image_list *images, struct str text,

@@ -64,11 +64,7 @@ static ssize_t give_block(struct archive *tar, void *context, const void **block
 static int stream_failed(struct unpacker *unpacker, const struct archive_item *item,
                          struct error *error) {
     if (unpacker->input_error.code != ERROR_NONE) {
-        if (error) {
-            error_clear(error);
-            *error = unpacker->input_error;
-            unpacker->input_error = (struct error)ERROR_INIT;
-        }
+        error_move(error, &unpacker->input_error);
         return item ? error_wrap(error, "archive '%s': cannot unpack '%s'", unpacker->name,
                                  item->shown)
                     : -1;

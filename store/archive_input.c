@@ -73,12 +73,7 @@ static ssize_t give_raw(struct archive *raw, void *context, const void **block) 
 
 static int raw_failed(struct archive_input *input, struct error *error) {
     if (input->callback_error.code != ERROR_NONE) {
-        if (error) {
-            error_clear(error);
-            *error = input->callback_error;
-            input->callback_error = (struct error)ERROR_INIT;
-        }
-        return -1;
+        return error_move(error, &input->callback_error);
     }
     const char *why = archive_error_string(input->raw);
     return damaged(input, why ? why : "its compression cannot be read", error);

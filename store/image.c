@@ -267,12 +267,7 @@ int image_read_config(const struct image *image, struct buf *out, struct error *
     if (first.code == ERROR_NOT_FOUND) {
         return read_config_of_manifest(image, out, error);
     }
-    if (error) {
-        error_clear(error);
-        *error = first;
-        first = (struct error)ERROR_INIT;
-    }
-    return -1;
+    return error_move(error, &first);
 }
 
 int image_read_manifest(const struct image *image, struct buf *out, struct error *error) {

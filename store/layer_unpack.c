@@ -37,8 +37,7 @@ static int explain_failure(const struct layer_blob *blob, struct error *error) {
     archive_input_drain(&input, NULL);
     archive_input_close(&input);
     if (check_blob(blob, &tap, &reason)) {
-        error_clear(error);
-        *error = reason;
+        error_move(error, &reason);
     }
     return -1;
 }

@@ -530,19 +530,23 @@ END
 @test "not root and no subordinate IDs: the hint gives some that nobody has, and only what is missing" {
     dockerfile <<< $'FROM scratch\nCOPY Dockerfile /'
     make_somebody
-    without_ids() { # lines of /etc/subuid, of /etc/subgid
+    without_ids() { # lines of /etc/subuid, of /etc/subgid; status; command of bud
         printf '%s\n' "$1" > uids
         printf '%s\n' "$2" > gids
-        run --separate-stderr -125 unshare --mount bash -euc '
+        run --separate-stderr "-$3" unshare --mount bash -euc '
             mount --bind uids /etc/subuid
             mount --bind gids /etc/subgid
             exec setpriv --reuid 54321 --regid 54321 --clear-groups "$@"' bash env HOME="$BATS_TEST_TMPDIR/home" \
-            "$BATS_TEST_TMPDIR/program/bud" --root "$BATS_TEST_TMPDIR/home/root" --runroot "$BATS_TEST_TMPDIR/home/run" build .
+            "$BATS_TEST_TMPDIR/program/bud" --root "$BATS_TEST_TMPDIR/home/root" --runroot "$BATS_TEST_TMPDIR/home/run" "$4" .
     }
-    without_ids you:100000:65536 you:200000:65536
+    without_ids you:100000:65536 you:200000:65536 125 build
     told "not root and no user namespace: /etc/subuid, like /etc/subgid, has no subordinate IDs for 54321" \
         "as root: usermod --add-subuids 265536-331071 --add-subgids 265536-331071 54321"
-    without_ids 54321:100000:65536 you:100000:65536
+    [ ! -e "$BATS_TEST_TMPDIR/home/root" ]
+    # who only reads needs none
+    without_ids you:100000:65536 you:200000:65536 0 plan
+    contains "$output" "COPY Dockerfile /"
+    without_ids 54321:100000:65536 you:100000:65536 125 build
     told "not root and no user namespace: /etc/subgid has no subordinate IDs for 54321" \
         "as root: usermod --add-subgids 165536-231071 54321"
 }

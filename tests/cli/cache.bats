@@ -102,6 +102,14 @@ END
     build
     PLAN_OPTIONS=(--build-arg HTTP_PROXY=http://proxy.example)
     is "$(step RUN)" hit
+    PLAN_OPTIONS=(--http-proxy)
+    export no_proxy=example.com
+    is "$(step RUN)" hit
+    sed -i 's/^RUN .*/RUN env | grep -i no_proxy | sort/' Dockerfile
+    build --http-proxy
+    is "$(printed)" $'NO_PROXY=example.com\nno_proxy=example.com'
+    build --no-cache
+    is "$(printed)" ""
 }
 
 @test "labels and the like change the image only" {

@@ -99,7 +99,10 @@ key_of() { # $1: part of the step's text
     is "$(jq -r '.used_by.records[0]' <<< "$output")" "$(key_of 'COPY file')"
     run_bud 125 cache show 0123456789
     contains "$stderr" "no record has a key that begins with 0123456789"
-    run_bud 2 cache show zzz
+    run_bud 0 cache show 'COPY file'
+    is "${lines[0]##* }" "$(key_of 'COPY file')"
+    run_bud 125 cache show zzz
+    contains "$stderr" "no record is of a step with \`zzz\` in its text"
 }
 
 @test "why: the steps of the last build and their reasons" {

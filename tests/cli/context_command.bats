@@ -33,6 +33,17 @@ app() {
     is "${#lines[@]}" 4
     run_bud 0 context -C app --sort size -q
     is "$(head -n 2 <<< "$output" | xargs)" "src src/main.c"
+    run_bud 0 context -C app --sort size --format json
+    is "$(jq -r '.entries[].path' <<< "$output" | head -n 2 | xargs)" "src src/main.c"
+}
+
+@test "a path that looks like a context is shown, with a word about -C" {
+    app
+    run_bud 0 context app
+    is "$output" "app: in, 77 B in 6 files: no rule leaves it out"
+    is "$stderr" 'warning: app has a .dockerignore of its own: what a build of it sees is shown by `bud context -C app`'
+    run_bud 0 context app/src
+    is "$stderr" ""
 }
 
 @test "why a path is in or out: the rule and its line" {

@@ -48,9 +48,6 @@ load build_helper
     run_bud 0 build --tls-verify=false --no-hosts=false --stdin=false --omit-history=false --http-proxy=true \
         --network=default --force-rm=false --rm --pull=missing --pull=never --pull=false --pull-always=false \
         --squash-all=false --push=false --inherit-labels=true --logsplit=false .
-    http_proxy=http://proxy run_bud 0 build --http-proxy=false .
-    http_proxy=http://proxy run_bud 125 build --http-proxy .
-    is "${stderr_lines[0]}" "error: --http-proxy: passing http_proxy on to RUN is not done yet"
     run_bud 125 build --no-hosts .
     is "${stderr_lines[0]}" "error: --no-hosts is not done yet"
 }

@@ -102,6 +102,19 @@ small_image() {
     run_bud 125 tag one 'NO NAME'
 }
 
+@test "a name without a tag lists all tags of it" {
+    small_image app
+    small_image app:v2
+    small_image other/app
+    run_bud 0 images -n app
+    is "$(awk '{ print $1 ":" $2 }' <<< "$output" | sort | xargs)" "localhost/app:latest localhost/app:v2"
+    run_bud 0 images -n localhost/app:v2
+    is "$(awk '{ print $1 ":" $2 }' <<< "$output")" "localhost/app:v2"
+    run_bud 0 images -q app
+    is "${#lines[@]}" 2
+    run_bud 125 images app:v3
+}
+
 @test "rmi removes a name, and with the last one the image" {
     id=$(small_image one)
     bud tag one two

@@ -199,3 +199,73 @@ END
     run_bud 1 check Dockerfile --ignorefile right
     contains "$output" "right, line 1 excludes it: b"
 }
+
+@test "a build line of buildah is a plan line: --format docker is that of the image" {
+    two_stages
+    build --format docker
+    contains "$(bud plan --format docker .)" "nothing to do"
+    contains "$(bud plan .)" "format: docker → oci"
+}
+
+@test "the layer a result has become is in the JSON" {
+    two_stages
+    build
+    run_bud 0 plan --format json .
+    local layer
+    layer=$(jq -r '.steps[] | select(.text == "COPY file .") | .layer' <<< "$output")
+    [ -d "$STORE/root/overlay/$layer/diff" ]
+    is "$(jq -r '.steps[] | select(.text | startswith("RUN")) | .layer' <<< "$output")" null
+    documented plan.md "$output"
+}
+
+@test "what a failed build did not come to is not built yet, it is no new instruction" {
+    printf 'FROM busybox\nRUN echo one\nRUN false\nRUN echo three\n' > Dockerfile
+    build_fails 1
+    is "$(step 'RUN echo one')" hit
+    is "$(step 'RUN false')" "miss: not built yet"
+    sed -i 's/RUN false/RUN true/' Dockerfile
+    build
+    sed -i '/RUN true/i RUN echo new' Dockerfile
+    is "$(step 'RUN echo new')" "miss: new instruction"
+}
+
+@test "an argument that is gone is called one" {
+    printf 'FROM busybox\nARG A\nENV E=1\nRUN true\n' > Dockerfile
+    build --build-arg A=1
+    sed -i '/ENV/d' Dockerfile
+    is "$(step 'RUN true')" "miss: ARG A is gone, ENV E is gone"
+}
+
+@test "a heredoc is shown by its beginning, a trigger as one" {
+    printf 'FROM scratch\nONBUILD RUN true\n' | build -f -
+    bud tag image base
+    printf 'FROM base\nRUN <<E\n\n  set -e\nE\nRUN <<E\nE\n' > Dockerfile
+    run_bud 0 plan .
+    contains "$output" "ONBUILD RUN true  :1"
+    contains "$output" "RUN <<E (set -e…)  :2"
+    contains "$output" "RUN <<E  :6"
+}
+
+@test "of several missing images the first in the file is told" {
+    printf 'FROM nowhere AS a\nFROM nowhere AS b\nCOPY --from=a /x /\nFROM b\n' > Dockerfile
+    run_bud 125 plan .
+    contains "$stderr" "Dockerfile:1:"
+}
+
+@test "stages that have no name, and those that do, are told where a stage is asked for" {
+    printf 'FROM scratch AS one\nFROM scratch\nCOPY Dockerfile /\n' > Dockerfile
+    run_bud 125 plan --target stage-1 .
+    contains "$stderr" "hint: stage-1 has no name to be called by: give it one, FROM … AS name"
+    run_bud 125 plan --target somewhere .
+    contains "$stderr" "hint: the stages are one"
+    run_bud 0 plan --no-cache-filter stage-1 .
+    contains "$stderr" "warning: --no-cache-filter: stage-1 has no name to be called by"
+}
+
+@test "times too short to be told are left out of the summary" {
+    printf 'FROM scratch\nCOPY Dockerfile /a\nCOPY Dockerfile /b\n' > Dockerfile
+    build
+    run_bud 0 cache rm "$(bud cache ls -q --filter text=/b)"
+    run_bud 0 plan .
+    is "${lines[-1]}" "1 to run, 1 cached, $(stat -c %s Dockerfile) B to copy"
+}

@@ -126,3 +126,16 @@ END
         fi
     done
 }
+
+@test "directories of one's own that are closed to oneself are in a plan, a build and a listing alike" {
+    mkdir closed
+    echo 1 > closed/file
+    chown -R 54321:54321 .
+    chmod 0 closed
+    dockerfile <<< $'FROM scratch\nCOPY closed /closed'
+    run_user_bud 0 plan .
+    contains "$output" "(1 file, 2 B)"
+    run_user_bud 0 build .
+    run_user_bud 0 context
+    contains "$output" "2 B  └─ closed/  (1 file)"
+}

@@ -245,7 +245,10 @@ EOF
     printf 'FROM scratch\nARG A\nARG C\nARG D\nLABEL a=$A c=$C d=$D\n' > Dockerfile
     build --build-arg-file ../args --build-arg C=5
     is "$(config '.config.Labels | "\(.a) \(.c) \(.d)"')" "1 5 4 # no comment"
-    contains "$stderr" 'build argument B  is not declared'
+    contains "$stderr" 'warning: ../args:4 is left out: `B ` is no name; lines are NAME=VALUE'
+    echo =x > ../args
+    run_bud 2 plan --build-arg-file ../args .
+    contains "${stderr_lines[1]}" "hint: ../args:1: write one NAME=VALUE a line"
     run_bud 125 plan --build-arg-file nowhere .
     contains "${stderr_lines[0]}" "cannot read --build-arg-file nowhere"
 }
@@ -368,7 +371,7 @@ EOF
     printf 'FROM busybox\nRUN echo 2 > /base; mkdir /d; ln -s d /l\n' | build -t base -f -
     is "$(step 'COPY --link d')" hit
     is "$(step 'COPY --link --chown')" hit
-    is "$(step RUN)" "miss: the steps before it are others"
+    is "$(step RUN)" "miss: base image base moved"
     build
     is "$(printed)" $'new\nmore\n2'
     is "$(config '.rootfs.diff_ids[-3:-1]')" "$layers"

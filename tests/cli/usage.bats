@@ -58,10 +58,18 @@ load helper
 @test "the completion script is bash" {
     "$BUD" help --completion > completion
     bash -n completion
-    bash -c '. ./completion; COMP_WORDS=(bud im) COMP_CWORD=1; _bud; echo "${COMPREPLY[*]}"' > found
-    is "$(cat found)" "images import"
-    bash -c '. ./completion; COMP_WORDS=(bud build --lay) COMP_CWORD=2; _bud; echo "${COMPREPLY[*]}"' > found
-    is "$(cat found)" "--layers"
+    completed() { # words, the last of them to be completed
+        bash -c '. ./completion; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _bud; echo "${COMPREPLY[*]}"' bash "$@"
+    }
+    is "$(completed bud im)" "images import"
+    is "$(completed bud build --lay)" "--layers"
+    is "$(completed bud --explai)" "--explain"
+    is "$(completed bud --root x im)" "images import"
+    is "$(completed bud --root x cache p)" "prune"
+    is "$(completed bud plan --format j)" "json"
+    is "$(completed bud plan --network n)" "none"
+    is "$(completed bud help ta)" "targets tag"
+    is "$(completed bud build some)" ""
 }
 
 @test "version" {
@@ -136,6 +144,15 @@ load helper
     run_bud 2 info --deep
 }
 
+@test "commands of other builders are told what to use, once" {
+    for word in buildx builder prune system; do
+        run_bud 2 "$word" ls x
+        contains "${stderr_lines[0]}" "has no command \`$word\`"
+        contains "${stderr_lines[1]}" "bud "
+        [[ ${stderr_lines[1]} != *"no command"* ]]
+    done
+}
+
 @test "a misspelt command is taken for a context, and the command is suggested" {
     run_bud 125 imags
     is "${stderr_lines[0]}" "error: context imags: No such file or directory"
@@ -178,7 +195,7 @@ load helper
     done
     run_bud 2 plan --format tre .
     is "${stderr_lines[0]}" "error: --format: there is no \`tre\`"
-    is "${stderr_lines[1]}" "hint: did you mean \`tree\`? Known: tree, json, dot, mermaid, svg"
+    is "${stderr_lines[1]}" "hint: did you mean \`tree\`? Known: tree, json, dot, mermaid, svg, oci, docker"
 }
 
 @test "no error shows the password of a URL, wherever the word was given" {
