@@ -48,6 +48,7 @@ DOCKERFILE
     ) &
     build -v "$BATS_TEST_TMPDIR/signal:/signal"
     wait
+    contains "$stderr" "warning: beginning anew: "
     echo old > in/file # the key of the first build: it must not have kept the new file for it
     build -v "$BATS_TEST_TMPDIR/signal:/signal"
     run_bud 0 build -q -f - . <<< $'FROM image\nRUN cat /got >&2; grep old /got'
