@@ -30,15 +30,8 @@ static bool is_build_id(struct str text) {
 
 bool build_is_alive(const struct store *store, const char *id) {
     _cleanup_free_ char *path = xasprintf("%s/bud/builds/%s", store->root, id);
-    _cleanup_fd_ int fd = -1;
-    struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-    if (!is_build_id(str_of(id))) {
-        return false;
-    }
-    fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    /* Asked through a descriptor of its own, the answer is right for our own builds, too. */
-    return fd >= 0 && fcntl(fd, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+    return is_build_id(str_of(id)) && lock_is_held(path);
 }
 
 static int list_builds(const struct store *store, struct arena *arena, struct str **names,

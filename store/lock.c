@@ -62,6 +62,14 @@ int lock_take_path(const char *path, enum lock_mode mode, bool is_try, struct lo
     return 0;
 }
 
+bool lock_is_held(const char *path) {
+    struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    /* Through a descriptor of its own: the answer is right for our own locks, too. */
+    _cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    return fd >= 0 && fcntl(fd, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+}
+
 int lock_take(const struct store *store, enum store_lock_name name, enum lock_mode mode,
               struct lock *out, struct error *error) {
     static const char *const parts[] = {

@@ -26,6 +26,8 @@ int lock_take(const struct store *store, enum store_lock_name name, enum lock_mo
 /* The same for any path; TRY: returns 0 with fd -1 instead of waiting. */
 int lock_take_path(const char *path, enum lock_mode mode, bool is_try, struct lock *out,
                    struct error *error);
+/* Does anybody, we included, hold the lock of PATH in either mode? Takes nothing: nobody waits for who only asks. */
+bool lock_is_held(const char *path);
 /* Writes 64 fresh bytes: readers that saw the old ones reload. Before the new table is renamed into place. */
 int lock_touch(const struct lock *lock, struct error *error);
 void lock_release(struct lock *lock); /* fine when not held */

@@ -63,15 +63,14 @@ static const char *lock_path(const struct store *store, struct arena *arena, str
 }
 
 static void describe(const struct store *store, struct arena *arena, struct mount_cache *cache) {
-    _cleanup_lock_ struct lock lock = LOCK_INIT;
     _cleanup_buf_ struct buf id = BUF_INIT;
     const char *path = lock_path(store, arena, cache->name);
     struct stat status;
     bool exists;
     if (stat(path, &status) == 0) {
         cache->last_used = time_of(status.st_mtim);
-        cache->is_busy = lock_take_path(path, LOCK_SHARED, true, &lock, NULL) == 0 && lock.fd < 0;
     }
+    cache->is_busy = lock_is_held(path);
     if (fs_read_file_if_exists(AT_FDCWD, path, MAX_ID, &id, &exists, NULL) == 0) {
         cache->id = str_copy(arena, buf_str(&id));
     }

@@ -269,6 +269,27 @@ END2
     contains "$(bud plan .)" "nothing to do"
 }
 
+@test "a cache mount that RUNs share is in use, and looking at it keeps nobody from it" {
+    [ "$(id -u)" = 0 ] || skip "containers are run as root here"
+    import_busybox
+    dockerfile <<< $'FROM busybox\nRUN --mount=type=cache,id=things,target=/c for i in $(seq 200); do [ ! -e /c/done ] || break; sleep 0.05; done'
+    "$BUD" "${STORAGE[@]}" build -t image . > "$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    local pid=$! mounts=$STORE/root/bud/cache-mounts
+    local directory=$mounts/$(echo -n things | sha256sum | cut -d ' ' -f 1)
+    for _ in $(seq 100); do
+        [ ! -d "$directory" ] || break
+        sleep 0.05
+    done
+    is "$(bud cache du --format json | jq -c '.cache_mounts[0].busy, .mounts.reclaimable')" $'true\n0'
+    run_bud 0 cache prune --mount things --dry-run
+    contains "$stderr" "the cache mount things is in use, and stays"
+    ASAN_OPTIONS=detect_leaks=0 strace -f -y -e trace=fcntl -o "$BATS_TEST_TMPDIR/trace" "$BUD" "${STORAGE[@]}" cache du
+    is "$(grep 'cache-mounts.*SETLK' "$BATS_TEST_TMPDIR/trace")" ""
+    touch "$directory/done"
+    wait "$pid"
+    is "$(bud cache du --format json | jq -c '.cache_mounts[0].busy')" false
+}
+
 @test "what a running build uses stays" {
     [ "$(id -u)" = 0 ] || skip "containers are run as root here"
     import_busybox

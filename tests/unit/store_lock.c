@@ -58,6 +58,24 @@ static void test_trying_does_not_wait(void **state) {
     assert_int_equal(second.fd, -1);
 }
 
+static void test_asking_takes_nothing(void **state) {
+    struct fixture *fixture = *state;
+    const char *path = fixture_path(fixture, LOCK_FILE);
+    _cleanup_error_ struct error error = ERROR_INIT;
+
+    assert_false(lock_is_held(path)); /* nor is it made */
+    assert_int_not_equal(0, access(path, F_OK));
+    for (enum lock_mode mode = LOCK_SHARED; mode <= LOCK_EXCLUSIVE; mode++) {
+        struct lock lock = LOCK_INIT;
+
+        assert_ok(lock_take_path(path, mode, false, &lock, &error), &error);
+        assert_true(lock_is_held(path));
+        lock_release(&lock);
+        assert_false(lock_is_held(path));
+        assert_false(is_refused_to_others(path, F_WRLCK));
+    }
+}
+
 static void test_every_change_has_a_fresh_token(void **state) {
     struct fixture *fixture = *state;
     _cleanup_error_ struct error error = ERROR_INIT;
@@ -91,6 +109,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_locks_exclude_the_library, fixture_overlay,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_trying_does_not_wait, fixture_overlay, fixture_end),
+        cmocka_unit_test_setup_teardown(test_asking_takes_nothing, fixture_overlay, fixture_end),
         cmocka_unit_test_setup_teardown(test_every_change_has_a_fresh_token, fixture_overlay,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_reading_locks_nothing_that_is_not_there, fixture_bare,
