@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "store/cache_mark.h"
 #include "store/cache_stamp.h"
 #include "store/cache_verify.h"
 #include "store/lock.h"
@@ -16,7 +17,6 @@
 
 #define FILE_NAME "cache.mdb"
 #define LOCK_NAME FILE_NAME "-lock" /* LMDB's name for it */
-#define MARK_NAME FILE_NAME "-unsynced"
 #define DAMAGED_PREFIX FILE_NAME ".damaged-"
 #define FORMAT "bud-cache 4"
 #define MAX_READERS 4096 /* threads of all processes that read at the same moment; 64 bytes each */
@@ -88,12 +88,9 @@ const char *cache_file_boot(struct cache_file *file) {
 }
 
 static bool is_torn(struct cache_file *file) {
-    _cleanup_buf_ struct buf mark = BUF_INIT;
-    bool exists = false;
-    if (fs_read_file_if_exists(file->directory, MARK_NAME, 4096, &mark, &exists, NULL)) {
-        return true;
-    }
-    return exists && !str_equal_c(buf_str(&mark), cache_file_boot(file));
+    _cleanup_buf_ struct buf boot = BUF_INIT;
+    return cache_mark_get(file->directory, FILE_NAME, &boot) &&
+           !str_equal_c(buf_str(&boot), cache_file_boot(file));
 }
 
 /* Are all pages the file's head counts on there? Touching one beyond the end would be a SIGBUS. */
@@ -320,7 +317,7 @@ static int set_aside(struct cache_file *file, const char *why, struct error *err
     if (renameat(file->directory, FILE_NAME, file->directory, name) && errno != ENOENT) {
         return error_system(error, "cannot set %s aside", file->path);
     }
-    if (unlinkat(file->directory, MARK_NAME, 0) && errno != ENOENT) {
+    if (cache_mark_remove(file->directory, FILE_NAME)) {
         return error_system(error, "cannot remove %s-unsynced", file->path);
     }
     unlinkat(file->directory, FILE_NAME CACHE_STAMP_SUFFIX, 0);
@@ -454,7 +451,7 @@ static void write_out(struct cache_file *file) {
         return;
     }
     if (mdb_env_sync(file->env, 1) == 0) {
-        unlinkat(file->directory, MARK_NAME, 0);
+        cache_mark_remove(file->directory, FILE_NAME);
         cache_stamp_write(file->directory, FILE_NAME);
     }
     mdb_txn_abort(transaction);
@@ -529,21 +526,6 @@ void cache_file_end_read(struct cache_file *file, MDB_txn *transaction) {
     pthread_rwlock_unlock(&file->map_lock);
 }
 
-/* Before the first unsynced commit; another process may have removed the mark since we last looked. */
-static int mark_unsynced(struct cache_file *file) {
-    if (faccessat(file->directory, MARK_NAME, F_OK, 0) == 0) {
-        return 0;
-    }
-    struct error error = ERROR_INIT;
-    int code = 0;
-    if (fs_write_atomic(file->directory, MARK_NAME, cache_file_boot(file), BOOT_ID_LEN, 0600,
-                        FS_SYNC, &error)) {
-        code = error.number ? error.number : EIO;
-    }
-    error_clear(&error);
-    return code;
-}
-
 /* A page taken and given back in one transaction may be counted though never written. The next to open the file would
  * think it truncated. */
 static void extend(struct cache_file *file) {
@@ -568,7 +550,8 @@ static int write_once(struct cache_file *file, cache_file_change *change, void *
     if (code) {
         return code;
     }
-    code = mark_unsynced(file);
+    /* Another process may have removed the mark since we last looked. */
+    code = cache_mark_set(file->directory, FILE_NAME, str_of(cache_file_boot(file)));
     if (code == 0) {
         code = change(file, transaction, context);
     }

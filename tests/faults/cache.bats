@@ -156,6 +156,19 @@ is_sound() {
     [ -z "$output" ] || { echo "$output" >&2 && return 1; }
 }
 
+@test "SIGKILL before the mark of unsynced commits has its name: the next build leaves nothing of it" {
+    command -v strace > /dev/null || skip "no strace here"
+    build 1 > /dev/null
+    run strace -f -qq -P cache.mdb-unsynced -e trace=renameat -e inject=renameat:signal=KILL -o "$BATS_TEST_TMPDIR/trace" \
+        "$BUD" "${STORAGE[@]}" build -q --build-arg ROUND=2 -t app:2 .
+    [ "$status" = 137 ]
+    [ -n "$(find "$STORE/root/bud" -name '*unsynced*')" ]
+    run --separate-stderr build 2
+    [ "$status" = 0 ]
+    [ -z "$stderr" ]
+    [ -z "$(find "$STORE/root/bud" -name '*unsynced*')" ]
+}
+
 @test "two hundred plans, builds and prunes at once: no error, no record lost" {
     commands=("plan -q" "build" "prune" "build" "plan" "ls" "build" "prune-all")
     for wave in $(seq 25); do
