@@ -329,6 +329,22 @@ static const char *verify_trees(struct verifier *v, const struct meta *meta) {
     return why ? why : verify_tree(v, &meta->free, CONTENTS_FREE);
 }
 
+static const char *verify_below(int fd, uint32_t page_size, const struct meta *meta) {
+    struct stat status;
+    struct verifier v = { .fd = fd, .page_size = page_size, .last_page = meta->last_page };
+    if (fstat(fd, &status) || meta->last_page < 1 ||
+        meta->last_page >= (uint64_t)status.st_size / v.page_size) {
+        return "it is truncated";
+    }
+    v.seen = xcalloc(1, meta->last_page / 8 + 1);
+    v.buffers = xmalloc(MAX_DEPTH * v.page_size);
+    const char *why = verify_trees(&v, meta);
+    free(v.seen);
+    free(v.buffers);
+    free(v.tables);
+    return why;
+}
+
 const char *cache_verify_pages(int fd, uint64_t id, bool *is_overtaken) {
     struct meta first, meta;
     *is_overtaken = false;
@@ -336,21 +352,13 @@ const char *cache_verify_pages(int fd, uint64_t id, bool *is_overtaken) {
         !read_meta(fd, id & 1, first.free.pad, &meta)) {
         return "its head is damaged";
     }
-    if (meta.id != id) {
+    const char *why =
+        meta.id == id ? verify_below(fd, first.free.pad, &meta) : "its head is damaged";
+    /* The transaction has the newest head there was. Where a newer one is now, somebody has committed; what was read of it
+     * may be of both. */
+    if (why && read_meta(fd, id & 1, first.free.pad, &meta) && meta.id > id) {
         *is_overtaken = true;
-        return "its head is damaged";
+        return NULL;
     }
-    struct stat status;
-    struct verifier v = { .fd = fd, .page_size = meta.free.pad, .last_page = meta.last_page };
-    if (fstat(fd, &status) || meta.last_page < 1 ||
-        meta.last_page >= (uint64_t)status.st_size / v.page_size) {
-        return "it is truncated";
-    }
-    v.seen = xcalloc(1, meta.last_page / 8 + 1);
-    v.buffers = xmalloc(MAX_DEPTH * v.page_size);
-    const char *why = verify_trees(&v, &meta);
-    free(v.seen);
-    free(v.buffers);
-    free(v.tables);
     return why;
 }

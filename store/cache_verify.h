@@ -15,8 +15,8 @@ const char *cache_verify_head(int fd);
 
 /* What is wrong with the trees that transaction ID sees, or NULL: every page is where its parent says and nowhere else, of the
  * kind it has to be, with its entries within it and in order; none is free at the same time. The caller has a read
- * transaction with that ID, which keeps the pages as they are; *is_overtaken when writers have gone on so far that its head is
- * gone: try again with a new one. Values are not looked at: they have checksums. */
+ * transaction with that ID, which keeps the pages as they are, but not their head: *is_overtaken when others have committed so
+ * often that it is gone, and nothing can be said. Try again with a new one. Values are not looked at: they have checksums. */
 const char *cache_verify_pages(int fd, uint64_t id, bool *is_overtaken);
 
 #endif

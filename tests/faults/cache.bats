@@ -169,6 +169,29 @@ is_sound() {
     [ -z "$(find "$STORE/root/bud" -name '*unsynced*')" ]
 }
 
+@test "who looks at the file while others write to it finds nothing wrong with it" {
+    command -v strace > /dev/null || skip "no strace here"
+    build 0 > /dev/null
+    (
+        exec > /dev/null 2>&1 3>&-
+        for round in $(seq 1000); do
+            [ ! -e "$BATS_TEST_TMPDIR/done" ] || exit 0
+            build "$round"
+        done
+    ) &
+    for what in "plan ." "cache ls -q" "plan --build-arg ROUND=x ."; do
+        # shellcheck disable=SC2086
+        ASAN_OPTIONS=detect_leaks=0 strace -f -qq -e trace=pread64 -e inject=pread64:delay_enter=30000 -o "$BATS_TEST_TMPDIR/trace" \
+            "$BUD" "${STORAGE[@]}" $what > /dev/null 2>> "$BATS_TEST_TMPDIR/said" || true
+    done
+    touch "$BATS_TEST_TMPDIR/done"
+    wait
+    cat "$BATS_TEST_TMPDIR/said"
+    [ ! -s "$BATS_TEST_TMPDIR/said" ]
+    [ -z "$(find "$STORE/root/bud" -name '*damaged*')" ]
+    grep -q pread64 "$BATS_TEST_TMPDIR/trace"
+}
+
 @test "two hundred plans, builds and prunes at once: no error, no record lost" {
     commands=("plan -q" "build" "prune" "build" "plan" "ls" "build" "prune-all")
     for wave in $(seq 25); do

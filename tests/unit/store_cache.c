@@ -4,6 +4,7 @@
 #include "store/cache.h"
 #include "store/cache_file.h"
 #include "store/cache_record.h"
+#include "store/cache_verify.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -527,6 +528,28 @@ static void flipped_bits_harm_nobody(void **state) {
     close(errors);
 }
 
+/* The head a transaction began with is gone after two commits: that is no damage, nor is it when the file is sound. */
+static void being_overtaken_is_no_damage(void **state) {
+    struct fixture *fixture = *state;
+    struct cache_file *file = cache_file_open(fixture_path(fixture, "bud"), CACHE_WRITE, MAP_SIZE);
+    assert_int_equal(cache_file_write(file, put_other_format, NULL, NULL), 0);
+    int fd = open(fixture_path(fixture, "bud/cache.mdb"), O_RDONLY | O_CLOEXEC);
+    MDB_txn *transaction = cache_file_begin_read(file);
+    size_t id = mdb_txn_id(transaction);
+    for (int commits = 0; commits < 4; commits++) {
+        bool is_overtaken;
+        assert_null(cache_verify_pages(fd, id, &is_overtaken));
+        assert_int_equal(is_overtaken, commits >= 2);
+        /* One that never was: nobody has committed that much. */
+        assert_non_null(cache_verify_pages(fd, id + 100, &is_overtaken));
+        assert_false(is_overtaken);
+        assert_int_equal(cache_file_write(file, put_other_format, NULL, NULL), 0);
+    }
+    cache_file_end_read(file, transaction);
+    close(fd);
+    cache_file_close(file);
+}
+
 static int put_large(struct cache_file *file, MDB_txn *transaction, void *context) {
     struct digest key = key_of(*(unsigned *)context);
     static char zeros[100000];
@@ -733,6 +756,7 @@ int main(void) {
         TEST(damaged_files_are_set_aside),
         TEST(rotten_values_do_not_exist),
         TEST(flipped_bits_harm_nobody),
+        TEST(being_overtaken_is_no_damage),
         TEST(a_full_map_grows),
         TEST(a_grown_file_is_followed),
         TEST(processes_share_it),
