@@ -12,6 +12,8 @@
 #include "base/digest.h"
 #include "store/store.h"
 
+#define CACHE_FILE_NAME "cache.mdb"
+
 struct cache;
 
 enum cache_access { CACHE_READ, CACHE_WRITE };

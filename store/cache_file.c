@@ -2,7 +2,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
-#include "base/time.h"
+#include "store/cache_aside.h"
 #include "store/cache_mark.h"
 #include "store/cache_stamp.h"
 #include "store/cache_verify.h"
@@ -15,9 +15,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FILE_NAME "cache.mdb"
-#define LOCK_NAME FILE_NAME "-lock" /* LMDB's name for it */
-#define DAMAGED_PREFIX FILE_NAME ".damaged-"
 #define FORMAT "bud-cache 4"
 #define MAX_READERS 4096 /* threads of all processes that read at the same moment; 64 bytes each */
 /* What may be a moment in the life of a sound file is looked at so often, so many microseconds apart. */
@@ -89,7 +86,7 @@ const char *cache_file_boot(struct cache_file *file) {
 
 static bool is_torn(struct cache_file *file) {
     _cleanup_buf_ struct buf boot = BUF_INIT;
-    return cache_mark_get(file->directory, FILE_NAME, &boot) &&
+    return cache_mark_get(file->directory, CACHE_FILE_NAME, &boot) &&
            !str_equal_c(buf_str(&boot), cache_file_boot(file));
 }
 
@@ -118,7 +115,7 @@ static bool is_truncated(MDB_env *env) {
 /* ---- checking what somebody else wrote to ---- */
 
 static struct verdict check_head(const struct cache_file *file) {
-    _cleanup_fd_ int fd = openat(file->directory, FILE_NAME, O_RDONLY | O_CLOEXEC);
+    _cleanup_fd_ int fd = openat(file->directory, CACHE_FILE_NAME, O_RDONLY | O_CLOEXEC);
     const char *why = NULL;
     for (int i = 0; fd >= 0 && i < LOOKS; i++) { /* somebody may just be making it */
         why = cache_verify_head(fd);
@@ -137,7 +134,7 @@ static void vouch(const struct cache_file *file, size_t id) {
         return;
     }
     if (mdb_txn_id(transaction) == id + 1) {
-        cache_stamp_write(file->directory, FILE_NAME);
+        cache_stamp_write(file->directory, CACHE_FILE_NAME);
     }
     mdb_txn_abort(transaction);
 }
@@ -206,7 +203,7 @@ static int create_tables(struct cache_file *file) {
         code = mdb_env_sync(file->env, 1);
     }
     if (code == 0 && mdb_txn_begin(file->env, NULL, 0, &transaction) == 0) {
-        cache_stamp_write(file->directory, FILE_NAME);
+        cache_stamp_write(file->directory, CACHE_FILE_NAME);
         mdb_txn_abort(transaction);
     }
     return code;
@@ -243,7 +240,7 @@ static bool is_empty(MDB_env *env) {
 static void give_up(MDB_env *env, const char *message) __attribute__((noreturn));
 
 static struct verdict open_env(struct cache_file *file, enum cache_access access) {
-    bool is_checked = !cache_stamp_is_current(file->directory, FILE_NAME);
+    bool is_checked = !cache_stamp_is_current(file->directory, CACHE_FILE_NAME);
     if (is_checked && file->is_opened_to_read) {
         return verdict_of(EAGAIN); /* only who may write can vouch for the file afterwards */
     }
@@ -297,36 +294,11 @@ static struct verdict try_open(struct cache_file *file, enum cache_access access
     return verdict;
 }
 
-/* Keeps the file for a look, but never more than one of them. */
-static void drop_older(const struct cache_file *file) {
-    _cleanup_arena_ struct arena arena = ARENA_INIT;
-    struct str *names;
-    size_t count;
-    if (fs_list(file->directory, &arena, &names, &count, NULL)) {
-        return;
+static int set_aside(const struct cache_file *file, const char *why, struct error *error) {
+    _cleanup_free_ char *name = NULL;
+    if (cache_aside_put(file->directory, CACHE_FILE_NAME, &name, error)) {
+        return -1;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (str_has_prefix(names[i], STR(DAMAGED_PREFIX))) {
-            unlinkat(file->directory, str_dup(&arena, names[i]), 0);
-        }
-    }
-}
-
-/* The lock file goes too: whoever still has the old file open must not share LMDB's state with the new one. */
-static int set_aside(struct cache_file *file, const char *why, struct error *error) {
-    _cleanup_free_ char *name =
-        xasprintf(DAMAGED_PREFIX "%lld", (long long)(time_now() / 1000000000));
-    drop_older(file);
-    if (unlinkat(file->directory, LOCK_NAME, 0) && errno != ENOENT) {
-        return error_system(error, "cannot remove %s-lock", file->path);
-    }
-    if (renameat(file->directory, FILE_NAME, file->directory, name) && errno != ENOENT) {
-        return error_system(error, "cannot set %s aside", file->path);
-    }
-    if (cache_mark_remove(file->directory, FILE_NAME)) {
-        return error_system(error, "cannot remove %s-unsynced", file->path);
-    }
-    unlinkat(file->directory, FILE_NAME CACHE_STAMP_SUFFIX, 0);
     log_warn("the build cache %s is not usable: %s; it was set aside as %s and a new one is begun",
              file->path, why, name);
     return 0;
@@ -372,7 +344,7 @@ static void open_best(struct cache_file *file, enum cache_access access) {
     if (verdict.damage && access == CACHE_WRITE) {
         _cleanup_error_ struct error error = ERROR_INIT;
         if (replace_damaged(file, &verdict, &error)) {
-            log_warn("%s", error.message);
+            log_warn("the build cache %s cannot be set aside: %s", file->path, error.message);
         }
     }
     if (!verdict.damage && access == CACHE_WRITE &&
@@ -394,7 +366,7 @@ static void open_best(struct cache_file *file, enum cache_access access) {
 /* Most builds have nothing to store: LMDB takes less to read, and nothing can be written by mistake. False when all is
  * as it was. */
 static bool open_to_read(struct cache_file *file) {
-    if (faccessat(file->directory, FILE_NAME, W_OK, AT_EACCESS)) {
+    if (faccessat(file->directory, CACHE_FILE_NAME, W_OK, AT_EACCESS)) {
         return false;
     }
     file->is_opened_to_read = true;
@@ -437,7 +409,7 @@ struct cache_file *cache_file_open(const char *directory, enum cache_access acce
     pthread_rwlock_init(&file->map_lock, NULL);
     pthread_mutex_init(&file->mutex, NULL);
     file->map_size = map_size;
-    file->path = xasprintf("%s/" FILE_NAME, directory);
+    file->path = xasprintf("%s/" CACHE_FILE_NAME, directory);
     file->directory = open_directory(directory, access);
     if (file->directory >= 0) {
         if (access == CACHE_READ || !open_to_read(file)) {
@@ -457,8 +429,8 @@ static void write_out(struct cache_file *file) {
         return;
     }
     if (mdb_env_sync(file->env, 1) == 0) {
-        cache_mark_remove(file->directory, FILE_NAME);
-        cache_stamp_write(file->directory, FILE_NAME);
+        cache_mark_remove(file->directory, CACHE_FILE_NAME);
+        cache_stamp_write(file->directory, CACHE_FILE_NAME);
     }
     mdb_txn_abort(transaction);
 }
@@ -557,7 +529,7 @@ static int write_once(struct cache_file *file, cache_file_change *change, void *
         return code;
     }
     /* Another process may have removed the mark since we last looked. */
-    code = cache_mark_set(file->directory, FILE_NAME, str_of(cache_file_boot(file)));
+    code = cache_mark_set(file->directory, CACHE_FILE_NAME, str_of(cache_file_boot(file)));
     if (code == 0) {
         code = change(file, transaction, context);
     }

@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "store/cache_aside.h"
 #include "store/disk_usage.h"
 #include "store/mount_cache.h"
 #include "store/snapshot.h"
@@ -11,7 +12,6 @@
 #include <unistd.h>
 
 #define SNAPSHOTS "bud/snapshots"
-#define DAMAGED_PREFIX "cache.mdb.damaged-"
 
 /* ---- records ---- */
 
@@ -175,26 +175,13 @@ static int count_snapshots(struct leftovers *leftovers, bool is_alone, struct pr
     return 0;
 }
 
-static int drop_set_aside(struct leftovers *leftovers, bool is_dry, struct prune_result *result,
+static int drop_set_aside(const struct store *store, bool is_dry, uint64_t *bytes,
                           struct error *error) {
-    struct str *names;
-    size_t count;
-    if (list(leftovers, "bud", &names, &count, error)) {
-        return -1;
+    _cleanup_fd_ int fd = openat(store->root_fd, "bud", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? 0 : error_system(error, "cannot read %s/bud", store->root);
     }
-    for (size_t i = 0; i < count; i++) {
-        const char *path = arena_printf(&leftovers->arena, "bud/%.*s", STR_ARG(names[i]));
-        struct stat status;
-        if (!str_has_prefix(names[i], STR(DAMAGED_PREFIX)) ||
-            fstatat(leftovers->store->root_fd, path, &status, AT_SYMLINK_NOFOLLOW)) {
-            continue;
-        }
-        result->bytes += (uint64_t)status.st_blocks * 512;
-        if (!is_dry && unlinkat(leftovers->store->root_fd, path, 0) && errno != ENOENT) {
-            return error_system(error, "cannot remove %s/%s", leftovers->store->root, path);
-        }
-    }
-    return 0;
+    return cache_aside_drop(fd, CACHE_FILE_NAME, is_dry, bytes, error);
 }
 
 /* With the register of builds locked, so that what is nobody's stays so; but a dry run only reads. */
@@ -226,7 +213,7 @@ int prune_leftovers(const struct store *store, struct cache *cache, bool is_dry,
     struct leftovers leftovers = { store, cache, MAP_INIT, ARENA_INIT };
     int status = sweep_tables(&leftovers, is_dry, result, error);
     if (status == 0) {
-        status = drop_set_aside(&leftovers, is_dry, result, error);
+        status = drop_set_aside(store, is_dry, &result->bytes, error);
     }
     if (status == 0 && !is_dry) {
         status = snapshot_sweep(store, cache, 0, error);

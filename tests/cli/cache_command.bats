@@ -172,6 +172,16 @@ key_of() { # $1: part of the step's text
     contains "$(bud cache du)" "shared layers"
 }
 
+@test "a directory that was set aside goes with the next prune" {
+    build
+    rm "$STORE"/root/bud/cache.mdb*
+    mkdir -p "$STORE/root/bud/cache.mdb/inner"
+    build
+    contains "$stderr" "it is no LMDB file; it was set aside as cache.mdb.damaged-"
+    run_bud 0 cache prune
+    is "$(find "$STORE/root/bud" -name '*damaged*')" ""
+}
+
 @test "prune: what no last build used" {
     build
     echo changed > src/a.c

@@ -1,0 +1,61 @@
+#include "store/cache_aside.h"
+
+#include "base/fs.h"
+#include "base/time.h"
+#include "store/cache_mark.h"
+#include "store/cache_stamp.h"
+#include "store/disk_usage.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define INFIX ".damaged-"
+#define LOCK_SUFFIX "-lock" /* LMDB's name for it */
+
+/* Whatever was found under the name: a directory, too. */
+int cache_aside_drop(int directory, const char *name, bool is_dry, uint64_t *bytes,
+                     struct error *error) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    _cleanup_disk_usage_ struct disk_usage disk = DISK_USAGE_INIT;
+    const char *prefix = arena_printf(&arena, "%s" INFIX, name);
+    struct str *names;
+    size_t count;
+    if (fs_list(directory, &arena, &names, &count, error)) {
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!str_has_prefix(names[i], str_of(prefix))) {
+            continue;
+        }
+        if (disk_usage_add(&disk, directory, names[i].data, bytes, error) ||
+            (!is_dry && fs_remove_tree(directory, names[i].data, error))) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* The lock file goes too: whoever still has the old file open must not share LMDB's state with the new one. */
+int cache_aside_put(int directory, const char *name, char **as, struct error *error) {
+    _cleanup_free_ char *lock = xasprintf("%s" LOCK_SUFFIX, name);
+    _cleanup_free_ char *stamp = xasprintf("%s" CACHE_STAMP_SUFFIX, name);
+    _cleanup_free_ char *aside =
+        xasprintf("%s" INFIX "%lld", name, (long long)(time_now() / 1000000000));
+    uint64_t bytes = 0;
+    cache_aside_drop(directory, name, false, &bytes, NULL);
+    if (unlinkat(directory, lock, 0) && errno != ENOENT) {
+        return error_system(error, "cannot remove %s", lock);
+    }
+    if (renameat(directory, name, directory, aside) && errno != ENOENT) {
+        return error_system(error, "cannot rename %s", name);
+    }
+    if (cache_mark_remove(directory, name)) {
+        return error_system(error, "cannot remove the mark of %s", name);
+    }
+    unlinkat(directory, stamp, 0);
+    *as = aside;
+    aside = NULL;
+    return 0;
+}
