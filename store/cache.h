@@ -18,7 +18,7 @@ struct cache;
 
 enum cache_access { CACHE_READ, CACHE_WRITE };
 
-/* CACHE_READ of a missing file gives a cache that finds nothing. A directory that cannot be written gives a working
+/* CACHE_READ of a missing or empty file gives a cache that finds nothing. A directory that cannot be written gives a working
  * cache that stores nothing, with a warning. */
 int cache_open(const struct store *store, enum cache_access access, struct cache **out,
                struct error *error);

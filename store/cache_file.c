@@ -50,6 +50,8 @@ struct verdict {
 };
 
 #define FINE ((struct verdict){ NULL, 0 })
+/* Nothing was ever stored in it, and now nobody wants to. */
+#define EMPTY ((struct verdict){ NULL, ENODATA })
 
 static struct verdict damaged(const char *why) {
     return (struct verdict){ why, 0 };
@@ -232,6 +234,17 @@ static struct verdict read_tables(struct cache_file *file) {
     return verdict_of(code);
 }
 
+/* Whoever makes it may have come no further than its name. A link that leads nowhere is not nothing: what is missing may
+ * only be away. */
+static bool is_missing(const struct cache_file *file) {
+    struct stat status;
+    if (fstatat(file->directory, CACHE_FILE_NAME, &status, 0) == 0) {
+        return S_ISREG(status.st_mode) && status.st_size == 0;
+    }
+    return fstatat(file->directory, CACHE_FILE_NAME, &status, AT_SYMLINK_NOFOLLOW) &&
+           errno == ENOENT;
+}
+
 static bool is_empty(MDB_env *env) {
     MDB_envinfo info;
     return mdb_env_info(env, &info) == 0 && info.me_last_txnid == 0;
@@ -240,6 +253,9 @@ static bool is_empty(MDB_env *env) {
 static void give_up(MDB_env *env, const char *message) __attribute__((noreturn));
 
 static struct verdict open_env(struct cache_file *file, enum cache_access access) {
+    if (access == CACHE_READ && is_missing(file)) {
+        return EMPTY;
+    }
     bool is_checked = !cache_stamp_is_current(file->directory, CACHE_FILE_NAME);
     if (is_checked && file->is_opened_to_read) {
         return verdict_of(EAGAIN); /* only who may write can vouch for the file afterwards */
@@ -270,7 +286,7 @@ static struct verdict open_env(struct cache_file *file, enum cache_access access
         fcntl(fd, F_SETFD, FD_CLOEXEC);
     }
     if (is_empty(file->env)) {
-        return verdict_of(access == CACHE_WRITE ? create_tables(file) : ENOENT);
+        return access == CACHE_WRITE ? verdict_of(create_tables(file)) : EMPTY;
     }
     if (is_truncated(file->env)) {
         return damaged("it is truncated");
@@ -353,7 +369,7 @@ static void open_best(struct cache_file *file, enum cache_access access) {
         log_warn("the build cache %s cannot be written: nothing will be remembered of this build",
                  file->path);
     }
-    if (verdict.damage || (verdict.code != 0 && verdict.code != ENOENT)) {
+    if (verdict.damage || (verdict.code != 0 && verdict.code != ENODATA)) {
         file->is_unreadable = true;
         log_warn("the build cache %s is not used: %s", file->path,
                  verdict.damage ? verdict.damage : mdb_strerror(verdict.code));

@@ -172,6 +172,32 @@ key_of() { # $1: part of the step's text
     contains "$(bud cache du)" "shared layers"
 }
 
+@test "a file without a byte, of who was killed at once, is an empty cache" {
+    build
+    rm "$STORE"/root/bud/cache.mdb*
+    touch "$STORE/root/bud/cache.mdb"
+    for words in 'ls -q' why 'prune --dry-run'; do
+        # shellcheck disable=SC2086
+        run_bud 0 cache $words
+        is "$stderr" ""
+    done
+    build
+    run ! grep warning: <<< "$stderr"
+    is "$(keys | wc -l)" 5
+}
+
+@test "a link that leads nowhere: builds say that they remember nothing" {
+    rm -f "$STORE"/root/bud/cache.mdb*
+    mkdir -p "$STORE/root/bud"
+    ln -s "$BATS_TEST_TMPDIR/unmounted/cache.mdb" "$STORE/root/bud/cache.mdb"
+    build
+    contains "$stderr" "warning: the build cache $STORE/root/bud/cache.mdb is not used: No such file or directory"
+    mkdir "$BATS_TEST_TMPDIR/unmounted"
+    build
+    build
+    contains "$(bud plan .)" "nothing to do"
+}
+
 @test "a directory that was set aside goes with the next prune" {
     build
     rm "$STORE"/root/bud/cache.mdb*
