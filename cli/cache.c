@@ -328,7 +328,9 @@ static int run_with_cache(struct cache_view *view, const struct subcommand *subc
     if (!cache_is_readable(view->cache)) {
         error_set(error, ERROR_CORRUPT, "the build cache in %s/bud cannot be read",
                   view->store->root);
-        return error_hint(error, "the next build sets it aside and begins a new one");
+        return cache_is_damaged(view->cache)
+                   ? error_hint(error, "the next build sets it aside and begins a new one")
+                   : -1;
     }
     if (view->is_changing && !cache_is_writable(view->cache)) {
         error_set(error, ERROR_FAILED, "the build cache in %s/bud cannot be written",

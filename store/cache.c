@@ -36,6 +36,10 @@ bool cache_is_readable(const struct cache *cache) {
     return cache_file_is_readable(cache->file);
 }
 
+bool cache_is_damaged(const struct cache *cache) {
+    return cache_file_is_damaged(cache->file);
+}
+
 /* A copy of the payload in ARENA, in a transaction of its own. */
 static bool fetch(struct cache *cache, enum cache_table table, struct str key, struct arena *arena,
                   struct str *payload) {

@@ -25,7 +25,8 @@ int cache_open(const struct store *store, enum cache_access access, struct cache
 void cache_close(struct cache *cache);
 /* False when there is a cache that could not be read: that it has no record then says nothing. */
 bool cache_is_readable(const struct cache *cache);
-
+/* Is that so because it is damaged? The next who opens it to write begins a new one. */
+bool cache_is_damaged(const struct cache *cache);
 /* False when nothing can be stored or removed. */
 bool cache_is_writable(const struct cache *cache);
 

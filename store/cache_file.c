@@ -35,6 +35,7 @@ struct cache_file {
     MDB_dbi tables[CACHE_TABLES];
     atomic_bool is_writable;
     atomic_bool is_unreadable;
+    bool is_damaged; /* that is why, and who may write will set it aside */
     pthread_rwlock_t
         map_lock; /* shared by transactions, exclusive for changing the map's size, and: */
     atomic_bool is_opened_to_read; /* although is_writable; opened anew before the first change */
@@ -371,6 +372,7 @@ static void open_best(struct cache_file *file, enum cache_access access) {
     }
     if (verdict.damage || (verdict.code != 0 && verdict.code != ENODATA)) {
         file->is_unreadable = true;
+        file->is_damaged = verdict.damage && access == CACHE_READ;
         log_warn("the build cache %s is not used: %s", file->path,
                  verdict.damage ? verdict.damage : mdb_strerror(verdict.code));
     }
@@ -467,6 +469,10 @@ void cache_file_close(struct cache_file *file) {
 
 bool cache_file_is_readable(const struct cache_file *file) {
     return !file->is_unreadable;
+}
+
+bool cache_file_is_damaged(const struct cache_file *file) {
+    return file->is_damaged;
 }
 
 bool cache_file_is_writable(const struct cache_file *file) {

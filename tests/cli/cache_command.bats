@@ -186,6 +186,27 @@ key_of() { # $1: part of the step's text
     is "$(keys | wc -l)" 5
 }
 
+@test "a file that is not used: the reason, and a word about the next build where that will begin a new one" {
+    build
+    cp -a "$STORE/root/bud" "$BATS_TEST_TMPDIR/sound"
+    local file=$STORE/root/bud/cache.mdb hint="hint: the next build sets it aside and begins a new one"
+    while IFS='|' read -r change reason wanted; do
+        rm -rf "$STORE/root/bud"
+        cp -a "$BATS_TEST_TMPDIR/sound" "$STORE/root/bud"
+        eval "$change"
+        run_bud 125 cache ls
+        contains "${stderr_lines[0]}" "$reason"
+        contains "${stderr_lines[1]}" "error: the build cache in $STORE/root/bud cannot be read"
+        is "${stderr_lines[2]:-}" "$wanted"
+    done <<END2
+echo text > $file|is not used: it is no LMDB file|$hint
+rm $file; mkdir $file|is not used: it is no LMDB file|$hint
+rm $file-lock; mkdir $file-lock|is not used: Is a directory|
+rm $file; ln -s nowhere/cache.mdb $file|is not used: No such file or directory|
+rm -r $STORE/root/bud; touch $STORE/root/bud|cannot be read: Not a directory|
+END2
+}
+
 @test "a link that leads nowhere: builds say that they remember nothing" {
     rm -f "$STORE"/root/bud/cache.mdb*
     mkdir -p "$STORE/root/bud"
