@@ -79,6 +79,16 @@ static int print_keys(struct usage_item *const *items, size_t count, struct erro
     return output_write(&out, error);
 }
 
+static int print_json(const struct cache_view *view, struct usage_item *const *items, size_t count,
+                      bool is_quiet, struct error *error) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(list, is_quiet ? json_string(digest_hex(&items[i]->record.key).text)
+                                             : cache_json(view, items[i]));
+    }
+    return cache_print_json(list, error);
+}
+
 int cache_command_list(struct cache_view *view, struct error *error) {
     bool is_quiet = option_flag(view->options, "quiet", false);
     bool is_by_size = option_is(view->options, "sort", "size");
@@ -87,15 +97,8 @@ int cache_command_list(struct cache_view *view, struct error *error) {
         return -1;
     }
     struct usage_item **items = choose(view, &count);
-    if (is_quiet) {
-        return print_keys(items, count, error);
+    if (cache_is_json(view)) {
+        return print_json(view, items, count, is_quiet, error);
     }
-    if (!cache_is_json(view)) {
-        return print_table(view, items, count, error);
-    }
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++) {
-        json_array_append_new(list, cache_json(view, items[i]));
-    }
-    return cache_print_json(list, error);
+    return is_quiet ? print_keys(items, count, error) : print_table(view, items, count, error);
 }

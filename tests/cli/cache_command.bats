@@ -55,6 +55,7 @@ key_of() { # $1: part of the step's text
     documented cache.md "$(< "$BATS_TEST_TMPDIR/json")"
     contains "$(bud cache ls)" "WORKDIR /made"
     is "$(bud cache ls --sort size -q | sort)" "$(keys | sort)"
+    is "$(bud cache ls -q --format json | jq -r '.[]')" "$(keys)"
 }
 
 @test "ls: hits are counted by builds that had something to do" {
