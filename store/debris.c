@@ -13,7 +13,7 @@
 struct sweep {
     const struct store *store;
     struct arena arena;
-    struct lock storage, layers_lock, images_lock;
+    struct lock storage, layers_lock, images_lock, containers_lock;
     struct table layers, volatile_layers, images;
 };
 
@@ -21,6 +21,7 @@ static void sweep_end(struct sweep *work) {
     table_free(&work->images);
     table_free(&work->volatile_layers);
     table_free(&work->layers);
+    lock_release(&work->containers_lock);
     lock_release(&work->images_lock);
     lock_release(&work->layers_lock);
     lock_release(&work->storage);
@@ -34,10 +35,11 @@ static int sweep_begin(struct sweep *work, struct error *error) {
         lock_take(store, LOCK_LAYERS, LOCK_EXCLUSIVE, &work->layers_lock, error) < 0 ||
         table_read(store, store->root, TABLE_LAYERS, &work->layers, error) < 0 ||
         table_read(store, store->root, TABLE_VOLATILE_LAYERS, &work->volatile_layers, error) < 0 ||
-        lock_take(store, LOCK_IMAGES, LOCK_EXCLUSIVE, &work->images_lock, error) < 0) {
+        lock_take(store, LOCK_IMAGES, LOCK_EXCLUSIVE, &work->images_lock, error) < 0 ||
+        table_read(store, store->root, TABLE_IMAGES, &work->images, error) < 0) {
         return -1;
     }
-    return table_read(store, store->root, TABLE_IMAGES, &work->images, error);
+    return lock_take(store, LOCK_CONTAINERS, LOCK_EXCLUSIVE, &work->containers_lock, error);
 }
 
 static int list(struct sweep *work, const char *path, struct str **names, size_t *count,
@@ -130,7 +132,7 @@ static int sweep_tar_splits(struct sweep *work, struct error *error) {
     return 0;
 }
 
-/* Tables that were being written when their writer died, ours or another tool's; the lock is ours, so nobody is at it. */
+/* Tables that were being written when their writer died, ours or another tool's; the locks are ours, so nobody is at it. */
 static int sweep_temporaries(struct sweep *work, const char *part, const char *prefix,
                              struct error *error) {
     const char *path = arena_printf(&work->arena, "%s-%s", work->store->driver_name, part);
@@ -176,6 +178,7 @@ int debris_sweep(const struct store *store, struct error *error) {
         .storage = LOCK_INIT,
         .layers_lock = LOCK_INIT,
         .images_lock = LOCK_INIT,
+        .containers_lock = LOCK_INIT,
         .layers = TABLE_INIT,
         .volatile_layers = TABLE_INIT,
         .images = TABLE_INIT,
@@ -185,7 +188,8 @@ int debris_sweep(const struct store *store, struct error *error) {
         sweep_layers(&work, error) < 0 || sweep_links(&work, error) < 0 ||
         sweep_tar_splits(&work, error) < 0 ||
         sweep_temporaries(&work, "layers", ".tmp-layers.json", error) < 0 ||
-        sweep_temporaries(&work, "images", ".tmp-images.json", error) < 0) {
+        sweep_temporaries(&work, "images", ".tmp-images.json", error) < 0 ||
+        sweep_temporaries(&work, "containers", ".tmp-containers.json", error) < 0) {
         return -1;
     }
     return sweep_images(&work, error);

@@ -206,12 +206,14 @@ static void test_debris_is_replaced_and_swept(void **state) {
                   "BBBBBBBBBBBBBBBBBBBBBBBBBB");
     fixture_write(fixture, "overlay-layers/.tmp-layers.json-abcdefgh", "[");
     fixture_write(fixture, "overlay-images/.tmp-images.json123456", "[");
+    fixture_write(fixture, "overlay-containers/.tmp-containers.json-abcdefgh", "[");
     assert_finding(fixture, "belongs to no layer");
     assert_ok(publish_image(fixture->store, &draft, &id, &error), &error);
     assert_ok(debris_sweep(fixture->store, &error), &error);
     assert_false(fixture_has(fixture, stray));
     assert_false(fixture_has(fixture, "overlay-layers/.tmp-layers.json-abcdefgh"));
     assert_false(fixture_has(fixture, "overlay-images/.tmp-images.json123456"));
+    assert_false(fixture_has(fixture, "overlay-containers/.tmp-containers.json-abcdefgh"));
     assert_clean(fixture);
 }
 
