@@ -11,15 +11,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum part {
-    PART_SNAPSHOTS,
-    PART_MOUNTS,
-    PART_CONTEXTS,
-    PART_INDEX,
-    PART_OTHER,
-    PART_LAYERS,
-    PARTS
-};
+enum { PART_LAYERS = PRUNE_PARTS, PARTS };
 
 static const char *const part_names[PARTS] = {
     "snapshots", "cache mounts", "fetched contexts", "records and index", "other", "shared layers"
@@ -40,12 +32,12 @@ struct disk {
     uint64_t own, total;
 };
 
-static enum part part_of(struct str name) {
-    return str_equal_c(name, "snapshots")           ? PART_SNAPSHOTS
-           : str_equal_c(name, "cache-mounts")      ? PART_MOUNTS
-           : str_equal_c(name, "contexts")          ? PART_CONTEXTS
-           : str_has_prefix(name, STR("cache.mdb")) ? PART_INDEX
-                                                    : PART_OTHER;
+static enum prune_part part_of(struct str name) {
+    return str_equal_c(name, "snapshots")               ? PRUNE_SNAPSHOTS
+           : str_equal_c(name, "cache-mounts")          ? PRUNE_MOUNTS
+           : str_equal_c(name, "contexts")              ? PRUNE_CONTEXTS
+           : str_has_prefix(name, STR(CACHE_FILE_NAME)) ? PRUNE_INDEX
+                                                        : PRUNE_OTHER;
 }
 
 /* ROOT/bud, entry by entry; the directory itself is of the other things. */
@@ -65,7 +57,7 @@ static int measure_own(struct disk *disk, struct error *error) {
         return -1;
     }
     if (fstat(fd, &status) == 0) {
-        disk->parts[PART_OTHER].bytes += (uint64_t)status.st_blocks * 512;
+        disk->parts[PRUNE_OTHER].bytes += (uint64_t)status.st_blocks * 512;
     }
     for (size_t i = 0; i < count; i++) {
         if (disk_usage_add(&disk->usage, fd, names[i].data, &disk->parts[part_of(names[i])].bytes,
@@ -97,7 +89,7 @@ static int measure_layers(struct disk *disk, struct error *error) {
 /* What `bud cache prune --all` would free. */
 static int measure_reclaimable(struct disk *disk, struct error *error) {
     struct usage *usage = &disk->view->usage;
-    struct prune_result leftovers = { 0 };
+    uint64_t leftovers[PRUNE_PARTS] = { 0 };
     if (usage_measure(usage, error)) {
         return -1;
     }
@@ -108,15 +100,17 @@ static int measure_reclaimable(struct disk *disk, struct error *error) {
     for (size_t i = 0; i < usage->count; i++) {
         const struct usage_item *item = &usage->items[i];
         if (item->where == USAGE_SNAPSHOT) {
-            disk->parts[PART_SNAPSHOTS].count++;
-            disk->parts[PART_SNAPSHOTS].reclaimable += item->is_victim ? item->size : 0;
+            disk->parts[PRUNE_SNAPSHOTS].count++;
+            disk->parts[PRUNE_SNAPSHOTS].reclaimable += item->is_victim ? item->size : 0;
         }
     }
-    disk->parts[PART_INDEX].count = usage->count;
-    if (prune_leftovers(disk->view->store, disk->view->cache, true, &leftovers, error)) {
+    disk->parts[PRUNE_INDEX].count = usage->count;
+    if (prune_leftovers(disk->view->store, disk->view->cache, true, leftovers, error)) {
         return -1;
     }
-    disk->parts[PART_SNAPSHOTS].reclaimable += leftovers.bytes;
+    for (int i = 0; i < PRUNE_PARTS; i++) {
+        disk->parts[i].reclaimable += leftovers[i];
+    }
     return 0;
 }
 
@@ -130,8 +124,8 @@ static int measure_mounts(struct disk *disk, struct error *error) {
         if (mount_cache_measure(disk->view->store, &own, mount, error)) {
             return -1;
         }
-        disk->parts[PART_MOUNTS].count++;
-        disk->parts[PART_MOUNTS].reclaimable += mount->is_busy ? 0 : mount->size;
+        disk->parts[PRUNE_MOUNTS].count++;
+        disk->parts[PRUNE_MOUNTS].reclaimable += mount->is_busy ? 0 : mount->size;
     }
     return 0;
 }
@@ -142,8 +136,8 @@ static int measure_contexts(struct disk *disk, struct error *error) {
     }
     for (size_t i = 0; i < disk->contexts.count; i++) {
         const struct fetched_item *context = &disk->contexts.items[i];
-        disk->parts[PART_CONTEXTS].count++;
-        disk->parts[PART_CONTEXTS].reclaimable += context->is_busy ? 0 : context->size;
+        disk->parts[PRUNE_CONTEXTS].count++;
+        disk->parts[PRUNE_CONTEXTS].reclaimable += context->is_busy ? 0 : context->size;
     }
     return 0;
 }
@@ -207,7 +201,7 @@ static int print_tables(const struct disk *disk, struct error *error) {
             add_row(disk, &table, "in bud/", "", disk->own, "");
         }
         add_row(disk, &table, part_names[i],
-                i == PART_OTHER ? "" : arena_printf(arena, "%zu", part->count), part->bytes,
+                i == PRUNE_OTHER ? "" : arena_printf(arena, "%zu", part->count), part->bytes,
                 human_size(arena, part->reclaimable));
     }
     add_row(disk, &table, "total", "", disk->total, "");

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "cli/human.h"
+#include "executor/runtime.h"
 #include "store/fetched.h"
 #include "store/mount_cache.h"
 #include "store/prune.h"
@@ -317,10 +318,24 @@ static int prune_contexts(struct pruning *pruning, struct error *error) {
             return -1;
         }
     }
-    if (!pruning->is_dry) {
-        fetched_sweep(pruning->view->store);
-    }
     return 0;
+}
+
+/* ---- what crashes left ---- */
+
+static int prune_left(struct pruning *pruning, struct error *error) {
+    struct cache_view *view = pruning->view;
+    uint64_t bytes[PRUNE_PARTS] = { 0 };
+    int result = prune_leftovers(view->store, view->cache, pruning->is_dry, bytes, error);
+    for (int i = 0; i < PRUNE_PARTS; i++) {
+        pruning->result.bytes += bytes[i];
+    }
+    return result;
+}
+
+static int prune_dead(const struct store *store, struct error *error) {
+    runtime_sweep(store); /* finds the cgroups of dead builds by what is swept then */
+    return prune_dead_builds(store, error);
 }
 
 /* ---- the commands ---- */
@@ -330,11 +345,16 @@ static int prune_all_parts(struct pruning *pruning, struct error *error) {
     bool is_plain_all =
         pruning->is_all && view->filter_count == 0 && !option_is_given(view->options, "keep-size");
     if (choose(pruning, error) || prune_mounts(pruning, error) || prune_contexts(pruning, error) ||
-        remove_victims(pruning, error) ||
-        prune_leftovers(view->store, view->cache, pruning->is_dry, &pruning->result, error)) {
+        prune_left(pruning, error) || remove_victims(pruning, error)) {
         return -1;
     }
-    return is_plain_all && view->is_changing ? cache_forget_index(view->cache, error) : 0;
+    if (!view->is_changing) {
+        return 0;
+    }
+    return (is_plain_all && cache_forget_index(view->cache, error)) ||
+                   prune_dead(view->store, error)
+               ? -1
+               : 0;
 }
 
 int cache_command_prune(struct cache_view *view, struct error *error) {

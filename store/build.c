@@ -4,7 +4,9 @@
 #include "base/log.h"
 #include "store/container.h"
 #include "store/debris.h"
+#include "store/fetched.h"
 #include "store/layer_dir.h"
+#include "store/mount_cache.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -147,7 +149,7 @@ static void sweep_run_directories(const struct store *store, const struct str *d
 }
 
 /* The dead builds' files go last: as long as one is there, the rest is looked for again. */
-static int sweep(const struct store *store, struct error *error) {
+int build_sweep(const struct store *store, size_t own_builds, struct error *error) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
     struct str *dead = NULL;
     size_t count;
@@ -162,7 +164,7 @@ static int sweep(const struct store *store, struct error *error) {
     if (count > 0 && debris_sweep(store, error) < 0) {
         return error_wrap(error, "cannot remove what dead builds left");
     }
-    layer_dir_empty_trash(store, 1);
+    layer_dir_empty_trash(store, own_builds);
     for (size_t i = 0; i < count; i++) {
         const char *path = arena_printf(&arena, "bud/builds/%s", dead[i].data);
 
@@ -170,6 +172,18 @@ static int sweep(const struct store *store, struct error *error) {
             return error_system(error, "cannot remove %s/%s", store->root, path);
         }
     }
+    return 0;
+}
+
+/* What any command left that was killed, not only builds. */
+static int sweep_all(const struct store *store, struct error *error) {
+    uint64_t bytes = 0;
+
+    if (build_sweep(store, 1, error) < 0) {
+        return -1;
+    }
+    mount_cache_sweep(store, false, &bytes);
+    fetched_sweep(store, false, &bytes);
     return 0;
 }
 
@@ -201,7 +215,7 @@ int build_begin(const struct store *store, struct build **out, struct error *err
         return error_hint(error, "what steps make is kept there: it must be writable");
     }
     build->run_directory = xasprintf("%s/bud/%s", store->run_root, build->id);
-    if (sweep(store, error) < 0) {
+    if (sweep_all(store, error) < 0) {
         build_end(store, build);
         return -1;
     }

@@ -17,10 +17,13 @@ struct build {
     char *run_directory; /* RUNROOT/bud/ID, 0700: bundles, mount points, runtime state */
 };
 
-/* Registers a build and sweeps what dead ones left: snapshots in the making, run directories, containers in
- * runc's state, protection rows. The caller ends it. */
+/* Registers a build and sweeps what dead ones left (build_sweep()), and half made cache mounts and fetched contexts. The caller
+ * ends it. */
 int build_begin(const struct store *store, struct build **out, struct error *error);
 void build_end(const struct store *store, struct build *build);
+/* Removes what dead builds left: protection rows, run directories, what no row names in the shared part of the store; and what
+ * anybody left in the trash. OWN_BUILDS of the builds alive are the caller's (0 or 1). */
+int build_sweep(const struct store *store, size_t own_builds, struct error *error);
 /* Keeps builds from beginning and ending until REGISTRY is released, and counts those alive. */
 int build_census(const struct store *store, struct lock *registry, size_t *count,
                  struct error *error);

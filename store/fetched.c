@@ -50,9 +50,10 @@ static int open_locked(int at, const char *name, int operation) {
     return -1;
 }
 
-/* Removes every PREFIX… of our own in AT whose maker is gone. */
-static void sweep_prefix(int at, const char *prefix) {
+/* Removes every PREFIX… of our own in AT whose maker is gone, and adds what it took to *BYTES. IS_DRY: only that. */
+static void sweep_prefix(int at, const char *prefix, bool is_dry, uint64_t *bytes) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
+    _cleanup_disk_usage_ struct disk_usage disk = DISK_USAGE_INIT;
     _cleanup_error_ struct error error = ERROR_INIT;
     struct str *names;
     size_t count;
@@ -67,7 +68,11 @@ static void sweep_prefix(int at, const char *prefix) {
             continue;
         }
         _cleanup_fd_ int fd = open_locked(at, names[i].data, LOCK_EX | LOCK_NB);
-        if (fd >= 0 && fs_remove_tree(at, names[i].data, &error) < 0) {
+        if (fd < 0) {
+            continue;
+        }
+        disk_usage_add(&disk, at, names[i].data, bytes, NULL);
+        if (!is_dry && fs_remove_tree(at, names[i].data, &error) < 0) {
             log_warn("cannot remove %s, which a dead build left: %s", names[i].data, error.message);
             error_clear(&error);
         }
@@ -132,10 +137,11 @@ static int make_locked(int at, const char *prefix, char *name, size_t size) {
 
 int fetched_new(const struct store *store, struct fetched *out, struct error *error) {
     char name[sizeof(OUTSIDE_PREFIX) + RANDOM_LEN + 1];
+    uint64_t bytes = 0;
     _cleanup_fd_ int place = open_place(store, true);
     *out = (struct fetched){ .fd = -1, .is_temporary = true };
     if (place >= 0) {
-        sweep_prefix(place, NEW_PREFIX);
+        sweep_prefix(place, NEW_PREFIX, false, &bytes);
         out->fd = make_locked(place, NEW_PREFIX, name, sizeof(name));
         out->path = xasprintf("%s/" FETCHED_DIRECTORY "/%s", store->root, name);
     }
@@ -147,7 +153,7 @@ int fetched_new(const struct store *store, struct fetched *out, struct error *er
             out->path = NULL;
             return error_hint(error, "name a directory for temporary files in TMPDIR");
         }
-        sweep_prefix(place, OUTSIDE_PREFIX);
+        sweep_prefix(place, OUTSIDE_PREFIX, false, &bytes);
         out->fd = make_locked(place, OUTSIDE_PREFIX, name, sizeof(name));
         out->path = xasprintf("%s/%s", outside(), name);
     }
@@ -372,7 +378,7 @@ static bool is_stale(int place, struct str name) {
     return faccessat(place, text.data, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
 }
 
-void fetched_sweep(const struct store *store) {
+void fetched_sweep(const struct store *store, bool is_dry, uint64_t *bytes) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
     _cleanup_fd_ int place = -1;
     struct str *names;
@@ -380,9 +386,9 @@ void fetched_sweep(const struct store *store) {
     if (list(store, &arena, &place, &names, &count, NULL) < 0 || place < 0) {
         return;
     }
-    sweep_prefix(place, NEW_PREFIX);
-    sweep_prefix(place, REMOVED_PREFIX);
-    for (size_t i = 0; i < count; i++) {
+    sweep_prefix(place, NEW_PREFIX, is_dry, bytes);
+    sweep_prefix(place, REMOVED_PREFIX, is_dry, bytes);
+    for (size_t i = 0; !is_dry && i < count; i++) {
         if (is_stale(place, names[i])) {
             unlinkat(place, names[i].data, 0);
         }

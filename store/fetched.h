@@ -57,7 +57,8 @@ int fetched_list(const struct store *store, struct arena *arena, struct fetched_
 /* Removes the entry unless somebody uses it: *is_busy then. */
 int fetched_remove(const struct store *store, const struct fetched_item *item, bool *is_busy,
                    struct error *error);
-/* Removes what killed builds left half made, and notes of entries that are gone. */
-void fetched_sweep(const struct store *store);
+/* Removes what was left half made or half removed, but not what somebody is making, and notes of entries that are gone. Adds
+ * what the former took on the disk to *BYTES. IS_DRY: only that. */
+void fetched_sweep(const struct store *store, bool is_dry, uint64_t *bytes);
 
 #endif

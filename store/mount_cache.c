@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define LOCK_SUFFIX ".lock"
+#define NEW_INFIX ".new-" /* executor/cache_mount */
 #define DOOMED_PREFIX ".removed-"
 #define MAX_ID 65536
 
@@ -107,6 +108,14 @@ bool mount_cache_has_id(const struct mount_cache *cache, struct str id) {
     return str_equal_c(str_sub(cache->name, 0, DIGEST_HEX_LEN), hex.text);
 }
 
+/* Another sweeper may be at the same. */
+static int remove_tree(const struct store *store, const char *path, struct error *error) {
+    _cleanup_error_ struct error reason = ERROR_INIT;
+    return fs_remove_tree(store->root_fd, path, &reason) == 0 || reason.code == ERROR_CHANGED
+               ? 0
+               : error_move(error, &reason);
+}
+
 /* The lock file stays: whoever waits for it must not be left with one that has no name any more. */
 int mount_cache_remove(const struct store *store, const struct mount_cache *cache, bool *is_busy,
                        struct error *error) {
@@ -131,11 +140,20 @@ int mount_cache_remove(const struct store *store, const struct mount_cache *cach
         log_debug("cannot empty the lock file of %s: %s", path, strerror(errno));
     }
     lock_release(&lock);
-    return fs_remove_tree(store->root_fd, doomed, error);
+    return remove_tree(store, doomed, error);
 }
 
-void mount_cache_sweep(const struct store *store) {
+/* Is it being removed, or half made, and is its maker, who had the lock, gone? Its name was there before that was asked, and
+ * no other will have it. */
+static bool is_debris(const struct store *store, struct arena *arena, struct str name) {
+    size_t end = str_find(name, STR(NEW_INFIX));
+    return str_has_prefix(name, STR(DOOMED_PREFIX)) ||
+           (end != SIZE_MAX && !lock_is_held(lock_path(store, arena, str_sub(name, 0, end))));
+}
+
+void mount_cache_sweep(const struct store *store, bool is_dry, uint64_t *bytes) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
+    _cleanup_disk_usage_ struct disk_usage disk = DISK_USAGE_INIT;
     _cleanup_error_ struct error error = ERROR_INIT;
     struct str *names;
     size_t count;
@@ -144,10 +162,12 @@ void mount_cache_sweep(const struct store *store) {
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        bool is_half_made = str_find(names[i], STR(".new-")) != SIZE_MAX;
         const char *path = arena_printf(&arena, MOUNT_CACHE_DIRECTORY "/%.*s", STR_ARG(names[i]));
-        if ((is_half_made || str_has_prefix(names[i], STR(DOOMED_PREFIX))) &&
-            fs_remove_tree(store->root_fd, path, &error)) {
+        if (!is_debris(store, &arena, names[i])) {
+            continue;
+        }
+        disk_usage_add(&disk, store->root_fd, path, bytes, NULL);
+        if (!is_dry && remove_tree(store, path, &error)) {
             log_warn("cannot remove %s/%s: %s", store->root, path, error.message);
             error_clear(&error);
         }

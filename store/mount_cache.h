@@ -36,7 +36,8 @@ bool mount_cache_has_id(const struct mount_cache *cache, struct str id);
 /* Removes the directory unless somebody uses it: *is_busy then. */
 int mount_cache_remove(const struct store *store, const struct mount_cache *cache, bool *is_busy,
                        struct error *error);
-/* Removes what killed builds left half made. Only while no build is alive. */
-void mount_cache_sweep(const struct store *store);
+/* Removes what was left half made or half removed, but not what somebody is making, and adds what it took on the disk to
+ * *BYTES. IS_DRY: only that. Failures are only logged: the next sweep tries again. */
+void mount_cache_sweep(const struct store *store, bool is_dry, uint64_t *bytes);
 
 #endif

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "store/cache_aside.h"
 #include "store/disk_usage.h"
+#include "store/fetched.h"
+#include "store/layer_dir.h"
 #include "store/mount_cache.h"
 #include "store/snapshot.h"
 
@@ -12,6 +14,7 @@
 #include <unistd.h>
 
 #define SNAPSHOTS "bud/snapshots"
+#define TRASH "bud/trash"
 
 /* ---- records ---- */
 
@@ -21,6 +24,7 @@ struct removal {
     struct usage *usage;
     struct prune_result *result;
     struct arena arena;
+    struct map held; /* by builds */
     struct cache_victim *victims;
     size_t *items; /* of each victim */
     size_t count;
@@ -29,19 +33,18 @@ struct removal {
 };
 
 /* Is it still where it was, and nobody's? */
-static bool is_free(struct removal *removal, const struct map *held,
-                    const struct usage_item *item) {
+static bool is_free(struct removal *removal, const struct usage_item *item) {
     if (item->where != USAGE_SNAPSHOT) {
         return true; /* only the record goes */
     }
     const char *path, *layer;
-    return !build_is_held(held, item->result) &&
+    return !build_is_held(&removal->held, item->result) &&
            !(snapshot_locate(removal->store, removal->cache, str_dup(&removal->arena, item->result),
                              &removal->arena, &path, &layer, NULL) == 0 &&
              layer);
 }
 
-static void choose(struct removal *removal, const struct map *held) {
+static void choose(struct removal *removal) {
     struct usage *usage = removal->usage;
     removal->victims = arena_array(&removal->arena, usage->count, sizeof(*removal->victims));
     removal->items = arena_array(&removal->arena, usage->count, sizeof(*removal->items));
@@ -50,7 +53,7 @@ static void choose(struct removal *removal, const struct map *held) {
         if (!item->is_victim) {
             continue;
         }
-        if (!is_free(removal, held, item)) {
+        if (!is_free(removal, item)) {
             removal->result->spared++;
             continue;
         }
@@ -81,31 +84,38 @@ static int doom(struct removal *removal, struct error *error) {
             return -1;
         }
         removal->doomed[removal->doomed_count++] = id;
-        removal->result->snapshots++;
         removal->result->bytes += item->size;
     }
     return 0;
 }
 
+static bool is_known(void *context, struct str snapshot) {
+    struct removal *removal = context;
+    return build_is_held(&removal->held, snapshot) || cache_has_result(removal->cache, snapshot);
+}
+
 /* The part during which no build begins or ends. */
 static int remove_records(struct removal *removal, struct error *error) {
     _cleanup_lock_ struct lock registry = LOCK_INIT;
-    _cleanup_map_ struct map held = MAP_INIT;
-    if (build_held(removal->store, &registry, &removal->arena, &held, error)) {
+    if (build_held(removal->store, &registry, &removal->arena, &removal->held, error)) {
         return -1;
     }
-    choose(removal, &held);
+    choose(removal);
     return cache_forget(removal->cache, removal->victims, removal->count, error) ||
-                   doom(removal, error)
+                   doom(removal, error) ||
+                   cache_forget_snapshots(removal->cache, is_known, removal, error)
                ? -1
                : 0;
 }
 
 int prune_records(const struct store *store, struct cache *cache, struct usage *usage,
                   struct prune_result *result, struct error *error) {
-    struct removal removal = {
-        .store = store, .cache = cache, .usage = usage, .result = result, .arena = ARENA_INIT
-    };
+    struct removal removal = { .store = store,
+                               .cache = cache,
+                               .usage = usage,
+                               .result = result,
+                               .arena = ARENA_INIT,
+                               .held = MAP_INIT };
     int status = remove_records(&removal, error);
     for (size_t i = 0; i < removal.doomed_count; i++) {
         _cleanup_error_ struct error late = ERROR_INIT;
@@ -113,6 +123,7 @@ int prune_records(const struct store *store, struct cache *cache, struct usage *
             log_warn("%s; the next build or prune tries again", late.message);
         }
     }
+    map_free(&removal.held);
     arena_free(&removal.arena);
     return status;
 }
@@ -122,22 +133,8 @@ int prune_records(const struct store *store, struct cache *cache, struct usage *
 struct leftovers {
     const struct store *store;
     struct cache *cache;
-    struct map held;
     struct arena arena;
 };
-
-static bool is_known(void *context, struct str snapshot) {
-    struct leftovers *leftovers = context;
-    return build_is_held(&leftovers->held, snapshot) ||
-           cache_has_result(leftovers->cache, snapshot);
-}
-
-static int count_directory(struct leftovers *leftovers, const char *path,
-                           struct prune_result *result, struct error *error) {
-    _cleanup_disk_usage_ struct disk_usage disk = DISK_USAGE_INIT;
-    result->snapshots++;
-    return disk_usage_add(&disk, leftovers->store->root_fd, path, &result->bytes, error);
-}
 
 static int list(struct leftovers *leftovers, const char *path, struct str **names, size_t *count,
                 struct error *error) {
@@ -150,8 +147,19 @@ static int list(struct leftovers *leftovers, const char *path, struct str **name
     return fs_list(fd, &leftovers->arena, names, count, error);
 }
 
-/* What snapshot_sweep() will take out. */
-static int count_snapshots(struct leftovers *leftovers, bool is_alone, struct prune_result *result,
+/* Does snapshot_sweep() take out what is called NAME? */
+static bool is_left(struct leftovers *leftovers, struct str name, bool is_alone) {
+    const char *diff = arena_printf(&leftovers->arena, SNAPSHOTS "/%.*s/diff", STR_ARG(name));
+    struct stat status;
+    if (!snapshot_is_id(name)) {
+        return true;
+    }
+    return is_alone &&
+           !(fstatat(leftovers->store->root_fd, diff, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+             cache_has_result(leftovers->cache, name));
+}
+
+static int count_snapshots(struct leftovers *leftovers, bool is_alone, uint64_t *bytes,
                            struct error *error) {
     struct str *names;
     size_t count;
@@ -159,16 +167,26 @@ static int count_snapshots(struct leftovers *leftovers, bool is_alone, struct pr
         return -1;
     }
     for (size_t i = 0; i < count; i++) {
+        _cleanup_disk_usage_ struct disk_usage disk = DISK_USAGE_INIT;
         const char *path = arena_printf(&leftovers->arena, SNAPSHOTS "/%.*s", STR_ARG(names[i]));
-        struct stat status;
-        bool has_files =
-            fstatat(leftovers->store->root_fd, arena_printf(&leftovers->arena, "%s/diff", path),
-                    &status, AT_SYMLINK_NOFOLLOW) == 0;
-        bool is_left =
-            snapshot_is_id(names[i])
-                ? is_alone && !(has_files && cache_has_result(leftovers->cache, names[i]))
-                : true;
-        if (is_left && count_directory(leftovers, path, result, error)) {
+        if (is_left(leftovers, names[i], is_alone) &&
+            disk_usage_add(&disk, leftovers->store->root_fd, path, bytes, error)) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int count_trash(struct leftovers *leftovers, uint64_t *bytes, struct error *error) {
+    _cleanup_disk_usage_ struct disk_usage disk = DISK_USAGE_INIT;
+    struct str *names;
+    size_t count;
+    if (list(leftovers, TRASH, &names, &count, error)) {
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *path = arena_printf(&leftovers->arena, TRASH "/%.*s", STR_ARG(names[i]));
+        if (disk_usage_add(&disk, leftovers->store->root_fd, path, bytes, error)) {
             return -1;
         }
     }
@@ -184,41 +202,44 @@ static int drop_set_aside(const struct store *store, bool is_dry, uint64_t *byte
     return cache_aside_drop(fd, CACHE_FILE_NAME, is_dry, bytes, error);
 }
 
-/* With the register of builds locked, so that what is nobody's stays so; but a dry run only reads. */
-static int sweep_tables(struct leftovers *leftovers, bool is_dry, struct prune_result *result,
-                        struct error *error) {
-    _cleanup_lock_ struct lock registry = LOCK_INIT;
-    if (build_held(leftovers->store, is_dry ? NULL : &registry, &leftovers->arena, &leftovers->held,
-                   error)) {
-        return -1;
-    }
-    bool is_alone = leftovers->held.count == 0;
-    if (count_snapshots(leftovers, is_alone, result, error)) {
-        return -1;
-    }
-    if (is_dry) {
-        return 0;
-    }
-    if (is_alone) {
-        mount_cache_sweep(leftovers->store);
-    }
-    return cache_forget_snapshots(leftovers->cache, is_known, leftovers, error);
+static int count_leftovers(struct leftovers *leftovers, uint64_t bytes[PRUNE_PARTS],
+                           struct error *error) {
+    _cleanup_map_ struct map held = MAP_INIT;
+    return build_held(leftovers->store, NULL, &leftovers->arena, &held, error) ||
+                   count_snapshots(leftovers, held.count == 0, &bytes[PRUNE_SNAPSHOTS], error) ||
+                   count_trash(leftovers, &bytes[PRUNE_OTHER], error)
+               ? -1
+               : 0;
 }
 
 int prune_leftovers(const struct store *store, struct cache *cache, bool is_dry,
-                    struct prune_result *result, struct error *error) {
+                    uint64_t bytes[PRUNE_PARTS], struct error *error) {
     if (!store_exists(store)) {
         return 0;
     }
-    struct leftovers leftovers = { store, cache, MAP_INIT, ARENA_INIT };
-    int status = sweep_tables(&leftovers, is_dry, result, error);
+    struct leftovers leftovers = { store, cache, ARENA_INIT };
+    int status = count_leftovers(&leftovers, bytes, error);
+    arena_free(&leftovers.arena);
+    mount_cache_sweep(store, is_dry, &bytes[PRUNE_MOUNTS]);
+    fetched_sweep(store, is_dry, &bytes[PRUNE_CONTEXTS]);
     if (status == 0) {
-        status = drop_set_aside(store, is_dry, &result->bytes, error);
+        status = drop_set_aside(store, is_dry, &bytes[PRUNE_INDEX], error);
     }
     if (status == 0 && !is_dry) {
+        layer_dir_empty_trash(store, 0);
         status = snapshot_sweep(store, cache, 0, error);
     }
-    map_free(&leftovers.held);
-    arena_free(&leftovers.arena);
     return status;
+}
+
+/* Where overlay/ is a mount of its own, which builds take off in their own namespace, what no row names cannot be put into the
+ * trash: it is deleted at once, so nobody may be using it. */
+int prune_dead_builds(const struct store *store, struct error *error) {
+    _cleanup_lock_ struct lock registry = LOCK_INIT;
+    size_t alive;
+    if (build_census(store, &registry, &alive, error)) {
+        return -1;
+    }
+    lock_release(&registry);
+    return alive > 0 ? 0 : build_sweep(store, 0, error);
 }

@@ -10,18 +10,30 @@
 
 struct prune_result {
     size_t records, spared; /* removed; chosen, but used by a build that began meanwhile */
-    size_t snapshots;       /* directories removed, leftovers included */
     uint64_t bytes;
 };
 
 /* Removes the items marked as victims: their records, and snapshots that no other record has. Layers and images stay. The
- * items have been measured. Marks those gone as removed. */
+ * items have been measured. Marks those gone as removed. Drops as well what the cache knows of snapshots that are gone. */
 int prune_records(const struct store *store, struct cache *cache, struct usage *usage,
                   struct prune_result *result, struct error *error);
-/* Removes what crashes and replaced records left: snapshots nobody knows, half-made mount caches, what the cache still knows of
- * snapshots that are gone, and a cache file that was set aside. As long as builds are alive, what might be theirs is left.
- * IS_DRY: only counts. */
+
+/* Where in ROOT/bud something is. */
+enum prune_part {
+    PRUNE_SNAPSHOTS,
+    PRUNE_MOUNTS,
+    PRUNE_CONTEXTS,
+    PRUNE_INDEX, /* cache.mdb and its kin */
+    PRUNE_OTHER,
+    PRUNE_PARTS
+};
+
+/* Removes what crashes and replaced records left: snapshots nobody knows, cache mounts and fetched contexts half made or half
+ * removed, a cache file that was set aside, and the trash. As long as builds are alive, what might be theirs is left. Adds the
+ * bytes to those of its part. IS_DRY: only that. */
 int prune_leftovers(const struct store *store, struct cache *cache, bool is_dry,
-                    struct prune_result *result, struct error *error);
+                    uint64_t bytes[PRUNE_PARTS], struct error *error);
+/* What dead builds left elsewhere goes, unless a build is alive, which did that when it began. */
+int prune_dead_builds(const struct store *store, struct error *error);
 
 #endif

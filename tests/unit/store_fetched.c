@@ -102,8 +102,12 @@ static void test_what_the_dead_left(void **state) {
     assert_int_equal(0, mkdirat(root, FETCHED_DIRECTORY "/.removed-dead", 0700));
     assert_ok(fetched_new(fixture->store, &other, &error), &error); /* sweeps what was being made */
     assert_int_equal(3, count_names(fixture));
-    fetched_sweep(fixture->store);
+    uint64_t foretold = 0, bytes = 0;
+    fetched_sweep(fixture->store, true, &foretold);
+    assert_int_equal(3, count_names(fixture));
+    fetched_sweep(fixture->store, false, &bytes);
     assert_int_equal(2, count_names(fixture));
+    assert_true(bytes == foretold);
     fetched_release(&making);
     fetched_release(&other);
     assert_int_equal(0, count_names(fixture));
@@ -129,7 +133,8 @@ static void test_notes(void **state) {
     assert_true(found);
     assert_memory_equal(&key, &found_key, sizeof(key));
     assert_string_equal("\"tag\"", tag);
-    fetched_sweep(fixture->store);
+    uint64_t bytes = 0;
+    fetched_sweep(fixture->store, false, &bytes);
     assert_int_equal(2, count_names(fixture)); /* the entry, and its note */
 }
 
