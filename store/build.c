@@ -36,12 +36,17 @@ bool build_is_alive(const struct store *store, const char *id) {
     return is_build_id(str_of(id)) && lock_is_held(path);
 }
 
+/* None where no bud has written yet. */
 static int list_builds(const struct store *store, struct arena *arena, struct str **names,
                        size_t *count, struct error *error) {
     _cleanup_fd_ int directory =
-        fs_open_at(store->root_fd, "bud/builds", O_RDONLY | O_DIRECTORY, 0, error);
+        openat(store->root_fd, "bud/builds", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    return directory < 0 ? -1 : fs_list(directory, arena, names, count, error);
+    *count = 0;
+    if (directory < 0) {
+        return errno == ENOENT ? 0 : error_system(error, "cannot open %s/bud/builds", store->root);
+    }
+    return fs_list(directory, arena, names, count, error);
 }
 
 int build_census(const struct store *store, struct lock *registry, size_t *count,

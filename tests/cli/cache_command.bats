@@ -43,6 +43,16 @@ key_of() { # $1: part of the step's text
     [[ ! -e $STORE/root && ! -e $STORE/run ]]
 }
 
+@test "a store that only other tools have written to: no records, and nothing is made" {
+    rm -rf "$STORE"
+    mkdir -p "$STORE/root/overlay" "$STORE/root/overlay-layers"
+    for words in 'ls -q' du why 'prune --all --dry-run'; do
+        # shellcheck disable=SC2086
+        run_bud 0 cache $words
+    done
+    [ ! -e "$STORE/root/bud" ]
+}
+
 @test "ls: a record for every step, with what a person asks for" {
     build
     is "$(keys | wc -l)" 5
