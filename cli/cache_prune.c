@@ -80,8 +80,10 @@ static void count_whole(struct buf *out, const struct whole *whole) {
 static int finish(struct pruning *pruning, int result, struct error *error) {
     struct arena *arena = pruning->view->arena;
     const struct prune_result *done = &pruning->result;
-    if (result < 0 &&
-        done->records + pruning->mounts.count + pruning->contexts.count + done->spared == 0) {
+    bool is_something = done->records + done->spared + done->bytes + pruning->mounts.count +
+                            pruning->contexts.count >
+                        0;
+    if (result < 0 && !is_something) {
         buf_free(&pruning->out);
         return result;
     }

@@ -584,7 +584,12 @@ int cache_file_write(struct cache_file *file, cache_file_change *change, void *c
     if (code == 0) {
         return 0;
     }
-    error_set(error, ERROR_FAILED, "cannot write the build cache %s: %s", file->path,
-              mdb_strerror(code));
+    if (code > 0) { /* LMDB's own are negative */
+        errno = code;
+        error_system(error, "cannot write the build cache %s", file->path);
+    } else {
+        error_set(error, ERROR_FAILED, "cannot write the build cache %s: %s", file->path,
+                  mdb_strerror(code));
+    }
     return error_hint(error, "free some space; the cache may be deleted while no build runs");
 }

@@ -28,7 +28,8 @@ struct removal {
     struct cache_victim *victims;
     size_t *items; /* of each victim */
     size_t count;
-    const char **doomed; /* snapshots put out of sight */
+    bool *is_doomed;     /* of each item: its snapshot was put out of sight */
+    const char **doomed; /* those that are not deleted yet */
     size_t doomed_count;
 };
 
@@ -46,8 +47,8 @@ static bool is_free(struct removal *removal, const struct usage_item *item) {
 
 static void choose(struct removal *removal) {
     struct usage *usage = removal->usage;
-    removal->victims = arena_array(&removal->arena, usage->count, sizeof(*removal->victims));
-    removal->items = arena_array(&removal->arena, usage->count, sizeof(*removal->items));
+    removal->count = 0;
+    removal->result->records = removal->result->spared = 0;
     for (size_t i = 0; i < usage->count; i++) {
         const struct usage_item *item = &usage->items[i];
         if (!item->is_victim) {
@@ -66,8 +67,32 @@ static void choose(struct removal *removal) {
     }
 }
 
-static int doom(struct removal *removal, struct error *error) {
-    removal->doomed = arena_array(&removal->arena, removal->count, sizeof(*removal->doomed));
+/* From here on, and until REGISTRY is released, no build begins or ends. */
+static int look(struct removal *removal, struct lock *registry, struct error *error) {
+    map_free(&removal->held);
+    if (build_held(removal->store, registry, &removal->arena, &removal->held, error)) {
+        return -1;
+    }
+    choose(removal);
+    return 0;
+}
+
+static int doom(struct removal *removal, size_t item, struct error *error) {
+    const char *id = str_dup(&removal->arena, removal->usage->items[item].result);
+    if (removal->is_doomed[item]) {
+        return 0;
+    }
+    if (snapshot_doom(removal->store, id, error)) {
+        return -1;
+    }
+    removal->is_doomed[item] = true;
+    removal->doomed[removal->doomed_count++] = id;
+    removal->result->bytes += removal->usage->items[item].size;
+    return 0;
+}
+
+/* The snapshots of records that are gone. */
+static int doom_forgotten(struct removal *removal, struct error *error) {
     for (size_t i = 0; i < removal->count; i++) {
         struct usage_item *item = &removal->usage->items[removal->items[i]];
         if (!removal->victims[i].is_gone) {
@@ -76,17 +101,18 @@ static int doom(struct removal *removal, struct error *error) {
         }
         item->is_removed = true;
         removal->result->records++;
-        if (item->where != USAGE_SNAPSHOT || cache_has_result(removal->cache, item->result)) {
-            continue;
-        }
-        const char *id = str_dup(&removal->arena, item->result);
-        if (snapshot_doom(removal->store, id, error)) {
+        if (item->where == USAGE_SNAPSHOT && !cache_has_result(removal->cache, item->result) &&
+            doom(removal, removal->items[i], error)) {
             return -1;
         }
-        removal->doomed[removal->doomed_count++] = id;
-        removal->result->bytes += item->size;
     }
     return 0;
+}
+
+/* LMDB calls a write that was cut short EIO. */
+static bool is_lack_of_space(const struct error *error) {
+    return error->code == ERROR_SYSTEM &&
+           (error->number == ENOSPC || error->number == EDQUOT || error->number == EIO);
 }
 
 static bool is_known(void *context, struct str snapshot) {
@@ -94,38 +120,84 @@ static bool is_known(void *context, struct str snapshot) {
     return build_is_held(&removal->held, snapshot) || cache_has_result(removal->cache, snapshot);
 }
 
-/* The part during which no build begins or ends. */
+/* A few bytes: without room for that, the next prune does it. */
+static int forget_snapshots(struct removal *removal, struct error *error) {
+    _cleanup_error_ struct error reason = ERROR_INIT;
+    return cache_forget_snapshots(removal->cache, is_known, removal, &reason) == 0 ||
+                   is_lack_of_space(&reason)
+               ? 0
+               : error_move(error, &reason);
+}
+
 static int remove_records(struct removal *removal, struct error *error) {
     _cleanup_lock_ struct lock registry = LOCK_INIT;
-    if (build_held(removal->store, &registry, &removal->arena, &removal->held, error)) {
-        return -1;
-    }
-    choose(removal);
-    return cache_forget(removal->cache, removal->victims, removal->count, error) ||
-                   doom(removal, error) ||
-                   cache_forget_snapshots(removal->cache, is_known, removal, error)
+    return look(removal, &registry, error) ||
+                   cache_forget(removal->cache, removal->victims, removal->count, error) ||
+                   doom_forgotten(removal, error) || forget_snapshots(removal, error)
                ? -1
                : 0;
 }
 
+/* On a full disk a record cannot even be removed, but its snapshot can: what is left is a miss. Only those that no other record
+ * has, and that nobody has found meanwhile. */
+static int doom_first(struct removal *removal, struct error *error) {
+    const struct usage *usage = removal->usage;
+    _cleanup_lock_ struct lock registry = LOCK_INIT;
+    _cleanup_map_ struct map kept = MAP_INIT;
+    if (look(removal, &registry, error)) {
+        return -1;
+    }
+    for (size_t i = 0; i < usage->count; i++) {
+        if (!usage->items[i].is_victim) {
+            map_set(&kept, usage->items[i].result, &usage->items[i]);
+        }
+    }
+    for (size_t i = 0; i < removal->count; i++) {
+        const struct usage_item *item = &usage->items[removal->items[i]];
+        struct cache_use use;
+        cache_use_get(removal->cache, &item->record.key, &use);
+        if (item->where == USAGE_SNAPSHOT && use.hits <= item->use.hits &&
+            !map_has(&kept, item->result)) {
+            doom(removal, removal->items[i], NULL); /* should that take room, too, it comes again */
+        }
+    }
+    return 0;
+}
+
+static void delete_doomed(struct removal *removal) {
+    for (size_t i = 0; i < removal->doomed_count; i++) {
+        _cleanup_error_ struct error error = ERROR_INIT;
+        if (snapshot_delete_doomed(removal->store, removal->doomed[i], &error)) {
+            log_warn("%s; the next build or prune tries again", error.message);
+        }
+    }
+    removal->doomed_count = 0;
+}
+
 int prune_records(const struct store *store, struct cache *cache, struct usage *usage,
                   struct prune_result *result, struct error *error) {
+    _cleanup_error_ struct error reason = ERROR_INIT;
     struct removal removal = { .store = store,
                                .cache = cache,
                                .usage = usage,
                                .result = result,
                                .arena = ARENA_INIT,
                                .held = MAP_INIT };
-    int status = remove_records(&removal, error);
-    for (size_t i = 0; i < removal.doomed_count; i++) {
-        _cleanup_error_ struct error late = ERROR_INIT;
-        if (snapshot_delete_doomed(store, removal.doomed[i], &late)) {
-            log_warn("%s; the next build or prune tries again", late.message);
-        }
+    removal.victims = arena_array(&removal.arena, usage->count, sizeof(*removal.victims));
+    removal.items = arena_array(&removal.arena, usage->count, sizeof(*removal.items));
+    removal.is_doomed = arena_array(&removal.arena, usage->count, sizeof(*removal.is_doomed));
+    removal.doomed = arena_array(&removal.arena, usage->count, sizeof(*removal.doomed));
+    int status = remove_records(&removal, &reason);
+    if (status < 0 && is_lack_of_space(&reason)) {
+        error_clear(&reason);
+        status = doom_first(&removal, &reason);
+        delete_doomed(&removal);
+        status = status < 0 ? -1 : remove_records(&removal, &reason);
     }
+    delete_doomed(&removal);
     map_free(&removal.held);
     arena_free(&removal.arena);
-    return status;
+    return status < 0 ? error_move(error, &reason) : 0;
 }
 
 /* ---- leftovers ---- */

@@ -2,7 +2,8 @@
  *
  * The record goes first, then the snapshot is put out of sight by a rename, then it is deleted: killed at any point, what is
  * left is a directory without a record, which the next prune or build takes out. Choosing and renaming happen while no build
- * can begin or end; what a running build holds (build_hold) stays, and so does what is a layer by now. */
+ * can begin or end; what a running build holds (build_hold) stays, and so does what is a layer by now. Where the disk has no
+ * room for removing a record, it is the other way round: a record whose snapshot is gone is a miss. */
 #ifndef BUD_STORE_PRUNE_H
 #define BUD_STORE_PRUNE_H
 

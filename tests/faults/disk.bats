@@ -45,3 +45,54 @@ END
     bud info --check
     podman images
 }
+
+# Until no block is left, also none of those that are kept for root.
+fill_disk() {
+    local size
+    for size in 1M 4k 1k; do
+        dd if=/dev/zero of="$BATS_TEST_TMPDIR/mnt/filler-$size" bs=$size oflag=append conv=notrunc 2> /dev/null || true
+    done
+    ! dd if=/dev/zero of="$BATS_TEST_TMPDIR/mnt/filler" bs=1k count=1 2> /dev/null
+}
+
+@test "prune and rm make room on a full disk" {
+    context "$BATS_TEST_TMPDIR/app" <<'END'
+FROM scratch AS files
+ARG ROUND
+COPY big /big-$ROUND
+COPY small /
+FROM scratch
+COPY --from=files /small /
+END
+    echo small > "$BATS_TEST_TMPDIR/app/small"
+    head -c 2M /dev/urandom > "$BATS_TEST_TMPDIR/app/big"
+    for round in 1 2 3; do
+        bud build -q --build-arg ROUND=$round -t app "$BATS_TEST_TMPDIR/app"
+    done
+    key=$(bud cache ls --filter superseded --filter text=big --format json | jq -r '.[0].key')
+    for words in "rm $key" prune; do
+        fill_disk
+        # shellcheck disable=SC2086
+        run --separate-stderr bud cache $words
+        echo "$output" "$stderr"
+        [ "$status" = 0 ]
+        [ -z "$stderr" ]
+        [[ ${lines[-1]} == "removed 2 records, 2."*" MB" ]]
+        head -c 1500000 /dev/zero > "$BATS_TEST_TMPDIR/mnt/room"
+    done
+    [ -z "$(bud cache ls -q --filter superseded)$(bud cache ls -q --filter dead)" ]
+    bud info --check
+    run bud plan --build-arg ROUND=3 "$BATS_TEST_TMPDIR/app"
+    [[ $output == *"nothing to do"* ]]
+}
+
+@test "on a full disk, a prune that finds nothing is none the worse, and an rm that frees nothing says what it lacks" {
+    context "$BATS_TEST_TMPDIR/app" <<< $'FROM scratch\nCOPY Dockerfile /'
+    bud build -q -t app "$BATS_TEST_TMPDIR/app"
+    fill_disk
+    bud cache prune
+    run bud cache rm "$(bud cache ls -q | tail -1)"
+    [ "$status" = 125 ]
+    [[ $output == *"cannot write the build cache"*"No space left on device"* ]]
+    [ "$(bud cache ls -q | wc -l)" = 2 ]
+}
