@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "base/time.h"
+#include "store/cache_extent.h"
 #include "store/cache_mark.h"
 #include "store/cache_stamp.h"
 #include "store/disk_usage.h"
@@ -12,7 +13,6 @@
 #include <unistd.h>
 
 #define INFIX ".damaged-"
-#define LOCK_SUFFIX "-lock" /* LMDB's name for it */
 
 /* Whatever was found under the name: a directory, too. */
 int cache_aside_drop(int directory, const char *name, bool is_dry, uint64_t *bytes,
@@ -39,7 +39,7 @@ int cache_aside_drop(int directory, const char *name, bool is_dry, uint64_t *byt
 
 /* The lock file goes too: whoever still has the old file open must not share LMDB's state with the new one. */
 int cache_aside_put(int directory, const char *name, char **as, struct error *error) {
-    _cleanup_free_ char *lock = xasprintf("%s" LOCK_SUFFIX, name);
+    _cleanup_free_ char *lock = xasprintf("%s" CACHE_LOCK_SUFFIX, name);
     _cleanup_free_ char *stamp = xasprintf("%s" CACHE_STAMP_SUFFIX, name);
     _cleanup_free_ char *aside =
         xasprintf("%s" INFIX "%lld", name, (long long)(time_now() / 1000000000));

@@ -3,6 +3,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "store/cache_aside.h"
+#include "store/cache_extent.h"
 #include "store/cache_mark.h"
 #include "store/cache_stamp.h"
 #include "store/cache_verify.h"
@@ -93,21 +94,10 @@ static bool is_torn(struct cache_file *file) {
            !str_equal_c(buf_str(&boot), cache_file_boot(file));
 }
 
-/* Are all pages the file's head counts on there? Touching one beyond the end would be a SIGBUS. */
-static bool is_short(MDB_env *env) {
-    MDB_envinfo info;
-    MDB_stat shape;
-    struct stat status;
-    int fd;
-    return mdb_env_info(env, &info) || mdb_env_stat(env, &shape) || mdb_env_get_fd(env, &fd) ||
-           fstat(fd, &status) ||
-           (uint64_t)status.st_size < ((uint64_t)info.me_last_pgno + 1) * shape.ms_psize;
-}
-
 /* A writer extends the file only after it has committed. */
 static bool is_truncated(MDB_env *env) {
     for (int i = 0; i < LOOKS; i++) {
-        if (!is_short(env)) {
+        if (!cache_extent_is_short(env)) {
             return false;
         }
         usleep(PAUSE);
@@ -269,7 +259,10 @@ static struct verdict open_env(struct cache_file *file, enum cache_access access
     }
     unsigned flags =
         MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | (access == CACHE_READ ? MDB_RDONLY : 0);
-    int code = mdb_env_create(&file->env);
+    int code = cache_extent_reserve(file->directory, CACHE_FILE_NAME);
+    if (code == 0) {
+        code = mdb_env_create(&file->env);
+    }
     if (code == 0) {
         mdb_env_set_userctx(file->env, file);
         mdb_env_set_assert(file->env, give_up);
@@ -321,6 +314,13 @@ static int set_aside(const struct cache_file *file, const char *why, struct erro
     return 0;
 }
 
+/* The little that was written of the new one takes its place. */
+static void drop_aside(const struct cache_file *file) {
+    _cleanup_free_ char *name = NULL;
+    cache_aside_put(file->directory, CACHE_FILE_NAME, &name, NULL);
+    log_warn("the disk has no room for another build cache: the one that was set aside is removed");
+}
+
 /* LMDB met pages that make no sense, deep inside a call that cannot fail. Nothing but the cache is lost by ending here,
  * and by setting the file aside the next run is spared. */
 static void give_up(MDB_env *env, const char *message) {
@@ -352,6 +352,10 @@ static int replace_damaged(struct cache_file *file, struct verdict *verdict, str
         return -1;
     }
     *verdict = try_open(file, CACHE_WRITE);
+    if (verdict->code == ENOSPC || verdict->code == EDQUOT) {
+        drop_aside(file);
+        *verdict = try_open(file, CACHE_WRITE);
+    }
     return 0;
 }
 
@@ -526,24 +530,6 @@ void cache_file_end_read(struct cache_file *file, MDB_txn *transaction) {
     pthread_rwlock_unlock(&file->map_lock);
 }
 
-/* A page taken and given back in one transaction may be counted though never written. The next to open the file would
- * think it truncated. */
-static void extend(struct cache_file *file) {
-    MDB_txn *transaction;
-    if (!is_short(file->env) || mdb_txn_begin(file->env, NULL, 0, &transaction)) {
-        return;
-    }
-    MDB_envinfo info;
-    MDB_stat shape;
-    int fd;
-    if (is_short(file->env) && mdb_env_info(file->env, &info) == 0 &&
-        mdb_env_stat(file->env, &shape) == 0 && mdb_env_get_fd(file->env, &fd) == 0 &&
-        ftruncate(fd, (off_t)((info.me_last_pgno + 1) * shape.ms_psize))) {
-        log_debug("cannot extend %s: %s", file->path, strerror(errno));
-    }
-    mdb_txn_abort(transaction);
-}
-
 static int write_once(struct cache_file *file, cache_file_change *change, void *context) {
     MDB_txn *transaction;
     int code = begin(file, 0, &transaction);
@@ -559,7 +545,7 @@ static int write_once(struct cache_file *file, cache_file_change *change, void *
         mdb_txn_abort(transaction);
     } else {
         code = mdb_txn_commit(transaction);
-        extend(file);
+        cache_extent_restore(file->env);
     }
     pthread_rwlock_unlock(&file->map_lock);
     return code;

@@ -96,3 +96,27 @@ END
     [[ $output == *"cannot write the build cache"*"No space left on device"* ]]
     [ "$(bud cache ls -q | wc -l)" = 2 ]
 }
+
+@test "a damaged cache on a full disk makes room for a new one" {
+    context "$BATS_TEST_TMPDIR/app" <<< $'FROM scratch\nCOPY Dockerfile /'
+    bud build -q -t app "$BATS_TEST_TMPDIR/app"
+    printf x | dd of="$STORE/root/bud/cache.mdb" conv=notrunc 2> /dev/null
+    fill_disk
+    run bud cache prune
+    echo "$output"
+    [ "$status" = 0 ]
+    [[ $output == *"it is no LMDB file; it was set aside"*"the one that was set aside is removed"* ]]
+    run --separate-stderr bud cache ls -q
+    [ "$status" = 0 ]
+    [ -z "$stderr" ]
+}
+
+@test "a cache whose lock file finds no room is not used: a warning, no bus error" {
+    context "$BATS_TEST_TMPDIR/app" <<< $'FROM scratch\nCOPY Dockerfile /'
+    bud build -q -t app "$BATS_TEST_TMPDIR/app"
+    rm "$STORE/root/bud/cache.mdb-lock"
+    fill_disk
+    run --separate-stderr bud plan "$BATS_TEST_TMPDIR/app"
+    [ "$status" = 0 ]
+    [[ $stderr == *"cache.mdb is not used: No space left on device" ]]
+}
