@@ -342,8 +342,8 @@ END2
     import_busybox
     dockerfile <<< $'FROM busybox\nRUN --mount=type=cache,id=things,target=/c for i in $(seq 200); do [ ! -e /c/done ] || break; sleep 0.05; done'
     "$BUD" "${STORAGE[@]}" build -t image . > "$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
-    local pid=$! mounts=$STORE/root/bud/cache-mounts
-    local directory=$mounts/$(echo -n things | sha256sum | cut -d ' ' -f 1)
+    local pid=$! directory
+    directory=$STORE/root/bud/cache-mounts/$(echo -n things | sha256sum | cut -d ' ' -f 1)
     for _ in $(seq 100); do
         [ ! -d "$directory" ] || break
         sleep 0.05
