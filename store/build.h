@@ -20,7 +20,9 @@ struct build {
 /* Registers a build and sweeps what dead ones left: snapshots in the making, run directories, containers in
  * runc's state, protection rows. The caller ends it. */
 int build_begin(const struct store *store, struct build **out, struct error *error);
-void build_end(const struct store *store, struct build *build);
+/* FAILURE: what it failed of, or NULL. When that was the disk, the build's file stays, and the next build sweeps as after one
+ * that died. */
+void build_end(const struct store *store, struct build *build, const struct error *failure);
 /* Keeps builds from beginning and ending until REGISTRY is released, and counts those alive. */
 int build_census(const struct store *store, struct lock *registry, size_t *count,
                  struct error *error);
