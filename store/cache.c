@@ -88,6 +88,18 @@ bool cache_lookup(struct cache *cache, const struct digest *key, struct arena *a
     return true;
 }
 
+bool cache_is_kept(struct cache *cache, const struct digest *key) {
+    MDB_txn *transaction = cache_file_begin_read(cache->file);
+    struct str payload;
+    if (!transaction) {
+        return false;
+    }
+    bool result =
+        cache_table_get(cache->file, transaction, CACHE_RECORDS, cache_table_key(key), &payload);
+    cache_file_end_read(cache->file, transaction);
+    return result;
+}
+
 /* Key of the index from results to records. */
 static void result_key(struct buf *out, struct str result, struct str key) {
     buf_reset(out);
@@ -226,16 +238,15 @@ static int settle_records(struct cache_file *file, MDB_txn *transaction, void *c
     return code;
 }
 
-/* Are they all settled already? Then nothing is written. */
-static bool are_settled(struct cache *cache, const struct key_list *list) {
+bool cache_is_settled(struct cache *cache, const struct digest *keys, size_t count) {
     MDB_txn *transaction = cache_file_begin_read(cache->file);
     struct str payload;
     struct cache_record record;
     struct cache_claim claim;
     bool result = true;
-    for (size_t i = 0; transaction && result && i < list->count; i++) {
+    for (size_t i = 0; transaction && result && i < count; i++) {
         result = !cache_table_get(cache->file, transaction, CACHE_RECORDS,
-                                  cache_table_key(&list->keys[i]), &payload) ||
+                                  cache_table_key(&keys[i]), &payload) ||
                  !cache_record_decode(payload, NULL, &record, &claim) || claim.is_settled;
     }
     if (transaction) {
@@ -247,8 +258,9 @@ static bool are_settled(struct cache *cache, const struct key_list *list) {
 int cache_settle(struct cache *cache, const struct digest *keys, size_t count,
                  struct error *error) {
     struct key_list list = { keys, count };
-    return are_settled(cache, &list) ? 0
-                                     : cache_file_write(cache->file, settle_records, &list, error);
+    return cache_is_settled(cache, keys, count)
+               ? 0
+               : cache_file_write(cache->file, settle_records, &list, error);
 }
 
 /* The keys of TABLE, or its values when they are digests. */
@@ -372,32 +384,36 @@ int cache_layer_put(struct cache *cache, const char *snapshot, const struct cach
     return store_value(cache, CACHE_LAYERS, str_of(snapshot), buf_str(&payload), error);
 }
 
-bool cache_published_get(struct cache *cache, const char *snapshot, struct digest_hex *layer) {
-    layer->text[DIGEST_HEX_LEN] = '\0';
-    return cache_table_fetch(cache, CACHE_PUBLISHED, str_of(snapshot), layer->text, DIGEST_HEX_LEN);
+bool cache_published_get(struct cache *cache, const char *snapshot, struct cache_publication *out) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct str payload;
+    return fetch(cache, CACHE_PUBLISHED, str_of(snapshot), &arena, &payload) &&
+           cache_publication_decode(payload, out);
 }
 
-struct publication {
+struct publications {
     const char *const *snapshots;
-    const struct digest_hex *layers;
+    const struct cache_publication *items;
     size_t count;
 };
 
-static int store_publication(struct cache_file *file, MDB_txn *transaction, void *context) {
-    const struct publication *publication = context;
+static int store_publications(struct cache_file *file, MDB_txn *transaction, void *context) {
+    const struct publications *publications = context;
     int code = 0;
-    for (size_t i = 0; code == 0 && i < publication->count; i++) {
-        code =
-            cache_table_put(file, transaction, CACHE_PUBLISHED, str_of(publication->snapshots[i]),
-                            str_make(publication->layers[i].text, DIGEST_HEX_LEN));
+    for (size_t i = 0; code == 0 && i < publications->count; i++) {
+        _cleanup_buf_ struct buf payload = BUF_INIT;
+        cache_publication_encode(&payload, &publications->items[i]);
+        code = cache_table_put(file, transaction, CACHE_PUBLISHED,
+                               str_of(publications->snapshots[i]), buf_str(&payload));
     }
     return code;
 }
 
 int cache_published_put(struct cache *cache, const char *const *snapshots,
-                        const struct digest_hex *layers, size_t count, struct error *error) {
-    struct publication publication = { snapshots, layers, count };
-    return count == 0 ? 0 : cache_file_write(cache->file, store_publication, &publication, error);
+                        const struct cache_publication *publications, size_t count,
+                        struct error *error) {
+    struct publications list = { snapshots, publications, count };
+    return count == 0 ? 0 : cache_file_write(cache->file, store_publications, &list, error);
 }
 
 bool cache_content_get(struct cache *cache, const struct digest *selection,

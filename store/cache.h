@@ -10,6 +10,7 @@
 #define BUD_STORE_CACHE_H
 
 #include "base/digest.h"
+#include "store/directory_state.h"
 #include "store/store.h"
 
 struct cache;
@@ -44,10 +45,9 @@ struct cache_record {
                         * topmost first, are stacked: each was made on nothing */
     int64_t created;   /* wall clock when the step ended, ns: `created` of its history entry */
     uint64_t duration; /* ns the step took */
-    /* Of the snapshot's directory when the step was done: is it still as it was? See snapshot_check(). 0: not known. */
-    uint64_t inode;
-    int64_t modified; /* ns */
-    struct str text;  /* the step as printed */
+    struct directory_state
+        state;       /* of the snapshot's files when the step was done: see snapshot_check() */
+    struct str text; /* the step as printed */
     struct str stage;
     struct str reason; /* why it ran: what `bud plan` said */
     struct str build;  /* ID of the build it ran in */
@@ -60,6 +60,8 @@ struct cache_record {
 /* True and *out (in ARENA) when there is a believable record. Says nothing about the result still being there. */
 bool cache_lookup(struct cache *cache, const struct digest *key, struct arena *arena,
                   struct cache_record *out);
+/* Is there any record under KEY, believable or not? */
+bool cache_is_kept(struct cache *cache, const struct digest *key);
 /* Adds or replaces the record, and makes it the last one of PLACE (NULL: none). */
 int cache_store(struct cache *cache, const struct cache_record *record, const struct digest *place,
                 struct error *error);
@@ -72,6 +74,8 @@ int cache_last_keys(struct cache *cache, struct arena *arena, struct digest **ke
 int cache_remove(struct cache *cache, const struct digest *key, struct error *error);
 /* All records written so far are on disk (the caller has synced the file system): believe them after a reboot. */
 int cache_settle(struct cache *cache, const struct digest *keys, size_t count, struct error *error);
+/* Has that been said of all of them that are there? */
+bool cache_is_settled(struct cache *cache, const struct digest *keys, size_t count);
 /* Calls VISIT for every believable record until it returns false. */
 int cache_each(struct cache *cache, bool (*visit)(void *context, const struct cache_record *record),
                void *context, struct error *error);
@@ -135,10 +139,16 @@ bool cache_layer_get(struct cache *cache, const char *snapshot, struct arena *ar
                      struct cache_layer *out);
 int cache_layer_put(struct cache *cache, const char *snapshot, const struct cache_layer *layer,
                     struct error *error);
-/* The layer ID a snapshot was (or is about to be) published as. Written before the rename. */
-bool cache_published_get(struct cache *cache, const char *snapshot, struct digest_hex *layer);
+/* The layer a snapshot was (or is about to be) published as. Written before the rename, and once more when the layer is
+ * there, with the state of its directory (before: nothing is known). */
+struct cache_publication {
+    struct digest_hex layer;
+    struct directory_state state;
+};
+bool cache_published_get(struct cache *cache, const char *snapshot, struct cache_publication *out);
 int cache_published_put(struct cache *cache, const char *const *snapshots,
-                        const struct digest_hex *layers, size_t count, struct error *error);
+                        const struct cache_publication *publications, size_t count,
+                        struct error *error);
 
 /* Content digest of a selection of paths in a result (COPY --from, bind mounts): SELECTION is a digest of the
  * result's identity and the patterns. */

@@ -18,7 +18,7 @@
 #define LOCK_NAME FILE_NAME "-lock" /* LMDB's name for it */
 #define MARK_NAME FILE_NAME "-unsynced"
 #define DAMAGED_PREFIX FILE_NAME ".damaged-"
-#define FORMAT "bud-cache 4"
+#define FORMAT "bud-cache 5"
 #define MAX_READERS 4096 /* threads of all processes that read at the same moment; 64 bytes each */
 /* What may be a moment in the life of a sound file is looked at so often, so many microseconds apart. */
 #define LOOKS 6

@@ -71,8 +71,7 @@ static void records_come_back(void **state) {
                                    .parent = STR("below"),
                                    .created = -5,
                                    .duration = UINT64_MAX,
-                                   .inode = 42,
-                                   .modified = -43,
+                                   .state = { 42, -43, 44 },
                                    .text = STR("RUN true"),
                                    .stage = STR("build"),
                                    .ingredients = ingredients,
@@ -91,8 +90,9 @@ static void records_come_back(void **state) {
     assert_string_equal(found.parent.data, "below");
     assert_int_equal(found.created, -5);
     assert_true(found.duration == UINT64_MAX);
-    assert_int_equal(found.inode, 42);
-    assert_int_equal(found.modified, -43);
+    assert_int_equal(found.state.inode, 42);
+    assert_int_equal(found.state.modified, -43);
+    assert_int_equal(found.state.shape, 44);
     assert_string_equal(found.text.data, "RUN true");
     assert_string_equal(found.stage.data, "build");
     assert_int_equal(found.ingredient_count, COUNT(ingredients));
@@ -258,11 +258,15 @@ static void other_tables_work(void **state) {
 
     const char *snapshots[] = { "a", "b" };
     struct digest one = key_of(1), two = key_of(2), content;
-    struct digest_hex layers[] = { digest_hex(&one), digest_hex(&two) }, hex;
-    assert_false(cache_published_get(cache, "a", &hex));
+    struct cache_publication layers[] = { { digest_hex(&one), { 0, 0, 0 } },
+                                          { digest_hex(&two), { 1, -2, 3 } } };
+    struct cache_publication published;
+    assert_false(cache_published_get(cache, "a", &published));
     assert_int_equal(cache_published_put(cache, snapshots, layers, 2, NULL), 0);
-    assert_true(cache_published_get(cache, "b", &hex));
-    assert_string_equal(hex.text, layers[1].text);
+    assert_true(cache_published_get(cache, "b", &published));
+    assert_string_equal(published.layer.text, layers[1].layer.text);
+    assert_int_equal(published.state.modified, -2);
+    assert_int_equal(published.state.shape, 3);
 
     assert_false(cache_content_get(cache, &one, &content));
     assert_int_equal(cache_content_put(cache, &one, &two, NULL), 0);
