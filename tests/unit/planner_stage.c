@@ -30,8 +30,7 @@ static const struct row rows[] = {
     { "stages 9.7", "FROM scratch AS x\nRUN 1\nFROM scratch AS y\nRUN false\nFROM x\n", NULL,
       "0 x/1 exec RUN 1\n1 image <0\nskip y:3\n", NULL },
     { "stages 9.8", "FROM scratch AS build\n", "0", NULL,
-      ": target stage \"0\" could not be found | name one of the stages given with FROM … AS "
-      "name" },
+      ": target stage \"0\" could not be found | stages with a name: build" },
     { "stages 4 target suggestion", "FROM scratch AS build\n", "biuld", NULL,
       ": target stage \"biuld\" could not be found | did you mean build?" },
     { "stages 9.9",
