@@ -114,7 +114,8 @@ static void move_places(struct execution *execution) {
     struct cache_place *places;
     size_t count = former_places(execution->plan, execution->cache, &execution->arena, &places);
     if (!cache_places_are(execution->cache, places, count) &&
-        cache_places_put(execution->cache, places, count, &error) < 0) {
+        (cache_site_put(execution->cache, &execution->plan->site, &error) < 0 ||
+         cache_places_put(execution->cache, places, count, &error) < 0)) {
         log_debug("%s", error.message); /* only reasons depend on it */
     }
 }
@@ -128,7 +129,8 @@ static void tell_found(struct execution *execution, bool is_all) {
     if (is_all && cache_places_are(execution->cache, places, count)) {
         return;
     }
-    if (cache_count_hits(execution->cache, places, count, is_all, time_now(), &error) < 0) {
+    if (cache_site_put(execution->cache, &execution->plan->site, &error) < 0 ||
+        cache_count_hits(execution->cache, places, count, is_all, time_now(), &error) < 0) {
         log_debug("%s", error.message); /* only what is told of builds, and kept the longest */
     }
     error_clear(&error);

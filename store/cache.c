@@ -263,16 +263,9 @@ int cache_settle(struct cache *cache, const struct digest *keys, size_t count,
                : cache_file_write(cache->file, settle_records, &list, error);
 }
 
-/* The keys of TABLE, or its values when they are digests. */
-static int list_digests(struct cache *cache, enum cache_table table, bool is_of_values,
-                        struct arena *arena, struct digest **out, size_t *count,
-                        struct error *error) {
-    struct {
-        struct digest *items;
-        size_t count;
-        size_t capacity;
-    } list = { 0 };
-    *count = 0;
+int cache_each_entry(struct cache *cache, enum cache_table table,
+                     void (*visit)(void *context, struct str key, struct str value), void *context,
+                     struct error *error) {
     MDB_txn *transaction = cache_file_begin_read(cache->file);
     if (!transaction) {
         return 0;
@@ -282,35 +275,40 @@ static int list_digests(struct cache *cache, enum cache_table table, bool is_of_
     if (code == 0) {
         MDB_val key, value;
         while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-            struct digest digest;
-            struct str found = str_make(key.mv_data, key.mv_size);
-            if (is_of_values &&
-                !cache_payload(found, str_make(value.mv_data, value.mv_size), &found)) {
-                continue;
-            }
-            if (found.len == sizeof(digest.bytes)) {
-                memcpy(digest.bytes, found.data, sizeof(digest.bytes));
-                arena_vec_push(arena, &list, digest);
-            }
+            visit(context, str_make(key.mv_data, key.mv_size),
+                  str_make(value.mv_data, value.mv_size));
         }
         mdb_cursor_close(cursor);
     }
     cache_file_end_read(cache->file, transaction);
-    *out = list.items;
-    *count = list.count;
     return code == MDB_NOTFOUND ? 0
                                 : error_set(error, ERROR_CORRUPT, "cannot read the build cache: %s",
                                             mdb_strerror(code));
 }
 
-int cache_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
-               struct error *error) {
-    return list_digests(cache, CACHE_RECORDS, false, arena, keys, count, error);
+struct key_list_in_arena {
+    struct arena *arena;
+    struct digest *items;
+    size_t count, capacity;
+};
+
+static void add_key(void *context, struct str key, struct str value) {
+    struct key_list_in_arena *list = context;
+    struct digest digest;
+    (void)value;
+    if (key.len == sizeof(digest.bytes)) {
+        memcpy(digest.bytes, key.data, sizeof(digest.bytes));
+        arena_vec_push(list->arena, list, digest);
+    }
 }
 
-int cache_last_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
-                    struct error *error) {
-    return list_digests(cache, CACHE_PLACES, true, arena, keys, count, error);
+int cache_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
+               struct error *error) {
+    struct key_list_in_arena list = { .arena = arena };
+    int result = cache_each_entry(cache, CACHE_RECORDS, add_key, &list, error);
+    *keys = list.items;
+    *count = list.count;
+    return result;
 }
 
 /* The keys first, the records one by one after that: VISIT may take its time, and change the cache. */

@@ -69,8 +69,11 @@ int cache_store(struct cache *cache, const struct cache_record *record, const st
  * own, so that the places of a stage have no gaps. */
 bool cache_last_at(struct cache *cache, const struct digest *place, struct digest *key);
 /* The last keys of all places, in ARENA. */
-int cache_last_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
-                    struct error *error);
+struct cache_last {
+    struct digest place, key;
+};
+int cache_last_keys(struct cache *cache, struct arena *arena, struct cache_last **last,
+                    size_t *count, struct error *error);
 int cache_remove(struct cache *cache, const struct digest *key, struct error *error);
 /* All records written so far are on disk (the caller has synced the file system): believe them after a reboot. */
 int cache_settle(struct cache *cache, const struct digest *keys, size_t count, struct error *error);
@@ -92,6 +95,21 @@ struct cache_use {
     uint64_t hits;
 };
 bool cache_use_get(struct cache *cache, const struct digest *key, struct cache_use *out);
+
+/* A context and a Dockerfile. All places of one begin with its ID. */
+#define CACHE_SITE_SIZE 16
+struct cache_site {
+    unsigned char id[CACHE_SITE_SIZE];
+    struct str context, dockerfile; /* what is no absolute path is not on this machine */
+};
+/* Remembers what SITE is; writes nothing when it is known. */
+int cache_site_put(struct cache *cache, const struct cache_site *site, struct error *error);
+/* All there are, in ARENA. */
+int cache_sites(struct cache *cache, struct arena *arena, struct cache_site **sites, size_t *count,
+                struct error *error);
+/* Forgets them, and what was last at their places. */
+int cache_forget_sites(struct cache *cache, const struct cache_site *sites, size_t count,
+                       struct error *error);
 
 /* What the present build has at a place. */
 struct cache_place {

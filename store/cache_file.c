@@ -28,6 +28,7 @@ static const char *const table_names[CACHE_TABLES] = {
     [CACHE_META] = "meta",         [CACHE_RECORDS] = "records", [CACHE_PLACES] = "places",
     [CACHE_RESULTS] = "results",   [CACHE_LAYERS] = "layers",   [CACHE_PUBLISHED] = "published",
     [CACHE_CONTENTS] = "contents", [CACHE_NODES] = "nodes",     [CACHE_USES] = "uses",
+    [CACHE_SITES] = "sites",
 };
 
 struct cache_file {

@@ -227,3 +227,15 @@ bool cache_publication_decode(struct str payload, struct cache_publication *publ
     }
     return !reader.is_bad;
 }
+
+void cache_site_encode(struct buf *out, const struct cache_site *site) {
+    put_string(out, site->context);
+    put_string(out, site->dockerfile);
+}
+
+bool cache_site_decode(struct str payload, struct cache_site *site) {
+    struct reader reader = { payload, false };
+    *site = (struct cache_site){ .context = take_string(&reader) };
+    site->dockerfile = take_string(&reader);
+    return !reader.is_bad;
+}
