@@ -269,3 +269,12 @@ END
     run_bud 0 plan .
     is "${lines[-1]}" "1 to run, 1 cached, $(stat -c %s Dockerfile) B to copy"
 }
+
+@test "what the checks say of a build they say of its plan, and where they are errors there is none" {
+    printf 'FROM scratch\nCOPY Dockerfile /\nMAINTAINER me\n' > Dockerfile
+    run_bud 0 plan .
+    contains "$stderr" "warning: MaintainerDeprecated: "
+    sed -i '1i # check=error=true' Dockerfile
+    run_bud 125 plan .
+    is "$output" ""
+}
