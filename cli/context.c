@@ -205,6 +205,7 @@ static void show_files(struct showing *showing) {
 struct answer {
     struct str path; /* cleaned, relative to the context */
     bool exists;
+    struct str meant; /* where links on the way lead, as for COPY; empty: there are none */
     const struct inventory_entry *entry; /* NULL: left out */
     bool has_rule;
     struct ignore_rule rule;
@@ -218,8 +219,14 @@ static struct answer answer_for(const struct showing *showing, const char *argum
     const char *name = answer.path.len > 0 ? str_dup(arena, answer.path) : ".";
     answer.exists = fstatat(showing->tree.fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0;
     answer.entry = inventory_find(&showing->inventory, answer.path);
+    if (answer.entry == NULL && answer.exists) {
+        answer.meant = inventory_resolve(&showing->tree, answer.path, arena);
+        answer.entry =
+            answer.meant.len > 0 ? inventory_find(&showing->inventory, answer.meant) : NULL;
+    }
     if (showing->tree.ignore != NULL && answer.path.len > 0) {
-        ignore_deciding(showing->tree.ignore, answer.path, &answer.rule);
+        ignore_deciding(showing->tree.ignore, answer.meant.len > 0 ? answer.meant : answer.path,
+                        &answer.rule);
         answer.has_rule = answer.rule.text.len > 0;
     }
     return answer;
@@ -258,6 +265,11 @@ static void print_included(struct showing *showing, const struct answer *answer)
 static void print_answer(struct showing *showing, const struct answer *answer) {
     print_text(&showing->out, answer->path.len > 0 ? answer->path : STR("."));
     buf_append_c(&showing->out, ": ");
+    if (answer->meant.len > 0) {
+        buf_append_c(&showing->out, "by a link ");
+        print_text(&showing->out, answer->meant);
+        buf_append_c(&showing->out, ", ");
+    }
     if (answer->entry != NULL) {
         print_included(showing, answer);
     } else if (answer->has_rule && !answer->rule.is_exclusion) {

@@ -110,7 +110,7 @@ static int import_layout(const struct store *store, const struct oci_image *imag
         return -1;
     }
     int result = oci_import(store, build, image, reference, NULL, error);
-    build_end(store, build);
+    build_end(store, build, result < 0 ? error : NULL);
     *id = digest_hex(&image->id);
     return result;
 }

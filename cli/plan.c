@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/subprocess.h"
 #include "cli/build.h"
+#include "cli/build_lint.h"
 #include "cli/userns.h"
 #include "planner/print.h"
 
@@ -101,9 +102,15 @@ static int plan_and_print(const struct invocation *invocation, const struct buil
         return -1;
     }
     struct plan *plan;
+    struct build_lint lint = { .arena = ARENA_INIT };
     int result = planner_plan(&request->plan, store, cache, &plan, error);
     if (result == 0) {
-        result = print_plan(&invocation->options, plan, error);
+        result = build_lint_run(&lint, &request->plan, plan, error);
+        if (result == 0) {
+            result = print_plan(&invocation->options, plan, error);
+            build_lint_tell(&lint);
+        }
+        build_lint_free(&lint);
         plan_free(plan);
     }
     cache_close(cache);

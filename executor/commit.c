@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "executor/manifest.h"
 #include "executor/squash.h"
+#include "store/layer_dir.h"
 #include "store/publish.h"
 
 #include <stdlib.h>
@@ -131,18 +132,25 @@ static size_t most_layers(const struct commit *commit) {
     return commit->existing.count + commit->work->plan->step_count + 1;
 }
 
-/* Readers find the layer of a snapshot by this mapping once its directory has moved. */
-static int announce(struct commit *commit, struct error *error) {
-    const char **snapshots = arena_array(commit->arena, commit->draft_count + 1, sizeof(char *));
-    struct digest_hex *ids =
-        arena_array(commit->arena, commit->draft_count + 1, sizeof(struct digest_hex));
+/* Readers find the layer of a snapshot by this mapping once its directory has moved. Told once more when it IS_DONE: the
+ * directory of a layer may be another than the snapshot's. */
+static int announce(struct commit *commit, bool is_done, struct error *error) {
+    const struct store *store = commit->work->store;
+    size_t count = commit->draft_count;
+    const char **snapshots = arena_array(commit->arena, count + 1, sizeof(char *));
+    struct cache_publication *layers = arena_array(commit->arena, count + 1, sizeof(*layers));
     struct str parent = str_of(commit->base_layer);
-    for (size_t i = 0; i < commit->draft_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         snapshots[i] = commit->drafts[i].snapshot;
-        ids[i] = layer_id(parent, &commit->drafts[i].diff_id);
-        parent = str_of(ids[i].text);
+        layers[i].layer = layer_id(parent, &commit->drafts[i].diff_id);
+        parent = str_of(layers[i].layer.text);
+        const char *root = is_done ? layer_dir_root(store, parent.data) : NULL;
+        if (root != NULL) {
+            _cleanup_free_ char *contents = layer_dir_contents(store, root, parent.data);
+            layers[i].state = directory_state_read(contents);
+        }
     }
-    return cache_published_put(commit->work->cache, snapshots, ids, commit->draft_count, error);
+    return cache_published_put(commit->work->cache, snapshots, layers, count, error);
 }
 
 /* ---- config ---- */
@@ -273,10 +281,11 @@ static int publish(struct commit *commit, const char *const *names, struct diges
         .names = names,
         .created = commit->config.created,
     };
-    if (announce(commit, error) < 0) {
+    if (announce(commit, false, error) < 0 ||
+        publish_image(commit->work->store, &draft, id, error) < 0) {
         return -1;
     }
-    return publish_image(commit->work->store, &draft, id, error);
+    return announce(commit, true, error);
 }
 
 static int collect(struct commit *commit, struct error *error) {
@@ -293,6 +302,17 @@ static int collect(struct commit *commit, struct error *error) {
         add_draft(commit, snapshot, facts);
     }
     return 0;
+}
+
+int commit_settle(const struct work *work, const struct digest *keys, size_t count,
+                  struct error *error) {
+    if (cache_is_settled(work->cache, keys, count)) {
+        return 0;
+    }
+    if (syncfs(work->store->root_fd) < 0) {
+        return error_system(error, "cannot write %s through to the disk", work->store->root);
+    }
+    return cache_settle(work->cache, keys, count, error);
 }
 
 int commit_image(const struct work *work, const struct outcomes *outcomes,
@@ -327,10 +347,9 @@ int commit_image(const struct work *work, const struct outcomes *outcomes,
     if (record_image(&commit, id, &manifest, error) < 0) {
         return -1;
     }
-    /* Publishing layers has synced the file system; without any, the steps of other stages may not be on disk yet. What
-     * is settled is believed after the machine went down. */
-    if (commit.draft_count == 0 && key_count > 0 && syncfs(work->store->root_fd) < 0) {
-        return error_system(error, "cannot write %s through to the disk", work->store->root);
+    /* Publishing layers has synced the file system; without any, the steps of other stages may not be on disk yet. */
+    if (commit.draft_count == 0 && commit_settle(work, keys, key_count, error) < 0) {
+        return -1;
     }
     struct digest *settled = arena_array(&arena, key_count + 1, sizeof(struct digest));
     for (size_t i = 0; i < key_count; i++) {

@@ -13,4 +13,9 @@ int commit_image(const struct work *work, const struct outcomes *outcomes,
                  const struct digest *keys, size_t key_count, struct digest_hex *id,
                  struct error *error);
 
+/* The records KEYS, which a build wrote or found, are believed after the machine went down, too: their results are written
+ * through to the disk first. An earlier build that failed may have left some that are not. */
+int commit_settle(const struct work *work, const struct digest *keys, size_t count,
+                  struct error *error);
+
 #endif

@@ -114,7 +114,8 @@ static void move_places(struct execution *execution) {
     struct cache_place *places;
     size_t count = former_places(execution->plan, execution->cache, &execution->arena, &places);
     if (!cache_places_are(execution->cache, places, count) &&
-        cache_places_put(execution->cache, places, count, &error) < 0) {
+        (cache_site_put(execution->cache, &execution->plan->site, &error) < 0 ||
+         cache_places_put(execution->cache, places, count, &error) < 0)) {
         log_debug("%s", error.message); /* only reasons depend on it */
     }
 }
@@ -128,7 +129,8 @@ static void tell_found(struct execution *execution, bool is_all) {
     if (is_all && cache_places_are(execution->cache, places, count)) {
         return;
     }
-    if (cache_count_hits(execution->cache, places, count, is_all, time_now(), &error) < 0) {
+    if (cache_site_put(execution->cache, &execution->plan->site, &error) < 0 ||
+        cache_count_hits(execution->cache, places, count, is_all, time_now(), &error) < 0) {
         log_debug("%s", error.message); /* only what is told of builds, and kept the longest */
     }
     error_clear(&error);
@@ -177,15 +179,16 @@ static int begin(struct execution *execution, struct error *error) {
 static int end(struct execution *execution, int status, struct error *error) {
     hashing_free(execution->hashing);
     if (execution->build != NULL) {
-        struct error late = ERROR_INIT;
+        _cleanup_error_ struct error late = ERROR_INIT;
         if (execution->is_protected &&
-            container_release(execution->store, execution->build, &late) < 0 && status == 0) {
-            *error = late;
-            status = -1;
-        } else {
-            error_clear(&late);
+            container_release(execution->store, execution->build, &late) < 0) {
+            log_warn("%s; the next build does it",
+                     late.message); /* the image is there, if one was made */
         }
-        build_end(execution->store, execution->build);
+        build_end(execution->store, execution->build,
+                  late.code != ERROR_NONE ? &late
+                  : status < 0            ? error
+                                          : NULL);
     }
     int signal = signals_end(execution->signals);
     if (signal != 0 && status < 0) {
@@ -254,6 +257,9 @@ static int run(struct execution *execution, struct executor_result *result, stru
     if (status == 0 && image->state == STEP_HIT) {
         struct image_list images = { 0 };
         status = image_list_read(execution->store, &execution->arena, &images, error);
+        if (status == 0 && options->is_recording) {
+            status = commit_settle(&work, scheduled.keys, scheduled.key_count, error);
+        }
         status = status < 0 ? -1 : finish_cached(execution, &images, result, error);
     } else if (status == 0) {
         status = commit_image(&work, &execution->outcomes, execution->hashing, options->names,

@@ -231,6 +231,7 @@ static int keep_hit(struct scheduler *scheduler, struct task *task, struct attem
     }
     pthread_mutex_lock(&scheduler->lock);
     keep_outcome(scheduler, task, id, path, layer, record->created);
+    vec_push(&scheduler->keys, task->step->key);
     scheduler->result->cached++;
     pthread_mutex_unlock(&scheduler->lock);
     progress_hit(scheduler->work->progress, task->step);
@@ -266,6 +267,7 @@ static bool adopt_earlier(struct scheduler *scheduler, struct task *task, struct
     }
     pthread_mutex_lock(&scheduler->lock);
     keep_outcome(scheduler, task, id, path, layer, record.created);
+    vec_push(&scheduler->keys, step->key);
     scheduler->result->run++;
     pthread_mutex_unlock(&scheduler->lock);
     return true;
@@ -294,8 +296,8 @@ static int keep_result(struct scheduler *scheduler, struct task *task, struct at
             .build = str_of(scheduler->work->build->id),
             .ingredients = step->ingredients,
             .ingredient_count = step->ingredient_count,
+            .state = directory_state_read(attempt->diff),
         };
-        snapshot_describe(attempt->diff, &record);
         if (cache_store(scheduler->work->cache, &record, &step->place, error) < 0) {
             return -1;
         }
@@ -467,7 +469,10 @@ static void prepare_tasks(struct scheduler *scheduler, struct arena *arena) {
         if (step->is_needed && !outcome->is_ready) {
             task->state = TASK_WAITING;
         } else if (step->state == STEP_HIT) {
-            scheduler->result->cached += step->kind != STEP_SOURCE;
+            if (step->kind != STEP_SOURCE) {
+                vec_push(&scheduler->keys, step->key);
+                scheduler->result->cached++;
+            }
             progress_hit(scheduler->work->progress, step);
             if (task->is_layer && outcome->is_ready && outcome->layer == NULL) {
                 hashing_submit(scheduler->hashing, scheduler->plan, step, outcome->snapshot,

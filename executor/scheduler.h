@@ -18,7 +18,7 @@ struct scheduler_options {
 struct scheduler_result {
     unsigned run;
     unsigned cached;     /* found, among them deferred steps that turned out to be hits */
-    struct digest *keys; /* records written, in the outcomes' arena */
+    struct digest *keys; /* of the records written and found, in the outcomes' arena */
     size_t key_count;
     const char **unrecorded; /* snapshots that no record keeps */
     size_t unrecorded_count;

@@ -353,8 +353,9 @@ struct last explain_last(struct cache *cache, const struct step *step, struct ar
     } else if (step->former_kind == FORMER_BEHIND) {
         last.kind = LAST_BEHIND;
     } else if (step->former_kind == FORMER_KEY) {
-        last.kind =
-            cache_lookup(cache, &step->former, arena, &last.record) ? LAST_KNOWN : LAST_PRUNED;
+        last.kind = cache_lookup(cache, &step->former, arena, &last.record) ? LAST_KNOWN
+                    : cache_is_kept(cache, &step->former)                   ? LAST_DOUBTFUL
+                                                                            : LAST_PRUNED;
     }
     return last;
 }
@@ -372,6 +373,9 @@ struct str explain_miss(const struct last *last, const struct step *step, struct
     }
     if (last->kind == LAST_BEHIND) {
         return STR("not built yet");
+    }
+    if (last->kind == LAST_DOUBTFUL) {
+        return STR("its result may not have been written out when the machine went down");
     }
     if (last->kind == LAST_PRUNED) {
         return STR("its record was pruned");

@@ -6,10 +6,11 @@
 
 /* What was done in the former build where STEP is done now. */
 enum last_kind {
-    LAST_NONE,   /* nothing yet */
-    LAST_OTHERS, /* other instructions */
-    LAST_BEHIND, /* nothing: that build ended before */
-    LAST_PRUNED, /* there was a record */
+    LAST_NONE,     /* nothing yet */
+    LAST_OTHERS,   /* other instructions */
+    LAST_BEHIND,   /* nothing: that build ended before */
+    LAST_PRUNED,   /* there was a record */
+    LAST_DOUBTFUL, /* there is one that is not believed */
     LAST_KNOWN,
 };
 struct last {

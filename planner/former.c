@@ -6,29 +6,46 @@
 
 struct digest former_place(const struct plan *plan, const struct stage *stage, unsigned number,
                            bool is_image) {
-    struct hasher hasher = plan->site;
+    struct hasher hasher;
+    hasher_init(&hasher);
+    hasher_update_str(&hasher, STR("bud-place-v2"));
     hasher_update_str(&hasher, stage->label);
     hasher_update_u64(&hasher, number);
     hasher_update_u64(&hasher, is_image);
-    return hasher_finish(&hasher);
+    struct digest place = hasher_finish(&hasher);
+    memcpy(place.bytes, plan->site.id, sizeof(plan->site.id));
+    return place;
+}
+
+static struct str real_path(struct plan *plan, const char *path) {
+    _cleanup_free_ char *real = path ? realpath(path, NULL) : NULL;
+    return str_copy(&plan->arena, str_of(real));
+}
+
+/* What was fetched is in another directory every time. */
+static void set_site(struct plan *plan, const struct plan_request *request) {
+    const char *origin = request->context_origin, *dockerfile = request->dockerfile_path;
+    struct cache_site *site = &plan->site;
+    site->context =
+        origin ? str_copy(&plan->arena, str_of(origin)) : real_path(plan, request->context);
+    site->dockerfile = origin ? STR_EMPTY : real_path(plan, dockerfile);
+    if (site->dockerfile.len == 0) {
+        site->dockerfile = dockerfile ? str_copy(&plan->arena, str_of(dockerfile)) : STR("-");
+    }
+    struct hasher hasher;
+    hasher_init(&hasher);
+    hasher_update_str(&hasher, site->context);
+    hasher_update_str(&hasher, site->dockerfile);
+    struct digest digest = hasher_finish(&hasher);
+    memcpy(site->id, digest.bytes, sizeof(site->id));
 }
 
 void former_set_places(struct plan *plan, const struct plan_request *request) {
-    const char *context = request->context, *origin = request->context_origin;
-    const char *dockerfile = request->dockerfile_path;
-    /* What was fetched is in another directory every time. */
-    char *directory = origin ? xstrdup(origin) : context ? realpath(context, NULL) : NULL;
-    char *file = dockerfile && !origin ? realpath(dockerfile, NULL) : NULL;
-    hasher_init(&plan->site);
-    hasher_update_str(&plan->site, STR("bud-place-v1"));
-    hasher_update_str(&plan->site, str_of(directory));
-    hasher_update_str(&plan->site, dockerfile ? str_of(file ? file : dockerfile) : STR("-"));
+    set_site(plan, request);
     for (size_t i = 0; i < plan->step_count; i++) {
         struct step *step = plan->steps[i];
         step->place = former_place(plan, step->stage, step->number, step->kind == STEP_IMAGE);
     }
-    free(directory);
-    free(file);
 }
 
 static const struct digest nothing;

@@ -1,6 +1,7 @@
 #include "planner/inventory.h"
 
 #include "base/vec.h"
+#include "planner/resolve.h"
 
 #include <stdlib.h>
 
@@ -122,4 +123,13 @@ const struct inventory_entry *inventory_find(const struct inventory *inventory, 
         }
     }
     return NULL;
+}
+
+struct str inventory_resolve(const struct tree *tree, struct str path, struct arena *arena) {
+    _cleanup_resolved_ struct resolved resolved = RESOLVED_INIT;
+    if (resolve_path(tree->fd, tree->ignore, path, arena, &resolved, NULL) < 0 ||
+        !resolved.exists || str_equal(resolved.path, path)) {
+        return STR_EMPTY;
+    }
+    return resolved.path;
 }

@@ -30,4 +30,8 @@ int inventory_read(const struct tree *tree, bool is_by_size, struct arena *arena
 /* The entry at PATH (cleaned, "" the root), or NULL. */
 const struct inventory_entry *inventory_find(const struct inventory *inventory, struct str path);
 
+/* PATH of the context without the links on its way, as COPY follows them; empty when there are none or it is not there. In
+ * ARENA. */
+struct str inventory_resolve(const struct tree *tree, struct str path, struct arena *arena);
+
 #endif

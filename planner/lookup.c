@@ -144,7 +144,7 @@ static struct str find_fault(struct lookup *lookup, struct cache_record *record,
                    : STR("its image was removed or has another manifest now");
     }
     const char *path;
-    struct digest_hex published;
+    struct cache_publication published;
     switch (snapshot_check(lookup->store, lookup->cache, record, lookup->arena, &path, layer)) {
     case SNAPSHOT_CHANGED:
         return STR("its result was changed by somebody else");

@@ -236,7 +236,7 @@ struct plan {
     } bases;
     const struct image_list *stored; /* the images the store had */
     struct run_options run;
-    struct hasher site; /* has taken the context and the Dockerfile: where places begin */
+    struct cache_site site; /* where all places of its steps are */
     bool
         is_cache_unused; /* --no-cache, --layers=false: nothing is looked up, deferred steps neither */
     int64_t oldest_record; /* --cache-ttl, ns: records made before it are not used */

@@ -241,7 +241,7 @@ static int hint_stages(const struct planning *planning, struct error *error) {
     if (count == 0) {
         return error_hint(error, "no stage of this Dockerfile has a name (FROM … AS name)");
     }
-    return error_hint(error, "the stages are %s%s", names.data,
+    return error_hint(error, "stages with a name: %s%s", names.data,
                       count == MAX_NAMES_SHOWN ? ", …; `bud targets` lists them" : "");
 }
 

@@ -221,19 +221,26 @@ int build_begin(const struct store *store, struct build **out, struct error *err
     }
     build->run_directory = xasprintf("%s/bud/%s", store->run_root, build->id);
     if (sweep_all(store, error) < 0) {
-        build_end(store, build);
+        build_end(store, build, error);
         return -1;
     }
     if (mkdir(build->run_directory, 0700) < 0) {
         error_system(error, "cannot make %s", build->run_directory);
-        build_end(store, build);
+        build_end(store, build, error);
         return -1;
     }
     *out = build;
     return 0;
 }
 
-void build_end(const struct store *store, struct build *build) {
+/* Such a failure may have cut off what removes traces, too. */
+static bool is_of_disk(const struct error *failure) {
+    return failure && failure->code == ERROR_SYSTEM &&
+           (failure->number == EIO || failure->number == ENOSPC || failure->number == EDQUOT ||
+            failure->number == EROFS);
+}
+
+void build_end(const struct store *store, struct build *build, const struct error *failure) {
     _cleanup_error_ struct error error = ERROR_INIT;
     _cleanup_lock_ struct lock registry = LOCK_INIT;
     _cleanup_free_ char *path = NULL;
@@ -245,8 +252,9 @@ void build_end(const struct store *store, struct build *build) {
         log_warn("cannot remove %s: %s", build->run_directory, error.message);
     }
     path = xasprintf("bud/builds/%s", build->id);
-    if (lock_registry(store, &registry, &error) < 0 || unlinkat(store->root_fd, path, 0) < 0) {
-        log_debug("cannot remove %s/%s; the next build does", store->root, path);
+    if (is_of_disk(failure) || lock_registry(store, &registry, &error) < 0 ||
+        unlinkat(store->root_fd, path, 0) < 0) {
+        log_debug("%s/%s stays; the next build removes it", store->root, path);
     }
     lock_release(&build->lock);
     free(build->run_directory);

@@ -20,7 +20,9 @@ struct build {
 /* Registers a build and sweeps what dead ones left (build_sweep()), and half made cache mounts and fetched contexts. The caller
  * ends it. */
 int build_begin(const struct store *store, struct build **out, struct error *error);
-void build_end(const struct store *store, struct build *build);
+/* FAILURE: what it failed of, or NULL. When that was the disk, the build's file stays, and the next build sweeps as after one
+ * that died. */
+void build_end(const struct store *store, struct build *build, const struct error *failure);
 /* Removes what dead builds left: protection rows, run directories, what no row names in the shared part of the store; and what
  * anybody left in the trash. OWN_BUILDS of the builds alive are the caller's (0 or 1). */
 int build_sweep(const struct store *store, size_t own_builds, struct error *error);

@@ -92,6 +92,18 @@ bool cache_lookup(struct cache *cache, const struct digest *key, struct arena *a
     return true;
 }
 
+bool cache_is_kept(struct cache *cache, const struct digest *key) {
+    MDB_txn *transaction = cache_file_begin_read(cache->file);
+    struct str payload;
+    if (!transaction) {
+        return false;
+    }
+    bool result =
+        cache_table_get(cache->file, transaction, CACHE_RECORDS, cache_table_key(key), &payload);
+    cache_file_end_read(cache->file, transaction);
+    return result;
+}
+
 /* Key of the index from results to records. */
 static void result_key(struct buf *out, struct str result, struct str key) {
     buf_reset(out);
@@ -230,16 +242,15 @@ static int settle_records(struct cache_file *file, MDB_txn *transaction, void *c
     return code;
 }
 
-/* Are they all settled already? Then nothing is written. */
-static bool are_settled(struct cache *cache, const struct key_list *list) {
+bool cache_is_settled(struct cache *cache, const struct digest *keys, size_t count) {
     MDB_txn *transaction = cache_file_begin_read(cache->file);
     struct str payload;
     struct cache_record record;
     struct cache_claim claim;
     bool result = true;
-    for (size_t i = 0; transaction && result && i < list->count; i++) {
+    for (size_t i = 0; transaction && result && i < count; i++) {
         result = !cache_table_get(cache->file, transaction, CACHE_RECORDS,
-                                  cache_table_key(&list->keys[i]), &payload) ||
+                                  cache_table_key(&keys[i]), &payload) ||
                  !cache_record_decode(payload, NULL, &record, &claim) || claim.is_settled;
     }
     if (transaction) {
@@ -251,20 +262,14 @@ static bool are_settled(struct cache *cache, const struct key_list *list) {
 int cache_settle(struct cache *cache, const struct digest *keys, size_t count,
                  struct error *error) {
     struct key_list list = { keys, count };
-    return are_settled(cache, &list) ? 0
-                                     : cache_file_write(cache->file, settle_records, &list, error);
+    return cache_is_settled(cache, keys, count)
+               ? 0
+               : cache_file_write(cache->file, settle_records, &list, error);
 }
 
-/* The keys of TABLE, or its values when they are digests. */
-static int list_digests(struct cache *cache, enum cache_table table, bool is_of_values,
-                        struct arena *arena, struct digest **out, size_t *count,
-                        struct error *error) {
-    struct {
-        struct digest *items;
-        size_t count;
-        size_t capacity;
-    } list = { 0 };
-    *count = 0;
+int cache_each_entry(struct cache *cache, enum cache_table table,
+                     void (*visit)(void *context, struct str key, struct str value), void *context,
+                     struct error *error) {
     MDB_txn *transaction = cache_file_begin_read(cache->file);
     if (!transaction) {
         return 0;
@@ -274,35 +279,40 @@ static int list_digests(struct cache *cache, enum cache_table table, bool is_of_
     if (code == 0) {
         MDB_val key, value;
         while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-            struct digest digest;
-            struct str found = str_make(key.mv_data, key.mv_size);
-            if (is_of_values &&
-                !cache_payload(found, str_make(value.mv_data, value.mv_size), &found)) {
-                continue;
-            }
-            if (found.len == sizeof(digest.bytes)) {
-                memcpy(digest.bytes, found.data, sizeof(digest.bytes));
-                arena_vec_push(arena, &list, digest);
-            }
+            visit(context, str_make(key.mv_data, key.mv_size),
+                  str_make(value.mv_data, value.mv_size));
         }
         mdb_cursor_close(cursor);
     }
     cache_file_end_read(cache->file, transaction);
-    *out = list.items;
-    *count = list.count;
     return code == MDB_NOTFOUND ? 0
                                 : error_set(error, ERROR_CORRUPT, "cannot read the build cache: %s",
                                             mdb_strerror(code));
 }
 
-int cache_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
-               struct error *error) {
-    return list_digests(cache, CACHE_RECORDS, false, arena, keys, count, error);
+struct key_list_in_arena {
+    struct arena *arena;
+    struct digest *items;
+    size_t count, capacity;
+};
+
+static void add_key(void *context, struct str key, struct str value) {
+    struct key_list_in_arena *list = context;
+    struct digest digest;
+    (void)value;
+    if (key.len == sizeof(digest.bytes)) {
+        memcpy(digest.bytes, key.data, sizeof(digest.bytes));
+        arena_vec_push(list->arena, list, digest);
+    }
 }
 
-int cache_last_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
-                    struct error *error) {
-    return list_digests(cache, CACHE_PLACES, true, arena, keys, count, error);
+int cache_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
+               struct error *error) {
+    struct key_list_in_arena list = { .arena = arena };
+    int result = cache_each_entry(cache, CACHE_RECORDS, add_key, &list, error);
+    *keys = list.items;
+    *count = list.count;
+    return result;
 }
 
 /* The keys first, the records one by one after that: VISIT may take its time, and change the cache. */
@@ -376,32 +386,36 @@ int cache_layer_put(struct cache *cache, const char *snapshot, const struct cach
     return store_value(cache, CACHE_LAYERS, str_of(snapshot), buf_str(&payload), error);
 }
 
-bool cache_published_get(struct cache *cache, const char *snapshot, struct digest_hex *layer) {
-    layer->text[DIGEST_HEX_LEN] = '\0';
-    return cache_table_fetch(cache, CACHE_PUBLISHED, str_of(snapshot), layer->text, DIGEST_HEX_LEN);
+bool cache_published_get(struct cache *cache, const char *snapshot, struct cache_publication *out) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct str payload;
+    return fetch(cache, CACHE_PUBLISHED, str_of(snapshot), &arena, &payload) &&
+           cache_publication_decode(payload, out);
 }
 
-struct publication {
+struct publications {
     const char *const *snapshots;
-    const struct digest_hex *layers;
+    const struct cache_publication *items;
     size_t count;
 };
 
-static int store_publication(struct cache_file *file, MDB_txn *transaction, void *context) {
-    const struct publication *publication = context;
+static int store_publications(struct cache_file *file, MDB_txn *transaction, void *context) {
+    const struct publications *publications = context;
     int code = 0;
-    for (size_t i = 0; code == 0 && i < publication->count; i++) {
-        code =
-            cache_table_put(file, transaction, CACHE_PUBLISHED, str_of(publication->snapshots[i]),
-                            str_make(publication->layers[i].text, DIGEST_HEX_LEN));
+    for (size_t i = 0; code == 0 && i < publications->count; i++) {
+        _cleanup_buf_ struct buf payload = BUF_INIT;
+        cache_publication_encode(&payload, &publications->items[i]);
+        code = cache_table_put(file, transaction, CACHE_PUBLISHED,
+                               str_of(publications->snapshots[i]), buf_str(&payload));
     }
     return code;
 }
 
 int cache_published_put(struct cache *cache, const char *const *snapshots,
-                        const struct digest_hex *layers, size_t count, struct error *error) {
-    struct publication publication = { snapshots, layers, count };
-    return count == 0 ? 0 : cache_file_write(cache->file, store_publication, &publication, error);
+                        const struct cache_publication *publications, size_t count,
+                        struct error *error) {
+    struct publications list = { snapshots, publications, count };
+    return count == 0 ? 0 : cache_file_write(cache->file, store_publications, &list, error);
 }
 
 bool cache_content_get(struct cache *cache, const struct digest *selection,

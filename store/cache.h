@@ -10,6 +10,7 @@
 #define BUD_STORE_CACHE_H
 
 #include "base/digest.h"
+#include "store/directory_state.h"
 #include "store/store.h"
 
 #define CACHE_FILE_NAME "cache.mdb"
@@ -47,10 +48,9 @@ struct cache_record {
                         * topmost first, are stacked: each was made on nothing */
     int64_t created;   /* wall clock when the step ended, ns: `created` of its history entry */
     uint64_t duration; /* ns the step took */
-    /* Of the snapshot's directory when the step was done: is it still as it was? See snapshot_check(). 0: not known. */
-    uint64_t inode;
-    int64_t modified; /* ns */
-    struct str text;  /* the step as printed */
+    struct directory_state
+        state;       /* of the snapshot's files when the step was done: see snapshot_check() */
+    struct str text; /* the step as printed */
     struct str stage;
     struct str reason; /* why it ran: what `bud plan` said */
     struct str build;  /* ID of the build it ran in */
@@ -63,6 +63,8 @@ struct cache_record {
 /* True and *out (in ARENA) when there is a believable record. Says nothing about the result still being there. */
 bool cache_lookup(struct cache *cache, const struct digest *key, struct arena *arena,
                   struct cache_record *out);
+/* Is there any record under KEY, believable or not? */
+bool cache_is_kept(struct cache *cache, const struct digest *key);
 /* Adds or replaces the record, and makes it the last one of PLACE (NULL: none). */
 int cache_store(struct cache *cache, const struct cache_record *record, const struct digest *place,
                 struct error *error);
@@ -70,11 +72,16 @@ int cache_store(struct cache *cache, const struct cache_record *record, const st
  * own, so that the places of a stage have no gaps. */
 bool cache_last_at(struct cache *cache, const struct digest *place, struct digest *key);
 /* The last keys of all places, in ARENA. */
-int cache_last_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
-                    struct error *error);
+struct cache_last {
+    struct digest place, key;
+};
+int cache_last_keys(struct cache *cache, struct arena *arena, struct cache_last **last,
+                    size_t *count, struct error *error);
 int cache_remove(struct cache *cache, const struct digest *key, struct error *error);
 /* All records written so far are on disk (the caller has synced the file system): believe them after a reboot. */
 int cache_settle(struct cache *cache, const struct digest *keys, size_t count, struct error *error);
+/* Has that been said of all of them that are there? */
+bool cache_is_settled(struct cache *cache, const struct digest *keys, size_t count);
 /* Calls VISIT for every believable record until it returns false. */
 int cache_each(struct cache *cache, bool (*visit)(void *context, const struct cache_record *record),
                void *context, struct error *error);
@@ -91,6 +98,21 @@ struct cache_use {
     uint64_t hits;
 };
 bool cache_use_get(struct cache *cache, const struct digest *key, struct cache_use *out);
+
+/* A context and a Dockerfile. All places of one begin with its ID. */
+#define CACHE_SITE_SIZE 16
+struct cache_site {
+    unsigned char id[CACHE_SITE_SIZE];
+    struct str context, dockerfile; /* what is no absolute path is not on this machine */
+};
+/* Remembers what SITE is; writes nothing when it is known. */
+int cache_site_put(struct cache *cache, const struct cache_site *site, struct error *error);
+/* All there are, in ARENA. */
+int cache_sites(struct cache *cache, struct arena *arena, struct cache_site **sites, size_t *count,
+                struct error *error);
+/* Forgets them, and what was last at their places. */
+int cache_forget_sites(struct cache *cache, const struct cache_site *sites, size_t count,
+                       struct error *error);
 
 /* What the present build has at a place. */
 struct cache_place {
@@ -138,10 +160,16 @@ bool cache_layer_get(struct cache *cache, const char *snapshot, struct arena *ar
                      struct cache_layer *out);
 int cache_layer_put(struct cache *cache, const char *snapshot, const struct cache_layer *layer,
                     struct error *error);
-/* The layer ID a snapshot was (or is about to be) published as. Written before the rename. */
-bool cache_published_get(struct cache *cache, const char *snapshot, struct digest_hex *layer);
+/* The layer a snapshot was (or is about to be) published as. Written before the rename, and once more when the layer is
+ * there, with the state of its directory (before: nothing is known). */
+struct cache_publication {
+    struct digest_hex layer;
+    struct directory_state state;
+};
+bool cache_published_get(struct cache *cache, const char *snapshot, struct cache_publication *out);
 int cache_published_put(struct cache *cache, const char *const *snapshots,
-                        const struct digest_hex *layers, size_t count, struct error *error);
+                        const struct cache_publication *publications, size_t count,
+                        struct error *error);
 
 /* Content digest of a selection of paths in a result (COPY --from, bind mounts): SELECTION is a digest of the
  * result's identity and the patterns. */

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FORMAT "bud-cache 4"
+#define FORMAT "bud-cache 5"
 #define MAX_READERS 4096 /* threads of all processes that read at the same moment; 64 bytes each */
 /* What may be a moment in the life of a sound file is looked at so often, so many microseconds apart. */
 #define LOOKS 6
@@ -26,6 +26,7 @@ static const char *const table_names[CACHE_TABLES] = {
     [CACHE_META] = "meta",         [CACHE_RECORDS] = "records", [CACHE_PLACES] = "places",
     [CACHE_RESULTS] = "results",   [CACHE_LAYERS] = "layers",   [CACHE_PUBLISHED] = "published",
     [CACHE_CONTENTS] = "contents", [CACHE_NODES] = "nodes",     [CACHE_USES] = "uses",
+    [CACHE_SITES] = "sites",
 };
 
 struct cache_file {

@@ -15,7 +15,7 @@
 #include <lmdb.h>
 
 enum cache_table {
-    CACHE_META,      /* "format" -> version text; "all found" -> time */
+    CACHE_META, /* "format" -> version text; "all found" -> time, unless the last build ran something */
     CACHE_RECORDS,   /* key -> record */
     CACHE_PLACES,    /* place -> key of its last record */
     CACHE_RESULTS,   /* result + key -> nothing */
@@ -24,6 +24,7 @@ enum cache_table {
     CACHE_CONTENTS,  /* selection -> content digest */
     CACHE_NODES,     /* directory -> node of the context index */
     CACHE_USES,      /* key -> struct cache_use */
+    CACHE_SITES,     /* ID -> paths of a struct cache_site */
     CACHE_TABLES,
 };
 

@@ -82,6 +82,19 @@ bool cache_payload(struct str key, struct str value, struct str *payload) {
     return memcmp(sum, value.data, CHECKSUM_SIZE) == 0;
 }
 
+static void put_state(struct buf *out, const struct directory_state *state) {
+    put_number(out, state->inode, 8);
+    put_number(out, (uint64_t)state->modified, 8);
+    put_number(out, state->shape, 8);
+}
+
+static struct directory_state take_state(struct reader *reader) {
+    struct directory_state state = { .inode = take_number(reader, 8) };
+    state.modified = (int64_t)take_number(reader, 8);
+    state.shape = take_number(reader, 8);
+    return state;
+}
+
 void cache_record_encode(struct buf *out, const struct cache_record *record,
                          const struct cache_claim *claim) {
     put_number(out, claim->is_settled, 1);
@@ -89,8 +102,7 @@ void cache_record_encode(struct buf *out, const struct cache_record *record,
     put_number(out, record->kind, 1);
     put_number(out, (uint64_t)record->created, 8);
     put_number(out, record->duration, 8);
-    put_number(out, record->inode, 8);
-    put_number(out, (uint64_t)record->modified, 8);
+    put_state(out, &record->state);
     put_string(out, record->result);
     put_string(out, record->parent);
     put_string(out, record->text);
@@ -135,8 +147,7 @@ bool cache_record_decode(struct str payload, struct arena *arena, struct cache_r
                                                                               : CACHE_SNAPSHOT };
     record->created = (int64_t)take_number(&reader, 8);
     record->duration = take_number(&reader, 8);
-    record->inode = take_number(&reader, 8);
-    record->modified = (int64_t)take_number(&reader, 8);
+    record->state = take_state(&reader);
     record->result = take_string(&reader);
     record->parent = take_string(&reader);
     record->text = take_string(&reader);
@@ -199,5 +210,32 @@ bool cache_use_decode(struct str payload, struct cache_use *use) {
     struct reader reader = { payload, false };
     use->last = (int64_t)take_number(&reader, 8);
     use->hits = take_number(&reader, 8);
+    return !reader.is_bad;
+}
+
+void cache_publication_encode(struct buf *out, const struct cache_publication *publication) {
+    buf_append(out, publication->layer.text, DIGEST_HEX_LEN);
+    put_state(out, &publication->state);
+}
+
+bool cache_publication_decode(struct str payload, struct cache_publication *publication) {
+    struct reader reader = { payload, false };
+    const char *layer = take(&reader, DIGEST_HEX_LEN);
+    *publication = (struct cache_publication){ .state = take_state(&reader) };
+    if (layer) {
+        memcpy(publication->layer.text, layer, DIGEST_HEX_LEN);
+    }
+    return !reader.is_bad;
+}
+
+void cache_site_encode(struct buf *out, const struct cache_site *site) {
+    put_string(out, site->context);
+    put_string(out, site->dockerfile);
+}
+
+bool cache_site_decode(struct str payload, struct cache_site *site) {
+    struct reader reader = { payload, false };
+    *site = (struct cache_site){ .context = take_string(&reader) };
+    site->dockerfile = take_string(&reader);
     return !reader.is_bad;
 }

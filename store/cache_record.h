@@ -31,6 +31,13 @@ bool cache_record_decode(struct str payload, struct arena *arena, struct cache_r
 void cache_layer_encode(struct buf *out, const struct cache_layer *layer);
 bool cache_layer_decode(struct str payload, struct arena *arena, struct cache_layer *layer);
 
+void cache_publication_encode(struct buf *out, const struct cache_publication *publication);
+bool cache_publication_decode(struct str payload, struct cache_publication *publication);
+
+/* Without the ID; the strings point into PAYLOAD. */
+void cache_site_encode(struct buf *out, const struct cache_site *site);
+bool cache_site_decode(struct str payload, struct cache_site *site);
+
 void cache_use_encode(struct buf *out, const struct cache_use *use);
 bool cache_use_decode(struct str payload, struct cache_use *use);
 

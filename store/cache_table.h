@@ -18,6 +18,10 @@ bool cache_table_get(const struct cache_file *file, MDB_txn *transaction, enum c
 /* The payload when it is exactly SIZE bytes, in a transaction of its own. */
 bool cache_table_fetch(struct cache *cache, enum cache_table table, struct str key, void *out,
                        size_t size);
+/* Calls VISIT for all entries of TABLE, in one transaction; values are as they are stored (cache_payload()). */
+int cache_each_entry(struct cache *cache, enum cache_table table,
+                     void (*visit)(void *context, struct str key, struct str value), void *context,
+                     struct error *error);
 /* These return an LMDB or errno code. Deleting what is not there is fine. */
 int cache_table_put(const struct cache_file *file, MDB_txn *transaction, enum cache_table table,
                     struct str key, struct str payload);

@@ -459,7 +459,8 @@ static const char *find_rootless_driver(const struct reading *reading) {
     reading->out->advice = arena_printf(
         reading->arena,
         "the new store %s is of the driver vfs, in which every layer has a copy of all files: for "
-        "overlay remove it, and write `[storage]` and `driver = \"overlay\"` to "
+        "overlay remove it (`podman unshare rm -rf`, for it has files of other IDs), and write "
+        "`[storage]` and `driver = \"overlay\"` to "
         "~/.config/containers/storage.conf",
         root);
     return "vfs";

@@ -169,7 +169,7 @@ int import_image(const struct store *store, int tar_fd, const char *name, const 
         return -1;
     }
     if (snapshot_new(store, build, NULL, &snapshot, error) < 0) {
-        build_end(store, build);
+        build_end(store, build, error);
         return -1;
     }
     result = unpack(store, &snapshot, tar_fd, name, &arena, &layer, error);
@@ -180,6 +180,6 @@ int import_image(const struct store *store, int tar_fd, const char *name, const 
         log_debug("cannot remove the snapshot %s; the next build does", snapshot.id);
     }
     snapshot_free(&snapshot);
-    build_end(store, build);
+    build_end(store, build, result < 0 ? error : NULL);
     return result;
 }

@@ -281,6 +281,21 @@ int layer_dir_trash(const struct store *store, const char *path, struct error *e
     return trash(store, path, "", error);
 }
 
+int layer_dir_replace(const struct store *store, const char *id, const char *contents,
+                      struct sync_set *sync, struct error *error) {
+    _cleanup_free_ char *home = store->driver == STORE_VFS
+                                    ? xasprintf("%s/vfs/dir", store->root)
+                                    : xasprintf("%s/overlay/%s", store->root, id);
+    _cleanup_free_ char *target = layer_dir_contents(store, store->root, id);
+
+    if (trash(store, target + strlen(store->root) + 1, DEBRIS_PREFIX, error) < 0) {
+        return -1;
+    }
+    return rename(contents, target) < 0
+               ? error_system(error, "cannot move %s to %s", contents, target)
+               : sync_set_add(sync, home, error);
+}
+
 static int unlink_if_there(const struct store *store, const char *path, struct error *error) {
     if (unlinkat(store->root_fd, path, 0) < 0 && errno != ENOENT) {
         return error_system(error, "cannot remove %s/%s", store->root, path);

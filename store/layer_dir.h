@@ -35,6 +35,9 @@ const char *layer_dir_root(const struct store *store, const char *id);
  * to SYNC. ERROR_CHANGED when the parent's directory is gone, ERROR_UNSUPPORTED when it has too many lowers. */
 int layer_dir_make(const struct store *store, const char *id, const char *parent,
                    const char *contents, struct sync_set *sync, struct error *error);
+/* CONTENTS takes the place of what layer ID holds, which goes to the trash as debris does: a build may have it mounted. */
+int layer_dir_replace(const struct store *store, const char *id, const char *contents,
+                      struct sync_set *sync, struct error *error);
 /* Takes the directory, its link, its tar-split log and its big data out of the store, to ROOT/bud/trash. A missing
  * directory is fine. */
 int layer_dir_discard(const struct store *store, const char *id, struct error *error);

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "store/build.h"
 #include "store/image_files.h"
+#include "store/layer_compare.h"
 #include "store/layer_dir.h"
 #include "store/table.h"
 #include "store/vfs.h"
@@ -19,6 +20,7 @@ struct placement {
     struct digest_hex id;
     const char *contents;  /* absolute: what is renamed into the store */
     const char *tar_split; /* absolute */
+    bool is_changed;       /* what the store has is not what was made: somebody changed it */
     bool has_row;
     bool is_new; /* the directory has to be made */
 };
@@ -139,6 +141,42 @@ static int vanished(struct publication *work, const char *what, const char *id, 
     return error_hint(error, "build again");
 }
 
+static bool is_below(const struct publication *work, const char *id, const char *layer) {
+    for (const json_t *row; layer[0] && (row = table_find(&work->layers, layer));
+         layer = row_text(row, "parent")) {
+        if (strcmp(layer, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Who has layer ID mounted would lose its files under his feet, and in an additional store it is not ours to mend. */
+static int check_replaceable(struct publication *work, const char *id, struct error *error) {
+    const struct store *store = work->store;
+    _cleanup_table_ struct table containers = TABLE_INIT;
+    _cleanup_lock_ struct lock lock = LOCK_INIT;
+
+    if (strcmp(layer_dir_root(store, id), store->root) != 0) {
+        error_set(error, ERROR_CORRUPT, "layer %.12s in the additional store %s was changed", id,
+                  layer_dir_root(store, id));
+        return error_hint(error, "remove the images that have it there");
+    }
+    if (lock_take(store, LOCK_CONTAINERS, LOCK_EXCLUSIVE, &lock, error) < 0 ||
+        table_read(store, store->root, TABLE_CONTAINERS, &containers, error) < 0) {
+        return -1;
+    }
+    FOR_EACH_ROW(&containers, i, row) {
+        if (is_below(work, id, row_text(row, "layer"))) {
+            error_set(error, ERROR_CORRUPT,
+                      "layer %.12s was changed by somebody else, and the container %.12s uses it",
+                      id, row_text(row, "id"));
+            return error_hint(error, "remove the container, then build again");
+        }
+    }
+    return 0;
+}
+
 /* Looks again now that nobody else can change anything, before anything is changed. */
 static int check_drafts(struct publication *work, struct error *error) {
     const struct image_draft *draft = work->draft;
@@ -156,7 +194,11 @@ static int check_drafts(struct publication *work, struct error *error) {
         }
         place->has_row = has_layer_row(work, place->id.text);
         place->is_new = !(place->has_row && layer_dir_root(work->store, place->id.text));
-        if (place->is_new &&
+        place->is_changed &= !place->is_new;
+        if (place->is_changed && check_replaceable(work, place->id.text, error) < 0) {
+            return -1;
+        }
+        if ((place->is_new || place->is_changed) &&
             (access(place->contents, F_OK) < 0 || access(place->tar_split, F_OK) < 0)) {
             return vanished(work, "snapshot", draft->layers[i].snapshot, place->id.text, error);
         }
@@ -222,6 +264,15 @@ static int publish_layers(struct publication *work, struct error *error) {
     for (size_t i = 0; i < draft->layer_count; i++) {
         struct placement *place = &work->placements[i];
 
+        if (place->is_changed) {
+            log_warn("layer %.12s was changed by somebody else: it is replaced by what was built",
+                     place->id.text);
+            if (layer_dir_replace(work->store, place->id.text, place->contents, &work->sync,
+                                  error) < 0 ||
+                move_tar_split(work, place, error) < 0) {
+                return -1;
+            }
+        }
         if (!place->is_new) {
             continue;
         }
@@ -294,6 +345,22 @@ static int publish_row(struct publication *work, struct error *error) {
     return is_changed ? table_save(&work->images, &work->images_lock, error) : 0;
 }
 
+/* A layer that is there already is what was made just now, unless somebody changed it: what stands on it would be wrong. */
+static void find_changed(struct publication *work) {
+    const struct store *store = work->store;
+    bool is_tree = store->driver == STORE_VFS;
+
+    for (size_t i = 0; i < work->draft->layer_count; i++) {
+        struct placement *place = &work->placements[i];
+        const char *root = layer_dir_root(store, place->id.text);
+        _cleanup_free_ char *theirs = root ? layer_dir_contents(store, root, place->id.text) : NULL;
+
+        /* A snapshot that somebody else published meanwhile is that layer. */
+        place->is_changed = theirs && access(place->contents, F_OK) == 0 &&
+                            !layer_is_like(place->contents, theirs, is_tree);
+    }
+}
+
 /* The vfs driver wants whole trees: each draft's is made beside its diff, from the one below. */
 static int stage_trees(struct publication *work, struct error *error) {
     const struct store *store = work->store;
@@ -315,11 +382,12 @@ static int stage_trees(struct publication *work, struct error *error) {
 
         place->contents = arena_printf(&work->arena, "%s/bud/snapshots/%s/full", store->root,
                                        work->draft->layers[i].snapshot);
-        if (!root && vfs_stage(store, below, diff, place->contents, error) < 0) {
+        bool is_made = !root || place->is_changed;
+        if (is_made && vfs_stage(store, below, diff, place->contents, error) < 0) {
             return -1;
         }
-        below = root ? arena_printf(&work->arena, "%s/vfs/dir/%s", root, place->id.text)
-                     : place->contents;
+        below = !is_made ? arena_printf(&work->arena, "%s/vfs/dir/%s", root, place->id.text)
+                         : place->contents;
     }
     return 0;
 }
@@ -329,6 +397,7 @@ static int prepare(struct publication *work, struct error *error) {
     if (work->draft->layer_count == 0) {
         return 0; /* nothing big to wait for: the few files are written when the locks are held */
     }
+    find_changed(work);
     if (work->store->driver == STORE_VFS && stage_trees(work, error) < 0) {
         return -1;
     }
@@ -389,7 +458,9 @@ static void drop_snapshots(struct publication *work) {
     }
     for (size_t i = 0; i < work->draft->layer_count; i++) {
         const char *snapshot = work->draft->layers[i].snapshot;
-        bool has_moved = work->placements[i].is_new && work->store->driver == STORE_OVERLAY;
+        const struct placement *place = &work->placements[i];
+        bool has_moved =
+            (place->is_new || place->is_changed) && work->store->driver == STORE_OVERLAY;
 
         if ((has_moved || alive <= 1) && snapshot_remove(work->store, snapshot, &error) < 0) {
             log_warn("cannot remove the snapshot %s: %s", snapshot, error.message);

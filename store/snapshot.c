@@ -132,31 +132,33 @@ static const char *layer_directory(const struct store *store, struct arena *aren
                : arena_printf(arena, "%s/%s/%s/diff", store->root, store->driver_name, layer);
 }
 
+/* PUBLISHED: how, if *layer is set. */
 static bool find(const struct store *store, struct cache *cache, const char *id,
-                 struct arena *arena, const char **path, const char **layer, struct stat *status) {
+                 struct arena *arena, const char **path, const char **layer,
+                 struct cache_publication *published, struct stat *status) {
     *layer = NULL;
     *path = arena_printf(arena, "%s/" DIRECTORY "/%s/diff", store->root, id);
     if (snapshot_is_id(str_of(id)) && read_directory(*path, status)) {
         return true;
     }
     /* Publishing writes this before it renames, so whoever comes too late for the one finds the other. */
-    struct digest_hex published;
-    if (!cache_published_get(cache, id, &published)) {
+    if (!cache_published_get(cache, id, published)) {
         return false;
     }
-    *path = layer_directory(store, arena, published.text);
+    *path = layer_directory(store, arena, published->layer.text);
     if (!read_directory(*path, status)) {
         return false;
     }
-    *layer = arena_strdup(arena, published.text);
+    *layer = arena_strdup(arena, published->layer.text);
     return true;
 }
 
 int snapshot_locate(const struct store *store, struct cache *cache, const char *id,
                     struct arena *arena, const char **path, const char **layer,
                     struct error *error) {
+    struct cache_publication published;
     struct stat status;
-    if (find(store, cache, id, arena, path, layer, &status)) {
+    if (find(store, cache, id, arena, path, layer, &published, &status)) {
         return 0;
     }
     error_set(error, ERROR_CHANGED, "the result of a cached step, snapshot %s, is gone", id);
@@ -164,26 +166,22 @@ int snapshot_locate(const struct store *store, struct cache *cache, const char *
                       "its layer may have been removed with 'podman rmi' or the like; build again");
 }
 
-void snapshot_describe(const char *diff, struct cache_record *record) {
-    struct stat status;
-    if (read_directory(diff, &status)) {
-        record->inode = status.st_ino;
-        record->modified = time_of(status.st_mtim);
-    }
-}
-
-/* A snapshot may have been copied with the whole store: its inode says nothing. Of a layer it says that the directory is
- * the one the step made. */
 enum snapshot_state snapshot_check(const struct store *store, struct cache *cache,
                                    const struct cache_record *record, struct arena *arena,
                                    const char **path, const char **layer) {
+    struct cache_publication published;
     struct stat status;
-    if (!find(store, cache, str_dup(arena, record->result), arena, path, layer, &status)) {
+    if (!find(store, cache, str_dup(arena, record->result), arena, path, layer, &published,
+              &status)) {
         return SNAPSHOT_GONE;
     }
-    bool is_comparable = record->inode != 0 && (!*layer || record->inode == status.st_ino);
-    return is_comparable && record->modified != time_of(status.st_mtim) ? SNAPSHOT_CHANGED
-                                                                        : SNAPSHOT_SOUND;
+    const struct directory_state *before = &record->state;
+    if (*layer && published.state.inode != 0) {
+        before = &published.state;
+    } else if (*layer && before->inode != status.st_ino) {
+        return SNAPSHOT_SOUND; /* the build died before it could tell which directory the layer has */
+    }
+    return directory_state_differs(before, *path, &status) ? SNAPSHOT_CHANGED : SNAPSHOT_SOUND;
 }
 
 /* Is NAME something that neither a live build nor a record will ask for? The build first: while it lives, it may be

@@ -31,12 +31,9 @@ int snapshot_remove(const struct store *store, const char *id, struct error *err
 int snapshot_locate(const struct store *store, struct cache *cache, const char *id,
                     struct arena *arena, const char **path, const char **layer,
                     struct error *error);
-/* Keeps in RECORD the state of DIFF, the directory of its result, which is done. */
-void snapshot_describe(const char *diff, struct cache_record *record);
 enum snapshot_state { SNAPSHOT_SOUND, SNAPSHOT_GONE, SNAPSHOT_CHANGED };
-/* As snapshot_locate(), of RECORD's result; it is CHANGED when something was added to its top directory, renamed or removed
- * there since the record was made. What is further below would take a walk; what was published as a layer that existed
- * already, or was copied for it (vfs), cannot be told. */
+/* As snapshot_locate(), of RECORD's result; it is CHANGED when its directory is not what it was when the record was made, or,
+ * for a layer, when it was published, as far as directory_state.h sees. */
 enum snapshot_state snapshot_check(const struct store *store, struct cache *cache,
                                    const struct cache_record *record, struct arena *arena,
                                    const char **path, const char **layer);

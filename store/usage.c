@@ -5,6 +5,7 @@
 #include "store/disk_usage.h"
 #include "store/snapshot.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 struct reading {
@@ -104,11 +105,50 @@ static void find_parents(const struct reading *reading, struct usage_item *item)
     }
 }
 
-/* What the last build of any Dockerfile had, and what was never at a place. */
-static int mark_current(const struct reading *reading, struct error *error) {
-    struct digest *keys;
+/* Nobody will build there again: the directory was a temporary one, or the project was moved. */
+static bool is_gone(const struct reading *reading, struct str path) {
+    struct stat status;
+    return path.len > 0 && path.data[0] == '/' &&
+           lstat(str_dup(reading->arena, path), &status) < 0 &&
+           (errno == ENOENT || errno == ENOTDIR);
+}
+
+static int find_gone_sites(const struct reading *reading, struct error *error) {
+    struct usage *usage = reading->usage;
     size_t count;
-    if (cache_last_keys(reading->cache, reading->arena, &keys, &count, error)) {
+    if (cache_sites(reading->cache, reading->arena, &usage->gone_sites, &count, error)) {
+        return -1;
+    }
+    usage->gone_site_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct cache_site *site = &usage->gone_sites[i];
+        if (is_gone(reading, site->context) || is_gone(reading, site->dockerfile)) {
+            usage->gone_sites[usage->gone_site_count++] = *site;
+        }
+    }
+    return 0;
+}
+
+static void mark_last(const struct reading *reading, const struct cache_last *last) {
+    const struct usage *usage = reading->usage;
+    for (size_t i = 0; i < usage->gone_site_count; i++) {
+        if (memcmp(usage->gone_sites[i].id, last->place.bytes, CACHE_SITE_SIZE) == 0) {
+            return;
+        }
+    }
+    struct usage_item *item =
+        map_get(&reading->keys, str_make((const char *)last->key.bytes, sizeof(last->key.bytes)));
+    if (item) {
+        item->is_current = item->is_readable;
+    }
+}
+
+/* What the last build of any Dockerfile that is still there had, and what was never at a place. */
+static int mark_current(const struct reading *reading, struct error *error) {
+    struct cache_last *last;
+    size_t count;
+    if (find_gone_sites(reading, error) ||
+        cache_last_keys(reading->cache, reading->arena, &last, &count, error)) {
         return -1;
     }
     for (size_t i = 0; i < reading->usage->count; i++) {
@@ -116,11 +156,7 @@ static int mark_current(const struct reading *reading, struct error *error) {
         item->is_current = item->is_readable && !item->record.place;
     }
     for (size_t i = 0; i < count; i++) {
-        struct usage_item *item =
-            map_get(&reading->keys, str_make((const char *)keys[i].bytes, sizeof(keys[i].bytes)));
-        if (item) {
-            item->is_current = item->is_readable;
-        }
+        mark_last(reading, &last[i]);
     }
     return 0;
 }

@@ -40,6 +40,8 @@ struct usage {
     size_t count;
     struct layer_list layers;
     struct image_list images;
+    struct cache_site *gone_sites; /* whose context or Dockerfile is not there any more */
+    size_t gone_site_count;
 };
 
 int usage_read(const struct store *store, struct cache *cache, struct arena *arena,

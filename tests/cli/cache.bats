@@ -266,6 +266,78 @@ END
     is "$(step 'COPY --from')" "miss: its result was changed by somebody else"
 }
 
+@test "a file further down that was changed in place is seen, too" {
+    mkdir -p dir/deeper
+    echo 12345 > dir/deeper/file
+    dockerfile <<< $'FROM scratch AS files\nCOPY dir /made\nFROM scratch\nCOPY --from=files /made /dir'
+    build
+    truncate -s 2 "$STORE"/root/bud/snapshots/*/diff/made/deeper/file
+    is "$(step 'COPY dir')" "miss: its result was changed by somebody else"
+    build
+    truncate -s 2 "$STORE"/root/overlay/*/diff/dir/deeper/file
+    is "$(step 'COPY --from')" "miss: its result was changed by somebody else"
+}
+
+@test "a layer that somebody changed is replaced by what is built, not built upon" {
+    dockerfile <<< $'FROM scratch\nCOPY precious other /'
+    echo precious > precious
+    echo other > other
+    build
+    local diff
+    diff=$(layer_directories)
+    rm "$diff/precious"
+    build
+    contains "$stderr" "was changed by somebody else: it is replaced by what was built"
+    is "$(< "$diff/precious")" precious
+    run_bud 0 info --check --deep
+    contains "$(bud plan .)" "nothing to do"
+    # nobody has to notice before
+    rm "$diff/precious"
+    build --no-cache
+    is "$(< "$diff/precious")" precious
+    # and of what is replaced the next change is seen
+    rm "$diff/precious"
+    is "$(step 'COPY precious')" "miss: its result was changed by somebody else"
+    is "$(ls "$STORE/root/bud/trash")" ""
+    # made once more, the same layer is left alone
+    build
+    build --no-cache
+    [[ $stderr != *warning* ]]
+}
+
+@test "a layer that somebody changed and a container uses is an error" {
+    dockerfile <<< $'FROM scratch\nCOPY precious /'
+    echo precious > precious
+    build
+    # as Buildah does: a container of the image, whose own layer stands on the image's
+    local containers=$STORE/root/overlay-containers/containers.json layers=$STORE/root/overlay-layers/layers.json layer
+    layer=$(basename "$(dirname "$(layer_directories)")")
+    jq -c --arg parent "$layer" '. + [{id: ("c" * 64), parent: $parent, created: "2020-01-01T00:00:00Z"}]' "$layers" > "$layers.new"
+    jq -nc '[{id: ("d" * 64), image: "", layer: ("c" * 64), created: "2020-01-01T00:00:00Z", flags: {}}]' > "$containers"
+    mv "$layers.new" "$layers"
+    rm "$STORE/root/overlay/$layer/diff/precious"
+    run_bud 125 build -t image .
+    contains "$stderr" "was changed by somebody else, and the container dddddddddddd uses it"
+    contains "$stderr" "hint: remove the container, then build again"
+}
+
+@test "what a failed build made is believed after the machine went down, once an image stands on it" {
+    dockerfile <<< $'FROM busybox\nRUN echo a > /a\nRUN false'
+    build_fails 1
+    sed -i 's/RUN false/RUN true/' Dockerfile
+    build
+    tr 0-9a-f 1-9a-f0 < /proc/sys/kernel/random/boot_id > "$BATS_TEST_TMPDIR/boot"
+    after_boot() { # words of bud
+        unshare --mount bash -euc 'mount --bind "$1" /proc/sys/kernel/random/boot_id; shift; exec "$@"' bash \
+            "$BATS_TEST_TMPDIR/boot" "$BUD" "${STORAGE[@]}" "$@"
+    }
+    contains "$(after_boot plan .)" "nothing to do"
+    # one that nothing stands on is not
+    dockerfile <<< $'FROM busybox\nRUN echo b > /b\nRUN false'
+    build_fails 1
+    contains "$(after_boot plan .)" "← its result may not have been written out when the machine went down"
+}
+
 @test "without the cache's file everything is built again" {
     small_context
     build

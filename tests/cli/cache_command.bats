@@ -377,3 +377,34 @@ END2
     contains "$(bud plan .)" "nothing to do"
     run_bud 0 info --check
 }
+
+@test "what was built where nothing is any more is superseded, and goes" {
+    local directory
+    directory=$(mktemp -d "$BATS_TEST_TMPDIR/gone.XXXX")
+    echo 1 > "$directory/file"
+    printf 'FROM scratch AS one\nCOPY file /made\nFROM scratch\nCOPY --from=one /made /\n' > "$directory/Dockerfile"
+    run_bud 0 build -q "$directory"
+    run_bud 0 cache ls -q --filter superseded
+    is "$output" ""
+    mv "$directory" "$directory.moved"
+    run_bud 0 cache ls --filter superseded --filter stage=one --format json
+    is "$(jq -r '.[].text' <<< "$output")" "COPY file /made"
+    run_bud 0 rmi --all
+    run_bud 0 cache prune
+    run_bud 0 cache ls -q
+    is "$output" ""
+}
+
+@test "why speaks of no build that found everything when the last one ran steps" {
+    printf 'FROM scratch\nARG V\nCOPY file /$V\n' > Dockerfile
+    echo 1 > file
+    for v in 1 2 1; do
+        run_bud 0 build -q --build-arg V="$v" .
+    done
+    run_bud 0 cache why
+    is "$output" "the last build found everything and ran nothing"
+    run_bud 0 build -q --build-arg V=3 .
+    run_bud 0 cache rm "$(bud cache ls -q --filter kind=copy | head -n 1)"
+    run_bud 0 cache why
+    [[ $output != *"found everything"* ]]
+}

@@ -56,6 +56,16 @@ README.md: left out: app/.dockerignore:4 `*.md`
 src: in, 8 B in 2 files: no rule leaves it out'
 }
 
+@test "links on the way to a path are followed, as COPY follows them" {
+    app
+    ln -s src app/link
+    run_bud 0 context -C app link/a.h link
+    is "$output" $'link/a.h: by a link src/a.h, in, 3 B: no rule leaves it out\nlink: in, 0 B: no rule leaves it out'
+    echo src/a.h >> app/.dockerignore
+    run_bud 0 context -C app link/a.h
+    is "$output" 'link/a.h: by a link src/a.h, left out: app/.dockerignore:6 `src/a.h`'
+}
+
 @test "a path that does not exist is an error, after what its rule would be" {
     app
     run_bud 125 context -C app gone.md gone

@@ -108,10 +108,10 @@ END
 
 # How often files of the context (f-NUMBER) were opened and looked at by `bud build`, in $opened and $looked.
 trace_build() {
-    ASAN_OPTIONS=detect_leaks=0 strace -f -o "$BATS_TEST_TMPDIR/trace" "$BUD" "${STORAGE[@]}" build -q -t image . > /dev/null ||
+    ASAN_OPTIONS=detect_leaks=0 strace -f -y -o "$BATS_TEST_TMPDIR/trace" "$BUD" "${STORAGE[@]}" build -q -t image . > /dev/null ||
         skip "strace does not work here"
     opened=$(grep -E '^[0-9]+ +open' "$BATS_TEST_TMPDIR/trace" | grep -o 'f-[0-9]*' | sort -u | xargs)
-    looked=$(grep -cE 'stat[a-z0-9]*\(.*"f-[0-9]+"' "$BATS_TEST_TMPDIR/trace")
+    looked=$(grep -cE "stat[a-z0-9]*\\([0-9]+<$PWD/[^>]*>, \"f-[0-9]+\"" "$BATS_TEST_TMPDIR/trace")
 }
 
 @test "a file that did not change is looked at once and not opened, and nothing is written" {
@@ -257,7 +257,7 @@ END
     run_bud 125 plan --target stage-1 .
     contains "$stderr" "hint: stage-1 has no name to be called by: give it one, FROM … AS name"
     run_bud 125 plan --target somewhere .
-    contains "$stderr" "hint: the stages are one"
+    contains "$stderr" "hint: stages with a name: one"
     run_bud 0 plan --no-cache-filter stage-1 .
     contains "$stderr" "warning: --no-cache-filter: stage-1 has no name to be called by"
 }
@@ -268,4 +268,13 @@ END
     run_bud 0 cache rm "$(bud cache ls -q --filter text=/b)"
     run_bud 0 plan .
     is "${lines[-1]}" "1 to run, 1 cached, $(stat -c %s Dockerfile) B to copy"
+}
+
+@test "what the checks say of a build they say of its plan, and where they are errors there is none" {
+    printf 'FROM scratch\nCOPY Dockerfile /\nMAINTAINER me\n' > Dockerfile
+    run_bud 0 plan .
+    contains "$stderr" "warning: MaintainerDeprecated: "
+    sed -i '1i # check=error=true' Dockerfile
+    run_bud 125 plan .
+    is "$output" ""
 }

@@ -381,7 +381,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     struct fixture *fixture = *state;
-    build_end(fixture->store, fixture->build);
+    build_end(fixture->store, fixture->build, NULL);
     store_close(fixture->store);
     shell("rm -rf %s", fixture->directory);
     free(fixture);

@@ -28,7 +28,7 @@ static void add_snapshot(struct fixture *fixture, char id[SNAPSHOT_ID_LEN + 1],
     const char *path =
         arena_printf(&fixture->arena, "%s/bud/snapshots/%s/diff", fixture->store->root, id);
     assert_ok(fs_make_directories(AT_FDCWD, path, 0755, &error), &error);
-    snapshot_describe(path, record);
+    record->state = directory_state_read(path);
 }
 
 static struct str add_image(struct fixture *fixture) {

@@ -30,8 +30,7 @@ static const struct row rows[] = {
     { "stages 9.7", "FROM scratch AS x\nRUN 1\nFROM scratch AS y\nRUN false\nFROM x\n", NULL,
       "0 x/1 exec RUN 1\n1 image <0\nskip y:3\n", NULL },
     { "stages 9.8", "FROM scratch AS build\n", "0", NULL,
-      ": target stage \"0\" could not be found | name one of the stages given with FROM … AS "
-      "name" },
+      ": target stage \"0\" could not be found | stages with a name: build" },
     { "stages 4 target suggestion", "FROM scratch AS build\n", "biuld", NULL,
       ": target stage \"biuld\" could not be found | did you mean build?" },
     { "stages 9.9",
@@ -65,12 +64,13 @@ static const struct row rows[] = {
       "<1\n",
       NULL },
     { "stages 9.13", "FROM triggers\n", NULL,
-      "0 stage-0/1 source FROM triggers\n1 stage-0/2 exec RUN one <0\n2 stage-0/3 exec RUN $TWO "
+      "0 stage-0/1 source FROM triggers\n1 stage-0/2 exec ONBUILD RUN one <0\n2 stage-0/3 exec "
+      "ONBUILD RUN $TWO "
       "<1\n3 image "
       "<2\n",
       NULL },
     { "stages 9.14", "FROM scratch AS base\nONBUILD RUN t\nFROM base AS m\nFROM m\nRUN u\n", NULL,
-      "0 m/1 exec RUN t\n1 stage-2/1 exec RUN u <0\n2 image <1\n", NULL },
+      "0 m/1 exec ONBUILD RUN t\n1 stage-2/1 exec RUN u <0\n2 image <1\n", NULL },
     { "stages 9.17", "FROM scratch\n", NULL, "0 image\n", NULL },
     { "stages 9.18", "FROM --platform=$BUILDPLATFORM layers\nRUN 1\n", NULL,
       "0 stage-0/1 source FROM --platform=$BUILDPLATFORM layers\n1 stage-0/2 exec RUN 1 <0\n2 "
@@ -107,7 +107,9 @@ static const struct row rows[] = {
     { "stages 6.3 trigger copies from a stage",
       "FROM scratch AS src\nRUN 1\nFROM scratch AS base\nONBUILD COPY "
       "--from=src /a /\nFROM base\n",
-      NULL, "0 src/1 exec RUN 1\n1 stage-2/1 file COPY --from=src /a / (stage src=0)\n2 image <1\n",
+      NULL,
+      "0 src/1 exec RUN 1\n1 stage-2/1 file ONBUILD COPY --from=src /a / (stage src=0)\n2 image "
+      "<1\n",
       NULL },
     { "stages 6.3 bad trigger", "FROM scratch AS base\nONBUILD ENV $NO=x\nFROM base\n", NULL, NULL,
       "3: ENV names can not be blank | `$NO` expands to nothing here" },

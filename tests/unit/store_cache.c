@@ -72,8 +72,7 @@ static void records_come_back(void **state) {
                                    .parent = STR("below"),
                                    .created = -5,
                                    .duration = UINT64_MAX,
-                                   .inode = 42,
-                                   .modified = -43,
+                                   .state = { 42, -43, 44 },
                                    .text = STR("RUN true"),
                                    .stage = STR("build"),
                                    .ingredients = ingredients,
@@ -92,8 +91,9 @@ static void records_come_back(void **state) {
     assert_string_equal(found.parent.data, "below");
     assert_int_equal(found.created, -5);
     assert_true(found.duration == UINT64_MAX);
-    assert_int_equal(found.inode, 42);
-    assert_int_equal(found.modified, -43);
+    assert_int_equal(found.state.inode, 42);
+    assert_int_equal(found.state.modified, -43);
+    assert_int_equal(found.state.shape, 44);
     assert_string_equal(found.text.data, "RUN true");
     assert_string_equal(found.stage.data, "build");
     assert_int_equal(found.ingredient_count, COUNT(ingredients));
@@ -112,7 +112,7 @@ static void who_is_found_is_the_last(void **state) {
     struct fixture *fixture = *state;
     struct cache *cache = open_cache(fixture, CACHE_WRITE);
     struct cache_record record = { .result = STR("one"), .text = STR("RUN") };
-    struct digest place = key_of(1000), gone = key_of(1001), last, *keys;
+    struct digest place = key_of(1000), gone = key_of(1001), last;
     struct digest first = key_of(1), second = key_of(2), missing = key_of(3);
     record.key = first;
     assert_int_equal(cache_store(cache, &record, &place, NULL), 0);
@@ -134,11 +134,45 @@ static void who_is_found_is_the_last(void **state) {
     assert_int_equal(use.last, 7);
     const struct cache_place pruned = { place, &missing };
     assert_int_equal(cache_count_hits(cache, &pruned, 1, false, 9, NULL), 0);
+    assert_int_equal(cache_all_found(cache), 0); /* the last build ran something */
+    struct cache_last *all;
     size_t count;
-    assert_int_equal(cache_last_keys(cache, &fixture->arena, &keys, &count, NULL), 0);
+    assert_int_equal(cache_last_keys(cache, &fixture->arena, &all, &count, NULL), 0);
     assert_int_equal(count, 1);
-    assert_true(digest_equal(&keys[0], &first));
-    assert_int_equal(cache_all_found(cache), 7);
+    assert_true(digest_equal(&all[0].place, &place));
+    assert_true(digest_equal(&all[0].key, &first));
+    cache_close(cache);
+}
+
+/* The places of three sites, of which the middle one is forgotten. */
+static void sites_go_with_their_places(void **state) {
+    struct fixture *fixture = *state;
+    struct cache *cache = open_cache(fixture, CACHE_WRITE);
+    struct digest key = key_of(1), last;
+    struct cache_site *sites;
+    size_t count;
+    assert_int_equal(cache_sites(cache, &fixture->arena, &sites, &count, NULL), 0);
+    assert_int_equal(count, 0);
+    struct cache_place places[9];
+    for (unsigned char i = 0; i < COUNT(places); i++) {
+        struct cache_site site = { .context = STR("/context"), .dockerfile = STR("/file") };
+        memset(site.id, i / 3, sizeof(site.id));
+        places[i] = (struct cache_place){ key_of(i), &key };
+        memcpy(places[i].place.bytes, site.id, sizeof(site.id));
+        assert_int_equal(cache_site_put(cache, &site, NULL), 0);
+    }
+    assert_int_equal(cache_places_put(cache, places, COUNT(places), NULL), 0);
+    assert_int_equal(cache_sites(cache, &fixture->arena, &sites, &count, NULL), 0);
+    assert_int_equal(count, 3);
+    assert_true(str_equal(sites[2].context, STR("/context")));
+    assert_true(str_equal(sites[2].dockerfile, STR("/file")));
+    assert_int_equal(cache_forget_sites(cache, &sites[1], 1, NULL), 0);
+    for (size_t i = 0; i < COUNT(places); i++) {
+        assert_int_equal(cache_last_at(cache, &places[i].place, &last), i / 3 != 1);
+    }
+    assert_int_equal(cache_forget_sites(cache, &sites[2], 1, NULL), 0);
+    assert_int_equal(cache_sites(cache, &fixture->arena, &sites, &count, NULL), 0);
+    assert_int_equal(count, 1);
     cache_close(cache);
 }
 
@@ -259,11 +293,15 @@ static void other_tables_work(void **state) {
 
     const char *snapshots[] = { "a", "b" };
     struct digest one = key_of(1), two = key_of(2), content;
-    struct digest_hex layers[] = { digest_hex(&one), digest_hex(&two) }, hex;
-    assert_false(cache_published_get(cache, "a", &hex));
+    struct cache_publication layers[] = { { digest_hex(&one), { 0, 0, 0 } },
+                                          { digest_hex(&two), { 1, -2, 3 } } };
+    struct cache_publication published;
+    assert_false(cache_published_get(cache, "a", &published));
     assert_int_equal(cache_published_put(cache, snapshots, layers, 2, NULL), 0);
-    assert_true(cache_published_get(cache, "b", &hex));
-    assert_string_equal(hex.text, layers[1].text);
+    assert_true(cache_published_get(cache, "b", &published));
+    assert_string_equal(published.layer.text, layers[1].layer.text);
+    assert_int_equal(published.state.modified, -2);
+    assert_int_equal(published.state.shape, 3);
 
     assert_false(cache_content_get(cache, &one, &content));
     assert_int_equal(cache_content_put(cache, &one, &two, NULL), 0);
@@ -745,6 +783,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(records_come_back),
         TEST(who_is_found_is_the_last),
+        TEST(sites_go_with_their_places),
         TEST(results_are_indexed),
         TEST(other_boots_are_not_believed),
         TEST(layers_of_other_boots_are_digested_again),

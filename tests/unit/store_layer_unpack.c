@@ -84,7 +84,7 @@ static int run(struct trial *trial, struct layer_blob *blob) {
 static void trial_end(struct trial *trial) {
     snapshot_remove(trial->fixture->store, trial->snapshot.id, NULL);
     snapshot_free(&trial->snapshot);
-    build_end(trial->fixture->store, trial->build);
+    build_end(trial->fixture->store, trial->build, NULL);
     error_clear(&trial->error);
 }
 

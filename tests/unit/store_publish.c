@@ -137,10 +137,10 @@ static void test_snapshots_stay_while_another_build_may_use_them(void **state) {
     assert_ok(build_begin(fixture->store, &builds[1], &error), &error);
     publish_two(fixture, "2", NAME);
     assert_true(has_snapshot(fixture, "s1", "diff/a"));
-    build_end(fixture->store, builds[1]);
+    build_end(fixture->store, builds[1], NULL);
     publish_two(fixture, "3", NAME);
     assert_false(has_snapshot(fixture, "s1", ""));
-    build_end(fixture->store, builds[0]);
+    build_end(fixture->store, builds[0], NULL);
     assert_clean(fixture);
 }
 
@@ -267,7 +267,7 @@ static void test_nothing_is_built_upon_an_incomplete_layer(void **state) {
     draft.base_layer = layers[0];
     assert_int_equal(-1, publish_image(fixture->store, &draft, &id, &error));
     assert_int_equal(error.code, ERROR_CHANGED);
-    build_end(fixture->store, build);
+    build_end(fixture->store, build, NULL);
 }
 
 /* A build may have mounted what it found there. */
@@ -289,7 +289,7 @@ static void test_removing_an_image_leaves_debris_to_the_builds(void **state) {
         assert_ok(image_remove(fixture->store, id.text, NULL, &removal, &error), &error);
         assert_int_equal(is_alive, fixture_has(fixture, debris));
         if (is_alive) {
-            build_end(fixture->store, build);
+            build_end(fixture->store, build, NULL);
         }
     }
     buf_free(&removal.untagged);
@@ -380,7 +380,7 @@ static void test_protected_images_stay(void **state) {
     assert_ok(container_release(fixture->store, build, &error), &error);
     assert_ok(container_release(fixture->store, build, &error), &error);
     assert_int_equal(count_rows(fixture, TABLE_CONTAINERS), 0);
-    build_end(fixture->store, build);
+    build_end(fixture->store, build, NULL);
     assert_clean(fixture);
     assert_ok(image_remove(fixture->store, id.text, NULL, &removal, &error), &error);
     assert_int_equal(count_rows(fixture, TABLE_LAYERS), 0);
@@ -436,7 +436,7 @@ static void test_dead_builds_are_swept(void **state) {
     assert_int_equal(BUILD_ID_LEN, read(ready[0], id, BUILD_ID_LEN));
     assert_true(build_is_alive(fixture->store, id));
     assert_ok(build_begin(fixture->store, &build, &error), &error);
-    build_end(fixture->store, build);
+    build_end(fixture->store, build, NULL);
     assert_int_equal(count_rows(fixture, TABLE_CONTAINERS), 1);
 
     kill(child, SIGKILL);
@@ -448,7 +448,7 @@ static void test_dead_builds_are_swept(void **state) {
     assert_false(fixture_has(fixture, arena_printf(&fixture->arena, "bud/builds/%s", id)));
     assert_int_not_equal(
         0, access(arena_printf(&fixture->arena, "%s/bud/%s", fixture->run_root, id), F_OK));
-    build_end(fixture->store, build);
+    build_end(fixture->store, build, NULL);
     assert_clean(fixture);
     close(ready[0]);
     close(ready[1]);
@@ -468,9 +468,9 @@ static void test_builds_of_roots_that_share_a_run_root_leave_each_other_alone(vo
     assert_ok(build_begin(fixture->store, &ours, &error), &error);
     assert_ok(build_begin(other, &theirs, &error), &error);
     assert_int_equal(0, access(ours->run_directory, F_OK));
-    build_end(other, theirs);
+    build_end(other, theirs, NULL);
     assert_int_equal(0, access(ours->run_directory, F_OK));
-    build_end(fixture->store, ours);
+    build_end(fixture->store, ours, NULL);
     store_close(other);
 }
 

@@ -24,7 +24,7 @@ static struct world begin(void **state) {
 static void end(struct world *world) {
     cache_close(world->cache);
     if (world->build) {
-        build_end(world->fixture->store, world->build);
+        build_end(world->fixture->store, world->build, NULL);
     }
 }
 
@@ -35,7 +35,7 @@ static void record(struct world *world, const char *snapshot) {
 }
 
 static void publish(struct world *world, const char *snapshot) {
-    struct digest_hex layer = { LAYER };
+    struct cache_publication layer = { { LAYER }, { 0, 0, 0 } };
     assert_int_equal(cache_published_put(world->cache, &snapshot, &layer, 1, NULL), 0);
     char *path = arena_printf(&world->fixture->arena, "bud/snapshots/%s/diff", snapshot);
     mkdir(fixture_path(world->fixture, "overlay/" LAYER), 0700);
@@ -141,7 +141,7 @@ static void only_debris_is_swept(void **state) {
     assert_false(is_there(&world, ".removed-x"));
 
     struct build *next;
-    build_end(store, world.build);
+    build_end(store, world.build, NULL);
     assert_ok(build_begin(store, &next, &error), &error);
     world.build = next;
     assert_ok(snapshot_new(store, world.build, NULL, &alive, &error), &error);
@@ -149,7 +149,7 @@ static void only_debris_is_swept(void **state) {
     assert_ok(build_begin(store, &other, &error), &error);
     assert_ok(snapshot_sweep(store, world.cache, 1, &error), &error); /* the other might use it */
     assert_true(is_there(&world, orphan.id));
-    build_end(store, other);
+    build_end(store, other, NULL);
     assert_ok(snapshot_sweep(store, world.cache, 1, &error), &error);
     assert_false(is_there(&world, orphan.id));
     assert_true(is_there(&world, recorded.id));
@@ -170,7 +170,7 @@ static void a_cache_that_cannot_be_read_spares_all(void **state) {
     struct snapshot recorded;
     assert_ok(snapshot_new(store, world.build, NULL, &recorded, &error), &error);
     record(&world, recorded.id);
-    build_end(store, world.build);
+    build_end(store, world.build, NULL);
     world.build = NULL;
     cache_close(world.cache);
     assert_int_equal(truncate(fixture_path(world.fixture, "bud/cache.mdb"), 5000), 0);
