@@ -121,19 +121,20 @@ static bool is_known(void *context, struct str snapshot) {
 }
 
 /* A few bytes: without room for that, the next prune does it. */
-static int forget_snapshots(struct removal *removal, struct error *error) {
+static int forget_rest(struct removal *removal, struct error *error) {
+    const struct usage *usage = removal->usage;
     _cleanup_error_ struct error reason = ERROR_INIT;
-    return cache_forget_snapshots(removal->cache, is_known, removal, &reason) == 0 ||
-                   is_lack_of_space(&reason)
-               ? 0
-               : error_move(error, &reason);
+    bool is_done =
+        cache_forget_snapshots(removal->cache, is_known, removal, &reason) == 0 &&
+        cache_forget_sites(removal->cache, usage->gone_sites, usage->gone_site_count, &reason) == 0;
+    return is_done || is_lack_of_space(&reason) ? 0 : error_move(error, &reason);
 }
 
 static int remove_records(struct removal *removal, struct error *error) {
     _cleanup_lock_ struct lock registry = LOCK_INIT;
     return look(removal, &registry, error) ||
                    cache_forget(removal->cache, removal->victims, removal->count, error) ||
-                   doom_forgotten(removal, error) || forget_snapshots(removal, error)
+                   doom_forgotten(removal, error) || forget_rest(removal, error)
                ? -1
                : 0;
 }

@@ -15,7 +15,8 @@ struct prune_result {
 };
 
 /* Removes the items marked as victims: their records, and snapshots that no other record has. Layers and images stay. The
- * items have been measured. Marks those gone as removed. Drops as well what the cache knows of snapshots that are gone. */
+ * items have been measured. Marks those gone as removed. Drops as well what the cache knows of snapshots that are gone, and
+ * of contexts and Dockerfiles. */
 int prune_records(const struct store *store, struct cache *cache, struct usage *usage,
                   struct prune_result *result, struct error *error);
 

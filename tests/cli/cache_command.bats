@@ -257,6 +257,18 @@ END2
     run_bud 0 info --check
 }
 
+@test "prune: of a context that is gone nothing is remembered, not even that its steps were pruned" {
+    build
+    bud cache prune --all > /dev/null
+    is "$(step 'COPY src')" "miss: its record was pruned"
+    cd ..
+    mv context elsewhere
+    bud cache prune > /dev/null
+    mv elsewhere context
+    cd context || return 1
+    is "$(step 'COPY src')" "miss: no record: first build"
+}
+
 @test "prune --all: an image keeps its steps, all else goes" {
     build
     run_bud 0 cache prune --all
