@@ -107,6 +107,13 @@ static int open_store(const struct building *build, bool is_cached_only, struct 
     return invocation_open_store(build->invocation, STORE_WRITE, use, store, error);
 }
 
+static void tell_again(const struct building *build, const struct error *error) {
+    while (error->cause) { /* what changed, not what that kept from being done */
+        error = error->cause;
+    }
+    log_write(build->executor.is_quiet ? LOG_INFO : LOG_WARN, "beginning anew: %s", error->message);
+}
+
 static int build_with_store(struct building *build, bool is_cached_only, bool *is_done,
                             struct executor_result *result, struct error *error) {
     struct store *store;
@@ -118,8 +125,7 @@ static int build_with_store(struct building *build, bool is_cached_only, bool *i
         build->store = store;
         status = build_once(build, is_cached_only, is_done, result, error);
         for (int i = 1; i < ATTEMPTS && status < 0 && error->code == ERROR_CHANGED; i++) {
-            log_write(build->executor.is_quiet ? LOG_INFO : LOG_WARN, "beginning anew: %s",
-                      error->message);
+            tell_again(build, error);
             error_clear(error);
             status = build_once(build, is_cached_only, is_done, result, error);
         }

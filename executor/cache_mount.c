@@ -11,7 +11,8 @@
 #define WAIT 50000 /* microseconds between looks at a lock somebody else holds */
 
 int cache_mount_copy(const struct work *work, const struct step *step, const struct tree *tree,
-                     struct str source, const char *directory, struct error *error) {
+                     struct str source, const char *directory, uint64_t *stamps,
+                     struct error *error) {
     struct rootfs root;
     struct str from = source.len ? source : STR("/");
     struct step copy = *step;
@@ -24,14 +25,14 @@ int cache_mount_copy(const struct work *work, const struct step *step, const str
     if (rootfs_mount(work->store, work->build, NULL, 0, directory, &root, error) < 0) {
         return -1;
     }
-    int result = file_step_run(work, &copy, &root, tree, error);
+    int result = file_step_run(work, &copy, &root, tree, stamps, error);
     rootfs_unmount(&root);
     return result;
 }
 
 static int fill(const struct work *work, const struct step *step, const struct mount_plan *mount,
                 const struct tree *from, const char *path, struct error *error) {
-    if (from && cache_mount_copy(work, step, from, mount->source, path, error) < 0) {
+    if (from && cache_mount_copy(work, step, from, mount->source, path, NULL, error) < 0) {
         return -1;
     }
     if (chown(path, mount->uid, mount->gid) < 0 ||

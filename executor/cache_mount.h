@@ -22,8 +22,10 @@ int cache_mount_open(const struct work *work, const struct step *step,
                      struct cache_mount *out, struct error *error);
 void cache_mount_close(struct cache_mount *cache);
 
-/* COPY of SOURCE in TREE to the empty directory DIRECTORY (absolute): its contents when it is a directory. */
+/* COPY of SOURCE in TREE to the empty directory DIRECTORY (absolute): its contents when it is a directory. STAMPS as for
+ * file_step_run(). */
 int cache_mount_copy(const struct work *work, const struct step *step, const struct tree *tree,
-                     struct str source, const char *directory, struct error *error);
+                     struct str source, const char *directory, uint64_t *stamps,
+                     struct error *error);
 
 #endif

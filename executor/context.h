@@ -4,9 +4,9 @@
 
 #include "executor/work.h"
 
-/* To be called after the files of STEP's INPUT were copied: does the context still hold what they were looked up with?
- * ERROR_CHANGED with the place of the instruction when it does not. Any thread. */
+/* To be called after the files of STEP's INPUT were copied: were those, of which STAMPS tells, what the step was looked up
+ * with, and does the context still hold them? ERROR_CHANGED with the place of the instruction when not. Any thread. */
 int context_check(const struct work *work, const struct step *step, const struct step_input *input,
-                  struct error *error);
+                  uint64_t stamps, struct error *error);
 
 #endif

@@ -79,6 +79,15 @@ static int copy_small(const struct selection_entry *entry, struct copy_buffer *b
                        : has_changed(entry, error);
 }
 
+int copy_check_source(const struct selection_entry *entry, bool is_context, int source,
+                      struct error *error) {
+    struct stat now;
+    if (fstat(source, &now) < 0) {
+        return error_system(error, "cannot examine %.*s", STR_ARG(entry->tree_path));
+    }
+    return is_unchanged(&entry->stat, &now, is_context) ? 0 : has_changed(entry, error);
+}
+
 int copy_data(const struct selection_entry *entry, bool is_context, struct copy_buffer *buffer,
               int source, int target, struct error *error) {
     uint64_t size = (uint64_t)entry->stat.st_size;
@@ -89,11 +98,7 @@ int copy_data(const struct selection_entry *entry, bool is_context, struct copy_
     } else if (fs_copy_data(source, target, entry->name, size, error) < 0) {
         return error && error->code == ERROR_CHANGED ? has_changed(entry, error) : -1;
     }
-    struct stat now;
-    if (fstat(source, &now) < 0) {
-        return error_system(error, "cannot examine %.*s", STR_ARG(entry->tree_path));
-    }
-    return is_unchanged(&entry->stat, &now, is_context) ? 0 : has_changed(entry, error);
+    return copy_check_source(entry, is_context, source, error);
 }
 
 int copy_xattrs(const struct selection_entry *entry, int directory, const char *name,

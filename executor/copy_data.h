@@ -15,8 +15,11 @@ struct copy_buffer {
 };
 
 void copy_buffer_free(struct copy_buffer *buffer);
-/* All data of SOURCE to the empty TARGET. Compared afterwards with what the entry was when it was selected: size and
- * mtime, and in a context also the inode and ctime, which outlive an mtime that was put back. */
+/* Is SOURCE what ENTRY was when it was selected? Compared are size and mtime, and in a context also the inode and ctime, which
+ * outlive an mtime that was put back. ERROR_CHANGED when not. */
+int copy_check_source(const struct selection_entry *entry, bool is_context, int source,
+                      struct error *error);
+/* All data of SOURCE to the empty TARGET, and copy_check_source() afterwards. */
 int copy_data(const struct selection_entry *entry, bool is_context, struct copy_buffer *buffer,
               int source, int target, struct error *error);
 /* The extended attributes of ENTRY that a layer keeps (layer_stream_keeps_xattr: overlayfs's own would change what the

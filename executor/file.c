@@ -24,6 +24,7 @@ struct run {
     struct directories directories;
     int directory; /* the destination as a directory; -1: not opened yet */
 
+    uint64_t stamps; /* of what was taken */
     size_t results;
     bool
         has_plain; /* a result that is no archive: it needs the destination to itself, or a directory */
@@ -141,7 +142,9 @@ static int unpack(struct run *run, int source, const struct selection_entry *ent
         .is_rootless = run->work->store->is_rootless,
     };
     const char *name = str_dup(&run->arena, entry->tree_path);
-    return archive_unpack(source, name, run->directory, &options, error);
+    return archive_unpack(source, name, run->directory, &options, error) < 0
+               ? -1
+               : copy_check_source(entry, run->rules.is_context, source, error);
 }
 
 static int unpack_if_archive(struct run *run, const struct selection_entry *entry, bool *is_archive,
@@ -202,6 +205,7 @@ static int on_entry(void *context, const struct selection_entry *entry, struct e
     if (check_cancelled(run, error) < 0) {
         return -1;
     }
+    run->stamps = selection_stamp(run->stamps, entry);
     if (run->is_directory) {
         return copy_entry(&run->copy, entry->path, entry, error);
     }
@@ -353,13 +357,16 @@ static int explain(const struct run *run, struct error *error) {
 }
 
 int file_step_run(const struct work *work, const struct step *step, const struct rootfs *rootfs,
-                  const struct tree *source, struct error *error) {
+                  const struct tree *source, uint64_t *stamps, struct error *error) {
     struct run run = {
         .work = work, .step = step, .rootfs = rootfs, .source = source, .directory = -1
     };
     int result = perform(&run, error);
     if (result < 0) {
         explain(&run, error);
+    }
+    if (stamps) {
+        *stamps = run.stamps;
     }
     cleanup_fd(&run.directory);
     arena_free(&run.arena);

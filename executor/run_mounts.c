@@ -104,9 +104,10 @@ static int copy_context(struct run_mounts *run, const struct mount_plan *mount, 
     struct str source = path_clean(run->arena, mount->source.len ? mount->source : STR("."));
     struct stat stat_buffer;
     const char *directory;
+    uint64_t stamps;
     if (new_directory(run, NULL, &directory, error) < 0 ||
-        cache_mount_copy(run->work, run->step, context, source, directory, error) < 0 ||
-        context_check(run->work, run->step, &run->step->inputs[mount->input], error) < 0) {
+        cache_mount_copy(run->work, run->step, context, source, directory, &stamps, error) < 0 ||
+        context_check(run->work, run->step, &run->step->inputs[mount->input], stamps, error) < 0) {
         return -1;
     }
     /* A file arrives under its own name, a directory as its contents. */

@@ -162,7 +162,7 @@ static int input_content(struct scheduler *scheduler, const struct step *step, s
     const struct step_input *in = &step->inputs[input];
     struct tree tree;
     input_tree(step, input, attempt, &tree);
-    if (selection_digest(&tree, in->selection, content, NULL, NULL, error) < 0) {
+    if (selection_digest(&tree, in->selection, content, error) < 0) {
         return error_at(error, scheduler->plan->dockerfile->name,
                         scheduler->plan->dockerfile->source, step->instruction->span);
     }
@@ -343,13 +343,14 @@ static int run_step(struct scheduler *scheduler, struct task *task, struct attem
         status = exec_step_run(work, step, &attempt->root, attempt->inputs, error);
     } else {
         struct tree source = { .fd = -1 };
+        uint64_t stamps;
         if (step->input_count > 0) {
             input_tree(step, 0, attempt, &source);
         }
         status = file_step_run(work, step, &attempt->root, step->input_count > 0 ? &source : NULL,
-                               error);
+                               &stamps, error);
         if (status == 0 && step->input_count > 0) {
-            status = context_check(work, step, &step->inputs[0], error);
+            status = context_check(work, step, &step->inputs[0], stamps, error);
         }
     }
     uint64_t duration = time_monotonic() - start;

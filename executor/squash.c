@@ -21,7 +21,7 @@ static int copy_whole(const struct work *work, const struct rootfs *from, const 
     if (rootfs_mount(work->store, work->build, NULL, 0, diff, &to, error) < 0) {
         return -1;
     }
-    int status = file_step_run(work, &step, &to, &source, error);
+    int status = file_step_run(work, &step, &to, &source, NULL, error);
     rootfs_unmount(&to);
     return status;
 }

@@ -27,8 +27,9 @@ struct work {
  * ERROR_EXIT with the place of the instruction, the command, and its status. */
 int exec_step_run(const struct work *work, const struct step *step, const struct rootfs *rootfs,
                   const struct rootfs *inputs, struct error *error);
-/* COPY, ADD, WORKDIR's directory. SOURCE is the tree of inputs[0] (NULL for FILE_DIRECTORY or heredocs only). */
+/* COPY, ADD, WORKDIR's directory. SOURCE is the tree of inputs[0] (NULL for FILE_DIRECTORY or heredocs only). *STAMPS (may be
+ * NULL) gets the selection_stamp() of all that was copied of it. */
 int file_step_run(const struct work *work, const struct step *step, const struct rootfs *rootfs,
-                  const struct tree *source, struct error *error);
+                  const struct tree *source, uint64_t *stamps, struct error *error);
 
 #endif

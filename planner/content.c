@@ -74,6 +74,7 @@ struct reading {
     VEC(struct kept_node *) nodes; /* all, to be freed */
     VEC(struct unknown_entry *) to_read;
     uint64_t files, bytes, bytes_to_read;
+    uint64_t stamps;
 
     /* Shared by the threads that read files. */
     atomic_size_t next;
@@ -291,6 +292,7 @@ static int visit_entry(void *context, const struct selection_entry *entry, struc
     struct reading *reading = context;
     struct group *group = group_of(reading, entry);
     struct index_stamp stamp = index_stamp_of(&entry->stat);
+    reading->stamps = selection_stamp(reading->stamps, entry);
     if (S_ISREG(stamp.mode)) {
         reading->files++;
         reading->bytes += stamp.size;
@@ -384,6 +386,16 @@ static void finish_group(struct reading *reading, struct group *group, bool is_l
     out->digest = group->digest;
 }
 
+/* Was a file read in a later state than the walk found it in? */
+static bool has_later(const struct reading *reading) {
+    for (size_t i = 0; i < reading->to_read.count; i++) {
+        if (reading->to_read.items[i]->is_later) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void summarise(struct reading *reading, struct content *out) {
     struct hasher hasher;
     hasher_init(&hasher);
@@ -395,6 +407,7 @@ static void summarise(struct reading *reading, struct content *out) {
     }
     out->files = reading->files;
     out->bytes = reading->bytes;
+    out->stamps = has_later(reading) ? 0 : reading->stamps;
     out->directories = arena_array(reading->arena, reading->parts.count, sizeof(*out->directories));
     for (size_t i = 0; i < reading->parts.count; i++) {
         const struct part *part = &reading->parts.items[i];
@@ -495,4 +508,50 @@ bool content_list(const struct content *content, const struct content_directory 
     }
     index_free(&node);
     return is_same;
+}
+
+/* ---- what differs ---- */
+
+static struct str path_in(const struct content_directory *directory, struct str name,
+                          struct arena *arena) {
+    return str_printf(arena, "%.*s%s%.*s", STR_ARG(directory->path),
+                      directory->path.len > 0 ? "/" : "", STR_ARG(name));
+}
+
+/* The same directory before and now. */
+static struct str entry_difference(const struct content *before, const struct content *now,
+                                   size_t at, struct arena *arena) {
+    const struct content_directory *was = &before->directories[at], *is = &now->directories[at];
+    const struct content_file *old, *new;
+    if (!content_list(before, was, arena, &old) || !content_list(now, is, arena, &new)) {
+        return was->path;
+    }
+    for (size_t i = 0; i < was->count && i < is->count; i++) {
+        int order = str_compare(old[i].name, new[i].name);
+        if (order != 0 || old[i].mode != new[i].mode ||
+            !digest_equal(&old[i].digest, &new[i].digest)) {
+            return path_in(was, order > 0 ? new[i].name : old[i].name, arena);
+        }
+    }
+    return was->count == is->count  ? was->path
+           : was->count > is->count ? path_in(was, old[is->count].name, arena)
+                                    : path_in(is, new[was->count].name, arena);
+}
+
+struct str content_difference(const struct content *before, const struct content *now,
+                              struct arena *arena) {
+    size_t count = before->directory_count < now->directory_count ? before->directory_count
+                                                                  : now->directory_count;
+    for (size_t i = 0; i < count; i++) {
+        const struct content_directory *was = &before->directories[i], *is = &now->directories[i];
+        if (!str_equal(was->path, is->path)) {
+            return str_compare(was->path, is->path) < 0 ? was->path : is->path;
+        }
+        if (!digest_equal(&was->digest, &is->digest)) {
+            return entry_difference(before, now, i, arena);
+        }
+    }
+    return count < before->directory_count ? before->directories[count].path
+           : count < now->directory_count  ? now->directories[count].path
+                                           : STR_EMPTY;
 }

@@ -32,6 +32,7 @@ struct content {
     const struct tree *tree;
     struct digest digest;
     uint64_t files, bytes; /* regular files */
+    uint64_t stamps;       /* selection_stamp() of all that was taken; 0: some changed meanwhile */
     size_t result_count;
     size_t count;                          /* entries */
     struct content_directory *directories; /* in the order of the walk */
@@ -43,6 +44,9 @@ struct content {
  * does not end. */
 int content_read(const struct tree *tree, const struct selection *selection, struct arena *arena,
                  struct content *out, struct error *error);
+/* The path in the tree of the first entry that is not the same in both; empty: it cannot be told, or there is none. In ARENA. */
+struct str content_difference(const struct content *before, const struct content *now,
+                              struct arena *arena);
 /* The entries of DIRECTORY in ARENA; false when the index has others by now, or they were too many to keep. */
 bool content_list(const struct content *content, const struct content_directory *directory,
                   struct arena *arena, const struct content_file **files);

@@ -143,6 +143,7 @@ static int read_once(const struct tree *tree, struct unknown_entry *unknown, cha
     *is_settled = index_stamp_equal(&before, &unknown->stamp);
     if (!*is_settled) {
         unknown->stamp = before; /* it is read as it is now, the next time */
+        unknown->is_later = true;
         return 0;
     }
     hasher_init(&hasher);
@@ -155,6 +156,7 @@ static int read_once(const struct tree *tree, struct unknown_entry *unknown, cha
     }
     struct index_stamp after = index_stamp_of(&stat);
     *is_settled = index_stamp_equal(&before, &after) && total == after.size;
+    unknown->is_later = unknown->is_later || !*is_settled;
     unknown->stamp = after;
     unknown->digest = hasher_finish(&hasher);
     return 0;

@@ -17,6 +17,7 @@ struct unknown_entry {
     const char *tree_path;
     struct index_stamp stamp; /* after reading: of what was read */
     struct fs_xattrs xattrs;
+    bool is_later; /* that is another state than it was found in */
     int64_t begun; /* ns, CLOCK_REALTIME_COARSE, the clock file systems stamp with */
     struct digest digest;
 };

@@ -1,7 +1,9 @@
 #include "planner/selection.h"
 
 #include "planner/content.h"
+#include "planner/index.h"
 #include "planner/walk.h"
+#include "store/crc64.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -302,18 +304,43 @@ int selection_walk(const struct tree *tree, const struct selection *selection,
 }
 
 int selection_digest(const struct tree *tree, const struct selection *selection, struct digest *out,
-                     uint64_t *files, uint64_t *bytes, struct error *error) {
+                     struct error *error) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
     struct content content;
     if (content_read(tree, selection, &arena, &content, error)) {
         return -1;
     }
     *out = content.digest;
-    if (files) {
-        *files = content.files;
-    }
-    if (bytes) {
-        *bytes = content.bytes;
-    }
     return 0;
+}
+
+uint64_t selection_stamp(uint64_t stamps, const struct selection_entry *entry) {
+    struct index_stamp stamp = index_stamp_of(&entry->stat);
+    if (S_ISDIR(stamp.mode)) { /* its times tell of files that are not taken, too */
+        stamp = (struct index_stamp){ .mode = stamp.mode };
+    }
+    stamps = crc64_update(stamps, entry->tree_path.data, entry->tree_path.len);
+    return crc64_update(stamps, &stamp, sizeof(stamp));
+}
+
+int selection_check(const struct tree *tree, const struct selection *selection,
+                    const struct digest *expected, const struct content *details, uint64_t stamps,
+                    struct error *error) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct content now;
+    if (content_read(tree, selection, &arena, &now, error)) {
+        return -1;
+    }
+    if (digest_equal(&now.digest, expected) && now.stamps == stamps) {
+        return 0;
+    }
+    struct str path = details ? content_difference(details, &now, &arena) : STR_EMPTY;
+    if (path.len > 0) {
+        error_set(error, ERROR_CHANGED, "%.*s changed while the build was copying it",
+                  STR_ARG(path));
+    } else {
+        error_set(error, ERROR_CHANGED, "files of %s changed while the build was copying them",
+                  tree->name);
+    }
+    return error_hint(error, "something is still writing to them; build again when it is done");
 }

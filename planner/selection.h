@@ -78,8 +78,17 @@ int selection_walk(const struct tree *tree, const struct selection *selection,
 
 /* The content digest of everything selected: path, type, mode, owner, link target, xattrs, data; never mtime. For a
  * context, file digests come from the index where the file's stat is unchanged and not racy, and what was learned is
- * written back (only if something was). FILES and BYTES (may be NULL) count regular files. */
+ * written back (only if something was). */
 int selection_digest(const struct tree *tree, const struct selection *selection, struct digest *out,
-                     uint64_t *files, uint64_t *bytes, struct error *error);
+                     struct error *error);
+
+/* STAMPS (0: none yet) with that of ENTRY: two walks with the same sum saw the same files in the same state. */
+uint64_t selection_stamp(uint64_t stamps, const struct selection_entry *entry);
+/* Were the files that a walk with the sum STAMPS took those of the content digest EXPECTED, and are they still? DETAILS:
+ * their list, for the message, or NULL. ERROR_CHANGED, naming the file where that can be told, when not. */
+struct content;
+int selection_check(const struct tree *tree, const struct selection *selection,
+                    const struct digest *expected, const struct content *details, uint64_t stamps,
+                    struct error *error);
 
 #endif

@@ -148,7 +148,7 @@ static int run_step(const struct fixture *fixture, const struct row *row, int ro
     file->is_link = row->is_link;
     file->is_unpack = row->kind == FILE_ADD;
     int result = file_step_run(&work, &step, &root,
-                               row->is_from ? &fixture->stage : &fixture->context, error);
+                               row->is_from ? &fixture->stage : &fixture->context, NULL, error);
     arena_free(&plan->arena);
     return result;
 }
@@ -626,7 +626,7 @@ static void a_cancelled_step_ends(void **state) {
     struct root root;
     assert_true(root_open(fixture, false, NULL, &root));
     struct rootfs rootfs = { .fd = root.fd };
-    assert_int_equal(file_step_run(&work, &step, &rootfs, &fixture->context, &error), -1);
+    assert_int_equal(file_step_run(&work, &step, &rootfs, &fixture->context, NULL, &error), -1);
     assert_int_equal(error.code, ERROR_INTERRUPTED);
     assert_int_equal(shell(root.path, "none x"), 0);
     root_close(&root);

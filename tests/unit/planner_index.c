@@ -87,7 +87,7 @@ static struct digest digest_of_pattern(struct fixture *fixture, struct cache *ca
     _cleanup_error_ struct error error = ERROR_INIT;
     assert_ok(context_open(fixture->context, NULL, NULL, cache, &fixture->arena, &tree, &error),
               &error);
-    assert_ok(selection_digest(&tree, &selection, &digest, NULL, NULL, &error), &error);
+    assert_ok(selection_digest(&tree, &selection, &digest, &error), &error);
     close(tree.fd);
     return digest;
 }

@@ -361,12 +361,17 @@ static void test_sockets_are_refused_by_name(void **state) {
     struct str sources[] = { STR("d") };
     struct selection selection = { .sources = sources, .source_count = 1 };
     open_tree(fixture, &tree);
-    assert_int_equal(-1, selection_digest(&tree, &selection, &digest, NULL, NULL, &error));
+    assert_int_equal(-1, selection_digest(&tree, &selection, &digest, &error));
     assert_string_equal("d/s is a socket and cannot be copied from a build context", error.message);
     close(tree.fd);
 }
 
 /* ---- digests ---- */
+
+static void run_in(const struct fixture *fixture, const char *command) {
+    _cleanup_free_ char *line = xasprintf("cd %s && { %s; }", fixture->context, command);
+    assert_int_equal(0, system(line));
+}
 
 static struct digest digest_sources(struct fixture *fixture, const char *source) {
     _cleanup_error_ struct error error = ERROR_INIT;
@@ -375,7 +380,7 @@ static struct digest digest_sources(struct fixture *fixture, const char *source)
     struct str sources[] = { str_of(source) };
     struct selection selection = { .sources = sources, .source_count = 1 };
     open_tree(fixture, &tree);
-    assert_ok(selection_digest(&tree, &selection, &digest, NULL, NULL, &error), &error);
+    assert_ok(selection_digest(&tree, &selection, &digest, &error), &error);
     close(tree.fd);
     return digest;
 }
@@ -644,9 +649,9 @@ static void test_paranoid_reads_everything(void **state) {
     const struct str source = STR("f");
     const struct selection selection = { .sources = &source, .source_count = 1 };
     struct digest believed, read;
-    assert_int_equal(0, selection_digest(&tree, &selection, &believed, NULL, NULL, NULL));
+    assert_int_equal(0, selection_digest(&tree, &selection, &believed, NULL));
     tree.is_paranoid = true;
-    assert_int_equal(0, selection_digest(&tree, &selection, &read, NULL, NULL, NULL));
+    assert_int_equal(0, selection_digest(&tree, &selection, &read, NULL));
     assert_false(digest_equal(&before, &believed));
     assert_true(digest_equal(&before, &read));
     close(tree.fd);
@@ -684,7 +689,7 @@ static void test_unreadable_files_are_named(void **state) {
     struct selection selection = { .sources = sources, .source_count = 1 };
     struct digest digest;
     int opened = context_open(fixture->context, NULL, NULL, NULL, &fixture->arena, &tree, &error);
-    int result = opened ? opened : selection_digest(&tree, &selection, &digest, NULL, NULL, &error);
+    int result = opened ? opened : selection_digest(&tree, &selection, &digest, &error);
     assert_int_equal(0, seteuid(getuid()));
     assert_int_equal(-1, result);
     assert_non_null(strstr(error.message, "cannot read d/secret"));
@@ -714,7 +719,7 @@ static void test_the_first_of_unreadable_files_is_named(void **state) {
     int opened = context_open(fixture->context, NULL, NULL, NULL, &fixture->arena, &tree, &error);
     for (unsigned i = 0; opened == 0 && i < 40; i++) {
         error_clear(&error);
-        int result = selection_digest(&tree, &selection, &digest, NULL, NULL, &error);
+        int result = selection_digest(&tree, &selection, &digest, &error);
         named += result == -1 && strstr(error.message, "cannot read d/003");
     }
     assert_int_equal(0, seteuid(getuid()));
@@ -741,6 +746,59 @@ static void test_many_files(void **state) {
     assert_true(digest_equal(&cold, &again));
 }
 
+static int add_stamp(void *context, const struct selection_entry *entry, struct error *error) {
+    (void)error;
+    uint64_t *stamps = context;
+    *stamps = selection_stamp(*stamps, entry);
+    return 0;
+}
+
+/* What happens between looking up, copying and looking again: is it noticed, and the file named? */
+static void test_what_was_copied_is_what_was_looked_up(void **state) {
+    static const struct {
+        const char *before_copy, *after_copy; /* done in the context */
+        const char *message;                  /* NULL: nothing to be said */
+    } changes[] = {
+        { "true", "true", NULL },
+        { "touch d/b", "true", NULL },
+        { "true", "echo > unrelated", NULL },
+        { "echo new > d/b", "true", "d/b changed while the build was copying it" },
+        { "true", "echo new > d/b", "d/b changed while the build was copying it" },
+        { "true", "rm d/b", "d/b changed while the build was copying it" },
+        { "true", "echo > d/a", "d/a changed while the build was copying it" },
+        { "true", "echo > d/c/d", "d/c/d changed while the build was copying it" },
+        { "true", "echo > d/c/e/f", "d/c/e/f changed while the build was copying it" },
+        /* there and back */
+        { "mv d/b keep; echo new > d/b", "mv keep d/b", "files of " },
+        { "cp d/b keep; echo new > d/b", "cat keep > d/b", "files of " },
+    };
+    struct fixture *fixture = *state;
+    struct str sources[] = { STR("d") };
+    struct selection selection = { .sources = sources, .source_count = 1 };
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        _cleanup_error_ struct error error = ERROR_INIT;
+        struct tree tree;
+        struct content content;
+        uint64_t stamps = 0;
+        const struct selection_visitor visitor = { .entry = add_stamp, .context = &stamps };
+        run_in(fixture, "rm -rf d keep; mkdir -p d/c/e; echo b > d/b; echo f > d/c/e/f");
+        fixture_age();
+        open_tree(fixture, &tree);
+        assert_ok(content_read(&tree, &selection, &fixture->arena, &content, &error), &error);
+        run_in(fixture, changes[i].before_copy);
+        assert_ok(selection_walk(&tree, &selection, &visitor, NULL, &error), &error);
+        run_in(fixture, changes[i].after_copy);
+        int result = selection_check(&tree, &selection, &content.digest, &content, stamps, &error);
+        if (result != (changes[i].message ? -1 : 0) ||
+            (result && (error.code != ERROR_CHANGED ||
+                        !str_has_prefix(str_of(error.message), str_of(changes[i].message))))) {
+            fail_msg("%s; %s: %s", changes[i].before_copy, changes[i].after_copy,
+                     result ? error.message : "no error");
+        }
+        close(tree.fd);
+    }
+}
+
 /* A tree nobody could name: refused, without running out of stack. */
 static void test_too_deep(void **state) {
     struct fixture *fixture = *state;
@@ -762,7 +820,7 @@ static void test_too_deep(void **state) {
     struct str sources[] = { STR(".") };
     struct selection selection = { .sources = sources, .source_count = 1 };
     open_tree(fixture, &tree);
-    assert_int_equal(-1, selection_digest(&tree, &selection, &digest, NULL, NULL, &error));
+    assert_int_equal(-1, selection_digest(&tree, &selection, &digest, &error));
     assert_non_null(strstr(error.message, "is longer than 4095 bytes"));
     close(tree.fd);
 }
@@ -811,6 +869,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_unreadable_files_are_named, fixture_begin,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_many_files, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_what_was_copied_is_what_was_looked_up, fixture_begin,
+                                        fixture_end),
         cmocka_unit_test_setup_teardown(test_too_deep, fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_which_ignore_file, fixture_begin, fixture_end),
     };
