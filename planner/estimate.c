@@ -46,8 +46,8 @@ static void count_step(struct estimate *out, const struct step *step) {
         out->cached += step->state == STEP_HIT;
         return;
     }
-    out->to_run += step->state == STEP_MISS;
-    out->deferred += step->state == STEP_DEFERRED;
+    out->to_run += step_shown_state(step) == STEP_MISS;
+    out->deferred += step_shown_state(step) == STEP_DEFERRED;
     out->unknown += step->expected == 0;
     for (size_t i = 0; i < step->input_count; i++) {
         out->bytes += step->inputs[i].details ? step->inputs[i].details->bytes : 0;

@@ -1,5 +1,6 @@
 #include "planner/former.h"
 
+#include "base/map.h"
 #include "base/vec.h"
 
 #include <stdlib.h>
@@ -10,6 +11,7 @@ struct digest former_place(const struct plan *plan, const struct stage *stage, u
     hasher_init(&hasher);
     hasher_update_str(&hasher, STR("bud-place-v2"));
     hasher_update_str(&hasher, stage->label);
+    hasher_update_u64(&hasher, stage->twins);
     hasher_update_u64(&hasher, number);
     hasher_update_u64(&hasher, is_image);
     struct digest place = hasher_finish(&hasher);
@@ -40,8 +42,22 @@ static void set_site(struct plan *plan, const struct plan_request *request) {
     memcpy(site->id, digest.bytes, sizeof(site->id));
 }
 
+/* A later stage may have the name of an earlier one, or be called as one without a name is. */
+static void count_twins(const struct plan *plan) {
+    _cleanup_map_ struct map seen = MAP_INIT; /* label -> its last stage */
+    for (size_t i = 0; i < plan->stage_count; i++) {
+        struct stage *stage = plan->stages[i];
+        const struct stage *twin = map_get(&seen, stage->label);
+        if (twin) { /* of another platform it is the same stage */
+            stage->twins = twin->twins + (twin->index != stage->index);
+        }
+        map_set(&seen, stage->label, stage);
+    }
+}
+
 void former_set_places(struct plan *plan, const struct plan_request *request) {
     set_site(plan, request);
+    count_twins(plan);
     for (size_t i = 0; i < plan->step_count; i++) {
         struct step *step = plan->steps[i];
         step->place = former_place(plan, step->stage, step->number, step->kind == STEP_IMAGE);

@@ -90,9 +90,18 @@ static bool knows_repetitions(const struct step *step) {
     return !below;
 }
 
+/* Will the file system after STEP be made anew, so that nothing made on it before can be used? */
+static bool is_made_anew(const struct step *step) {
+    while (step && step->state == STEP_HIT && step_is_independent(step)) {
+        step = step->parent;
+    }
+    return step && step_shown_state(step) == STEP_MISS;
+}
+
 /* True when the key cannot be made yet; the reason is set then. */
 static bool is_deferred(struct lookup *lookup, struct step *step) {
     step->state = STEP_DEFERRED;
+    step->is_certain = false;
     for (size_t i = 0; i < step->input_count; i++) {
         const struct step_input *input = &step->inputs[i];
         if (input->selection && !input->has_content) {
@@ -234,6 +243,10 @@ int lookup_step(struct lookup *lookup, struct step *step, const struct digest *c
     if (is_deferred(lookup, step)) {
         struct last last = find_last(lookup, step);
         step->expected = explain_expected(&last);
+        if (!step_is_independent(step) && is_made_anew(step->parent)) {
+            step->is_certain = true;
+            step->reason = STR("follows a step that runs");
+        }
         return 0;
     }
     recipe_make(lookup->plan, step, lookup->arena);

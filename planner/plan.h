@@ -46,6 +46,7 @@ struct stage {
     unsigned index;   /* position in the Dockerfile */
     struct str name;  /* lower-cased; "" when unnamed */
     struct str label; /* what is printed: its name or "stage-0" */
+    unsigned twins;   /* stages before it that have the same label */
     const struct step
         *last; /* the step whose file system the stage ends with; NULL: empty (scratch) */
     struct image_config config; /* at the stage's end */
@@ -179,7 +180,8 @@ struct step {
 
     /* Filled by the lookup (planner/lookup.h), completed by the executor for deferred steps. */
     enum step_state state;
-    bool is_needed; /* must run, or its result must be mounted, for the target */
+    bool is_certain; /* DEFERRED, but it runs whatever becomes of its inputs: a step below it does */
+    bool is_needed;  /* must run, or its result must be mounted, for the target */
     bool has_key;
     struct digest key;
     struct digest
@@ -248,6 +250,10 @@ struct plan {
 
 void plan_free(struct plan *plan);
 
+/* What a user is told: a step that certainly runs is a miss, though its key is not known yet. */
+static inline enum step_state step_shown_state(const struct step *step) {
+    return step->is_certain ? STEP_MISS : step->state;
+}
 /* Is STEP's own result the same whatever is below it? */
 static inline bool step_is_independent(const struct step *step) {
     return step->kind == STEP_FILE && step->file.is_independent;

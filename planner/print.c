@@ -38,11 +38,13 @@ void print_text(struct buf *out, struct str text) {
 }
 
 static const char *state_name(const struct step *step) {
-    return step->state == STEP_HIT ? "HIT" : step->state == STEP_MISS ? "MISS" : "DEFERRED";
+    static const char *const names[] = { "HIT", "MISS", "DEFERRED" };
+    return names[step_shown_state(step)];
 }
 
 static const char *state_colour(const struct step *step) {
-    return step->state == STEP_HIT ? "32" : step->state == STEP_MISS ? "33" : "36";
+    static const char *const colours[] = { "32", "33", "36" };
+    return colours[step_shown_state(step)];
 }
 
 void print_amount(struct buf *out, uint64_t bytes) {

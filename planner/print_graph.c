@@ -15,7 +15,7 @@ struct language {
 
 static const char *state_name(const struct step *step) {
     static const char *const names[] = { "HIT", "MISS", "DEFERRED" };
-    return names[step->state];
+    return names[step_shown_state(step)];
 }
 
 /* Three lines: the instruction; its state and time; why. */
@@ -111,7 +111,7 @@ static void dot_text(struct buf *out, struct str text) {
 
 static const char *fill_of(const struct step *step) {
     static const char *const colours[] = { "#c8e6c9", "#ffe0b2", "#b3e5fc" };
-    return colours[step->state];
+    return colours[step_shown_state(step)];
 }
 
 static void dot_step(struct buf *out, const struct language *language, const struct step *step) {
@@ -159,7 +159,7 @@ static void mermaid_step(struct buf *out, const struct language *language,
     static const char *const classes[] = { "hit", "miss", "deferred" };
     buf_printf(out, "        s%u[\"", step->id);
     append_label(out, language, step);
-    buf_printf(out, "\"]:::%s\n", classes[step->state]);
+    buf_printf(out, "\"]:::%s\n", classes[step_shown_state(step)]);
 }
 
 static const struct language mermaid = {

@@ -47,7 +47,7 @@ static json_t *step_to_json(const struct step *step) {
     json_set_str(object, "text", step->text);
     set_id(object, "parent", step->parent);
     json_object_set_new(object, "inputs", inputs_to_json(step));
-    json_object_set_new(object, "state", json_string(states[step->state]));
+    json_object_set_new(object, "state", json_string(states[step_shown_state(step)]));
     json_object_set_new(object, "needed", json_boolean(step->is_needed));
     if (step->has_key) {
         json_set_str(object, "key", str_of(digest_hex(&step->key).text));
