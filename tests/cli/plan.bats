@@ -318,6 +318,6 @@ END
     run_bud 0 cache prune
     is "$(step 'RUN echo one')" hit
     sed -i 's/echo one/echo  one/' Dockerfile
-    is "$(step 'RUN echo  one')" "miss: the command changed"
+    is "$(step 'RUN echo one')" "miss: the command changed"
     is "$(step 'RUN echo two')" hit
 }
