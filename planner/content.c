@@ -40,6 +40,7 @@ struct group {
     uint64_t id;
     struct str path;        /* of its entries, as copied; "" without one */
     struct str tree_path;   /* of the directory */
+    struct str found;       /* see content_directory */
     struct kept_node *node; /* NULL: no index, or done */
     struct group *next;     /* of kept_node.groups */
     bool has_unknown;
@@ -65,6 +66,7 @@ struct part {
 struct reading {
     const struct tree *tree;
     bool is_literal; /* for a bind mount */
+    bool is_listing; /* all files are wanted in the answer */
     struct arena *arena;
     struct arena scratch;
     VEC(struct part) parts;
@@ -213,11 +215,14 @@ static struct group *open_group(struct reading *reading, const struct selection_
     group->id = entry->directory_id;
     group->tree_path = str_copy(reading->arena, path_above(entry->tree_path));
     group->path = str_copy(&reading->scratch, path_above(entry->path));
+    if (!str_equal_c(path_base(entry->path), entry->name)) {
+        group->found = str_copy(reading->arena, str_of(entry->name));
+    }
     if (reading->tree->cache) {
         group->node = take_node(reading, group->tree_path);
         /* A file that is copied under another name is not a leaf of the node. */
-        group->is_whole = !reading->tree->is_paranoid &&
-                          str_equal_c(path_base(entry->path), entry->name) &&
+        group->is_whole = !reading->tree->is_paranoid && !reading->is_listing &&
+                          group->found.len == 0 &&
                           index_begins_with(&group->node->node, str_of(entry->name));
     }
     vec_push(&reading->open, group);
@@ -363,7 +368,9 @@ static void write_index(struct reading *reading) {
 
 static void finish_group(struct reading *reading, struct group *group, bool is_listed,
                          struct content_directory *out) {
-    *out = (struct content_directory){ .path = group->tree_path, .count = group->count };
+    *out = (struct content_directory){ .path = group->tree_path,
+                                       .count = group->count,
+                                       .found = group->found };
     if (!group->has_digest) {
         struct content_file *files =
             is_listed ? arena_array(reading->arena, group->items.count, sizeof(*files)) : NULL;
@@ -377,7 +384,8 @@ static void finish_group(struct reading *reading, struct group *group, bool is_l
             }
             index_hash_entry(&hasher, item->name, item->mode, item->uid, item->gid, &item->digest);
             if (files) {
-                files[i] = (struct content_file){ item->name, item->mode, item->digest };
+                files[i] = (struct content_file){ item->name, item->mode, item->unknown != NULL,
+                                                  item->digest };
             }
         }
         group->digest = hasher_finish(&hasher);
@@ -443,12 +451,13 @@ static void free_reading(struct reading *reading) {
     arena_free(&reading->scratch);
 }
 
-static int read_content(const struct tree *tree, const struct selection *selection,
+static int read_content(const struct tree *tree, const struct selection *selection, bool is_listing,
                         struct arena *arena, struct content *out, struct error *error) {
-    *out = (struct content){ 0 };
+    *out = (struct content){ .selection = selection };
     struct reading reading = {
         .tree = tree,
         .is_literal = selection->is_literal,
+        .is_listing = is_listing,
         .arena = arena,
         .mutex = PTHREAD_MUTEX_INITIALIZER,
     };
@@ -479,7 +488,7 @@ int content_read(const struct tree *tree, const struct selection *selection, str
     int result = -1;
     for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
         error_clear(&problem);
-        result = read_content(tree, selection, arena, out, &problem);
+        result = read_content(tree, selection, false, arena, out, &problem);
         if (result == 0 || problem.code != ERROR_CHANGED) {
             break;
         }
@@ -487,44 +496,48 @@ int content_read(const struct tree *tree, const struct selection *selection, str
     return result ? error_move(error, &problem) : 0;
 }
 
-bool content_list(const struct content *content, const struct content_directory *directory,
-                  struct arena *arena, const struct content_file **files) {
-    if (directory->files) {
-        *files = directory->files;
-        return true;
+static bool has_files(const struct content *content) {
+    bool result = true;
+    for (size_t i = 0; i < content->directory_count; i++) {
+        result = result && content->directories[i].files != NULL;
     }
-    struct index_node node = { .stored = BUF_INIT };
-    index_load(content->tree->cache, &content->tree->identity, directory->path, &node);
-    bool is_same = node.count == directory->count && digest_equal(&node.digest, &directory->digest);
-    if (is_same) {
-        struct content_file *list = arena_array(arena, node.count, sizeof(*list));
-        size_t at = 0;
-        for (size_t i = 0; i < node.count; i++) {
-            struct content_file *file = &list[i];
-            index_next(&node, &at, &file->name, &file->mode, &file->digest);
-            file->name = str_copy(arena, file->name);
-        }
-        *files = list;
+    return result;
+}
+
+const struct content *content_listed(const struct content *content, struct arena *arena) {
+    if (content->count > CONTENT_LISTED || has_files(content)) {
+        return content;
     }
-    index_free(&node);
-    return is_same;
+    struct content *listed = arena_new(arena, struct content);
+    return read_content(content->tree, content->selection, true, arena, listed, NULL) ? content
+                                                                                      : listed;
 }
 
 /* ---- what differs ---- */
 
 static struct str path_in(const struct content_directory *directory, struct str name,
                           struct arena *arena) {
+    name = directory->found.len > 0 ? directory->found : name;
     return str_printf(arena, "%.*s%s%.*s", STR_ARG(directory->path),
                       directory->path.len > 0 ? "/" : "", STR_ARG(name));
 }
 
+/* Of a directory that is not as it was: the first file that was read, where the index knew the others. */
+static struct str first_read(const struct content_directory *directory, struct arena *arena) {
+    for (size_t i = 0; directory->files && i < directory->count; i++) {
+        if (directory->files[i].is_read) {
+            return path_in(directory, directory->files[i].name, arena);
+        }
+    }
+    return directory->path;
+}
+
 /* The same directory before and now. */
-static struct str entry_difference(const struct content *before, const struct content *now,
-                                   size_t at, struct arena *arena) {
-    const struct content_directory *was = &before->directories[at], *is = &now->directories[at];
-    const struct content_file *old, *new;
-    if (!content_list(before, was, arena, &old) || !content_list(now, is, arena, &new)) {
-        return was->path;
+static struct str entry_difference(const struct content_directory *was,
+                                   const struct content_directory *is, struct arena *arena) {
+    const struct content_file *old = was->files, *new = is->files;
+    if (!old || !new) {
+        return first_read(is, arena);
     }
     for (size_t i = 0; i < was->count && i < is->count; i++) {
         int order = str_compare(old[i].name, new[i].name);
@@ -548,7 +561,7 @@ struct str content_difference(const struct content *before, const struct content
             return str_compare(was->path, is->path) < 0 ? was->path : is->path;
         }
         if (!digest_equal(&was->digest, &is->digest)) {
-            return entry_difference(before, now, i, arena);
+            return entry_difference(was, is, arena);
         }
     }
     return count < before->directory_count ? before->directories[count].path

@@ -17,6 +17,7 @@
 struct content_file {
     struct str name; /* as it will be copied */
     uint32_t mode;
+    bool is_read;         /* the index did not know it */
     struct digest digest; /* of data or link target, and xattrs */
 };
 
@@ -24,12 +25,15 @@ struct content_directory {
     struct str path; /* in the tree */
     struct digest digest;
     size_t count; /* entries that are taken, directories included */
+    struct str
+        found; /* the name of its only entry, where that is copied under another: a link led to it */
     const struct content_file
         *files; /* NULL: those of the index, or more than CONTENT_LISTED in all */
 };
 
 struct content {
     const struct tree *tree;
+    const struct selection *selection;
     struct digest digest;
     uint64_t files, bytes; /* regular files */
     uint64_t stamps;       /* selection_stamp() of all that was taken; 0: some changed meanwhile */
@@ -47,8 +51,8 @@ int content_read(const struct tree *tree, const struct selection *selection, str
 /* The path in the tree of the first entry that is not the same in both; empty: it cannot be told, or there is none. In ARENA. */
 struct str content_difference(const struct content *before, const struct content *now,
                               struct arena *arena);
-/* The entries of DIRECTORY in ARENA; false when the index has others by now, or they were too many to keep. */
-bool content_list(const struct content *content, const struct content_directory *directory,
-                  struct arena *arena, const struct content_file **files);
+/* CONTENT with the files of all its directories, which are looked at again where the index was trusted with them; in ARENA.
+ * CONTENT itself when it has them, when they are too many and when they cannot be read. */
+const struct content *content_listed(const struct content *content, struct arena *arena);
 
 #endif

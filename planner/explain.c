@@ -29,6 +29,8 @@ struct comparison {
     const struct map *listings;  /* directories in which others came or went */
     VEC(struct difference) list;
     bool has_command;
+    bool
+        has_selection; /* what is taken is written otherwise: that files came or went says nothing then */
     bool has_content; /* files or directories are named */
     bool has_files;   /* and some are not directories */
 };
@@ -51,6 +53,14 @@ static struct str shown(struct str value, struct arena *arena) {
 
 static void add(struct comparison *c, enum rank rank, struct str text) {
     vec_push(&c->list, (struct difference){ text, rank });
+}
+
+static void add_change(struct comparison *c, struct str name, const struct str *before,
+                       const struct str *now) {
+    struct str old = before ? shown(*before, c->arena) : STR("none");
+    struct str new = now ? shown(*now, c->arena) : STR("none");
+    add(c, RANK_OWN,
+        str_printf(c->arena, "%.*s: %.*s → %.*s", STR_ARG(name), STR_ARG(old), STR_ARG(new)));
 }
 
 static bool is_argument(const struct step *step, struct str name) {
@@ -126,6 +136,24 @@ static struct str describe_file(struct comparison *c, struct str path, struct st
                       STR_ARG(path));
 }
 
+/* PATH is not taken any more: is it there all the same? */
+static bool is_left_out(const struct comparison *c, struct str path) {
+    struct str told = path, origin = recipe_split_origin(&path);
+    for (size_t i = 0; i < c->step->input_count; i++) {
+        const struct step_input *input = &c->step->inputs[i];
+        bool is_its = input->context && str_equal(recipe_origin(input, c->arena), origin);
+        _cleanup_fd_ int fd = is_its
+                                  ? fs_open_beneath(input->context->fd,
+                                                    str_dup(c->arena, origin.len > 0 ? path : told),
+                                                    O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, NULL)
+                                  : -1;
+        if (fd >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void compare_file(struct comparison *c, struct str path, const struct str *before,
                          const struct str *now) {
     uint64_t mode = 0;
@@ -133,10 +161,15 @@ static void compare_file(struct comparison *c, struct str path, const struct str
     bool is_directory = parse_file(now ? *now : *before, &mode, &digest) && S_ISDIR(mode);
     c->has_content = true;
     c->has_files |= !is_directory;
+    if (c->has_selection && !(before && now)) {
+        return;
+    }
     add(c, is_directory && !(before && now) ? RANK_DIRECTORY : RANK_OWN,
         !before ? str_printf(c->arena, "new %s %.*s", is_directory ? "directory" : "file",
                              STR_ARG(path))
-        : !now  ? str_printf(c->arena, "%.*s was removed", STR_ARG(path))
+        : !now  ? str_printf(c->arena,
+                            is_left_out(c, path) ? "%.*s is left out now" : "%.*s was removed",
+                             STR_ARG(path))
                 : describe_file(c, path, *before, *now));
 }
 
@@ -231,6 +264,10 @@ static void compare(struct comparison *c, struct str name, const struct str *bef
             add(c, RANK_OWN, STR("the command changed"));
         }
         c->has_command = true;
+    } else if (str_equal_c(name, "sources") || str_equal_c(name, "excluded")) {
+        if (c->has_selection) {
+            add_change(c, name, before, now);
+        }
     } else if (str_equal_c(name, "parent")) {
         compare_parent(c, RANK_PARENT, before);
     } else if (is_layer_of_base(c, name)) {
@@ -247,10 +284,7 @@ static void compare(struct comparison *c, struct str name, const struct str *bef
         add(c, RANK_OWN, STR("the configuration changed"));
     } else if (!str_equal_c(name, "base image") && !str_equal_c(name, "base image ID") &&
                !str_equal_c(name, "ARG names")) { /* those are no cause by themselves */
-        struct str old = before ? shown(*before, c->arena) : STR("none");
-        struct str new = now ? shown(*now, c->arena) : STR("none");
-        add(c, RANK_OWN,
-            str_printf(c->arena, "%.*s: %.*s → %.*s", STR_ARG(name), STR_ARG(old), STR_ARG(new)));
+        add_change(c, name, before, now);
     }
 }
 
@@ -263,14 +297,21 @@ static bool is_same(struct str name, struct str before, struct str now) {
 
 /* Adds to LISTINGS the directories that have other entries because those among ITEMS are not in OTHERS. */
 static void find_listings(const struct ingredient_list *items, const struct map *others,
-                          struct map *listings) {
+                          struct arena *arena, struct map *listings) {
     for (size_t i = 0; i < items->count; i++) {
         struct str path = items->items[i].name;
         if (!map_has(others, path) && take_prefix(&path, STR("directory "))) {
-            struct str parent = path_parent(path);
-            map_set(listings, parent.len > 0 ? parent : STR("."), listings);
+            struct str origin = recipe_split_origin(&path), parent = path_parent(path);
+            parent = parent.len > 0 ? parent : STR(".");
+            map_set(listings, str_printf(arena, "%.*s%.*s", STR_ARG(origin), STR_ARG(parent)),
+                    listings);
         }
     }
+}
+
+static bool differs(const struct map *before, const struct map *now, const char *name) {
+    const struct str *old = map_get(before, str_of(name)), *new = map_get(now, str_of(name));
+    return !old != !new || (old && !str_equal(*old, *new));
 }
 
 static void compare_all(struct comparison *c, const struct cache_record *record) {
@@ -288,9 +329,11 @@ static void compare_all(struct comparison *c, const struct cache_record *record)
     c->base = map_get(&before, STR("base image"));
     c->base_id = map_get(&before, STR("base image ID"));
     c->arguments = map_get(&before, STR("ARG names"));
+    c->has_selection = differs(&before, &now, "content") &&
+                       (differs(&before, &now, "sources") || differs(&before, &now, "excluded"));
     c->listings = &listings;
-    find_listings(&new, &before, &listings);
-    find_listings(&old, &now, &listings);
+    find_listings(&new, &before, c->arena, &listings);
+    find_listings(&old, &now, c->arena, &listings);
     for (size_t i = 0; i < new.count; i++) {
         const struct ingredient *ingredient = &new.items[i];
         const struct str *value = map_get(&before, ingredient->name);

@@ -39,13 +39,16 @@ static bool find_detail(const struct ingredient *items, size_t count, enum recip
 }
 
 /* What PATH, known in DETAIL, belongs to in WANTED. */
-static struct str reduce(struct str path, enum recipe_detail detail, enum recipe_detail wanted) {
+static struct str reduce(struct str path, enum recipe_detail detail, enum recipe_detail wanted,
+                         struct arena *arena) {
+    struct str origin = recipe_split_origin(&path);
     if (detail == DETAIL_FILES && wanted > detail) {
         path = path_parent(path);
         path = path.len > 0 ? path : STR(".");
     }
     size_t slash = wanted == DETAIL_TREES ? str_find_byte(path, '/') : SIZE_MAX;
-    return slash == SIZE_MAX ? path : str_sub(path, 0, slash);
+    path = slash == SIZE_MAX ? path : str_sub(path, 0, slash);
+    return str_printf(arena, "%.*s%.*s", STR_ARG(origin), STR_ARG(path));
 }
 
 /* ITEMS in the detail WANTED, each once. With STEP, what is in another one is left out: its own files are looked at again. */
@@ -61,8 +64,8 @@ static void convert(const struct ingredient *items, size_t count, const struct s
             map_set(&seen, items[i].name, out);
             continue;
         }
-        struct str name =
-            str_printf(arena, "%s%.*s", prefixes[wanted], STR_ARG(reduce(path, detail, wanted)));
+        struct str name = str_printf(arena, "%s%.*s", prefixes[wanted],
+                                     STR_ARG(reduce(path, detail, wanted, arena)));
         if (!step && !map_has(&seen, name)) {
             ingredient_add(out, arena, name, STR_EMPTY);
             map_set(&seen, name, out);
@@ -70,7 +73,7 @@ static void convert(const struct ingredient *items, size_t count, const struct s
     }
     for (size_t i = 0; step && i < step->input_count; i++) {
         if (step->inputs[i].details && recipe_detail(step->inputs[i].details) < wanted) {
-            recipe_add_content(out, arena, step->inputs[i].details, wanted);
+            recipe_add_content(out, arena, &step->inputs[i], wanted);
         }
     }
 }

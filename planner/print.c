@@ -23,18 +23,29 @@ static void paint(const struct painter *painter, const char *colour, const char 
     }
 }
 
-/* One line of it, without control characters: nothing a Dockerfile says may move the cursor. */
-void print_text(struct buf *out, struct str text) {
-    size_t len = 0;
+/* One line of it, without control characters, those of eight bits (U+0080 to U+009F) included: nothing a Dockerfile says may
+ * move the cursor. */
+static void print_up_to(struct buf *out, struct str text, size_t limit) {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.data[i];
-        if (len >= MAX_TEXT && (c & 0xc0) != 0x80) {
+        if (i >= limit && (c & 0xc0) != 0x80) {
             buf_append_c(out, "…");
             return;
         }
+        if (c == 0xc2 && i + 1 < text.len && (unsigned char)text.data[i + 1] < 0xa0) {
+            c = ' ';
+            i++;
+        }
         buf_append_byte(out, c < 0x20 || c == 0x7f ? ' ' : (char)c);
-        len++;
     }
+}
+
+void print_text(struct buf *out, struct str text) {
+    print_up_to(out, text, MAX_TEXT);
+}
+
+void print_whole(struct buf *out, struct str text) {
+    print_up_to(out, text, SIZE_MAX);
 }
 
 static const char *state_name(const struct step *step) {
@@ -104,7 +115,7 @@ static void print_outcome(const struct painter *painter, const struct step *step
         buf_append_c(out, "  ");
         struct buf reason = BUF_INIT;
         buf_append_c(&reason, "← ");
-        print_text(&reason, step->reason);
+        print_whole(&reason, step->reason);
         paint(painter, "2", reason.data);
         buf_free(&reason);
         if (step->expected >= PRINT_SHORTEST) {
@@ -214,7 +225,7 @@ static void print_image(const struct painter *painter, const struct step *step) 
         buf_printf(painter->out, "  %.12s", step->record.result.data);
     } else {
         buf_append_c(painter->out, "  ← ");
-        print_text(painter->out, step->reason);
+        print_whole(painter->out, step->reason);
     }
     buf_append_byte(painter->out, '\n');
 }

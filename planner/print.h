@@ -23,7 +23,8 @@ struct str print_source_name(const struct step *step, struct str text);
 void print_amount(struct buf *out, uint64_t bytes);
 /* "41.2 s", of nanoseconds. */
 void print_duration(struct buf *out, uint64_t nanoseconds);
-/* TEXT without control characters, cut after a number of bytes fit for a line. */
+/* TEXT without control characters, cut after a number of bytes fit for a line; and TEXT as a whole. */
 void print_text(struct buf *out, struct str text);
+void print_whole(struct buf *out, struct str text);
 
 #endif

@@ -39,7 +39,7 @@ static void append_label(struct buf *out, const struct language *language,
     if (step->state != STEP_HIT && step->reason.len > 0) {
         buf_append_c(out, language->line_break);
         buf_reset(&text);
-        print_text(&text, step->reason);
+        print_whole(&text, step->reason);
         language->text(out, buf_str(&text));
     }
     buf_free(&text);

@@ -40,11 +40,15 @@ enum recipe_detail {
     DETAIL_TREES, /* "directories NAME", for all below an entry of the root: of very many directories */
 };
 enum recipe_detail recipe_detail(const struct content *content);
+/* INPUT is of a context, and its details are known. */
 void recipe_add_content(struct ingredient_list *list, struct arena *arena,
-                        const struct content *content, enum recipe_detail detail);
-/* Adds what explains a later miss: the image below, which variables are ARGs, and the files the step reads, one by one, or by
- * directory when they are very many. They are covered by the parent, the variables and the content, and do not change the
- * key. */
+                        const struct step_input *input, enum recipe_detail detail);
+/* How paths of a context are told: "[NAME] " before those of a named one, in ARENA; split off again from a PATH that is told. */
+struct str recipe_origin(const struct step_input *input, struct arena *arena);
+struct str recipe_split_origin(struct str *path);
+/* Adds what explains a later miss: the image below, which variables are ARGs, the sources as written, and the files the step
+ * reads, one by one, or by directory when they are very many. They are covered by the parent, the variables and the content, and
+ * do not change the key. */
 void recipe_add_explanations(struct step *step, struct arena *arena);
 
 #endif

@@ -1,5 +1,5 @@
-/* What is kept with a record for explanations only: what its step reads of a context, file by file, its base, and which of
- * its variables are ARGs. */
+/* What is kept with a record for explanations only: what its step reads of a context, as written and file by file, its base,
+ * and which of its variables are ARGs. */
 #include "base/map.h"
 #include "base/vec.h"
 #include "planner/content.h"
@@ -12,26 +12,40 @@ static struct str short_hex(struct arena *arena, const struct digest *digest) {
     return str_printf(arena, "%.16s", digest_hex(digest).text);
 }
 
-static void add_directory(struct ingredient_list *list, struct arena *arena, const char *kind,
-                          struct str path, const struct digest *digest) {
-    ingredient_add(list, arena,
-                   str_printf(arena, "%s %.*s", kind, STR_ARG(path.len > 0 ? path : STR("."))),
-                   short_hex(arena, digest));
+/* What of a context is told of, and how its paths begin: those of a named context with its name. */
+struct telling {
+    struct ingredient_list *list;
+    struct arena *arena;
+    struct str origin;
+};
+
+static struct str path_told(const struct telling *telling, struct str directory, struct str name) {
+    return str_printf(telling->arena, "%.*s%.*s%s%.*s", STR_ARG(telling->origin),
+                      STR_ARG(directory), directory.len > 0 && name.len > 0 ? "/" : "",
+                      STR_ARG(name));
 }
 
-static void add_files(struct ingredient_list *list, struct arena *arena,
-                      const struct content *content, const struct content_directory *directory) {
-    const struct content_file *files;
-    if (!content_list(content, directory, arena, &files)) {
-        add_directory(list, arena, "directory", directory->path, &directory->digest);
+static void add_directory(const struct telling *telling, const char *kind, struct str path,
+                          const struct digest *digest) {
+    struct str told = path_told(telling, path.len > 0 ? path : STR("."), STR_EMPTY);
+    ingredient_add(telling->list, telling->arena,
+                   str_printf(telling->arena, "%s %.*s", kind, STR_ARG(told)),
+                   short_hex(telling->arena, digest));
+}
+
+static void add_files(const struct telling *telling, const struct content_directory *directory) {
+    if (!directory->files) {
+        add_directory(telling, "directory", directory->path, &directory->digest);
         return;
     }
     for (size_t i = 0; i < directory->count; i++) {
-        struct str name = str_printf(arena, "file %.*s%s%.*s", STR_ARG(directory->path),
-                                     directory->path.len > 0 ? "/" : "", STR_ARG(files[i].name));
-        struct str digest = short_hex(arena, &files[i].digest);
-        ingredient_add(list, arena, name,
-                       str_printf(arena, "%o %.*s", files[i].mode, STR_ARG(digest)));
+        const struct content_file *file = &directory->files[i];
+        struct str name = directory->found.len > 0 ? directory->found : file->name;
+        struct str path = path_told(telling, directory->path, name);
+        struct str digest = short_hex(telling->arena, &file->digest);
+        ingredient_add(telling->list, telling->arena,
+                       str_printf(telling->arena, "file %.*s", STR_ARG(path)),
+                       str_printf(telling->arena, "%o %.*s", file->mode, STR_ARG(digest)));
     }
 }
 
@@ -41,8 +55,7 @@ static struct str first_component(struct str path) {
 }
 
 /* One ingredient for everything below the same entry of the root; the first thousand say enough. */
-static void add_coarse(struct ingredient_list *list, struct arena *arena,
-                       const struct content *content) {
+static void add_coarse(const struct telling *telling, const struct content *content) {
     _cleanup_map_ struct map groups = MAP_INIT; /* first component -> hasher */
     for (size_t i = 0; i < content->directory_count; i++) {
         const struct content_directory *directory = &content->directories[i];
@@ -52,7 +65,7 @@ static void add_coarse(struct ingredient_list *list, struct arena *arena,
             continue;
         }
         if (!hasher) {
-            hasher = arena_new(arena, struct hasher);
+            hasher = arena_new(telling->arena, struct hasher);
             hasher_init(hasher);
             map_set(&groups, group, hasher);
         }
@@ -61,7 +74,7 @@ static void add_coarse(struct ingredient_list *list, struct arena *arena,
     }
     for (size_t i = 0; i < groups.count; i++) {
         struct digest digest = hasher_finish(groups.entries[i].value);
-        add_directory(list, arena, "directories", groups.entries[i].key, &digest);
+        add_directory(telling, "directories", groups.entries[i].key, &digest);
     }
 }
 
@@ -71,18 +84,37 @@ enum recipe_detail recipe_detail(const struct content *content) {
                                                          : DETAIL_TREES;
 }
 
+struct str recipe_origin(const struct step_input *input, struct arena *arena) {
+    struct str name = input->label;
+    return str_has_prefix(name, STR("context "))
+               ? str_printf(arena, "[%.*s] ", STR_ARG(str_from(name, strlen("context "))))
+               : STR_EMPTY;
+}
+
+struct str recipe_split_origin(struct str *path) {
+    size_t end = str_has_prefix(*path, STR("[")) ? str_find(*path, STR("] ")) : SIZE_MAX;
+    struct str origin = end == SIZE_MAX ? STR_EMPTY : str_sub(*path, 0, end + 2);
+    *path = str_from(*path, origin.len);
+    return origin;
+}
+
 void recipe_add_content(struct ingredient_list *list, struct arena *arena,
-                        const struct content *content, enum recipe_detail detail) {
+                        const struct step_input *input, enum recipe_detail detail) {
+    const struct content *content = input->details;
+    struct telling telling = { list, arena, recipe_origin(input, arena) };
     if (detail == DETAIL_TREES) {
-        add_coarse(list, arena, content);
+        add_coarse(&telling, content);
         return;
+    }
+    if (detail == DETAIL_FILES) {
+        content = content_listed(content, arena);
     }
     for (size_t i = 0; i < content->directory_count; i++) {
         const struct content_directory *directory = &content->directories[i];
         if (detail == DETAIL_DIRECTORIES) {
-            add_directory(list, arena, "directory", directory->path, &directory->digest);
+            add_directory(&telling, "directory", directory->path, &directory->digest);
         } else {
-            add_files(list, arena, content, directory);
+            add_files(&telling, directory);
         }
     }
 }
@@ -102,14 +134,15 @@ struct str recipe_base_name(const struct step *base, struct arena *arena) {
                                        : source->name;
 }
 
-/* Which of the variables are ARGs: of those that are gone nothing else would tell. */
-static void add_argument_names(struct ingredient_list *list, struct arena *arena,
-                               const struct str_list *names) {
+static void add_words(struct ingredient_list *list, struct arena *arena, const char *name,
+                      const struct str *words, size_t count) {
     _cleanup_buf_ struct buf text = BUF_INIT;
-    for (size_t i = 0; i < names->count; i++) {
-        buf_printf(&text, "%s%.*s", i > 0 ? " " : "", STR_ARG(names->items[i]));
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(&text, "%s%.*s", i > 0 ? " " : "", STR_ARG(words[i]));
     }
-    ingredient_add(list, arena, STR("ARG names"), str_copy(arena, buf_str(&text)));
+    if (count > 0) {
+        ingredient_add(list, arena, str_of(name), str_copy(arena, buf_str(&text)));
+    }
 }
 
 void recipe_add_explanations(struct step *step, struct arena *arena) {
@@ -120,12 +153,19 @@ void recipe_add_explanations(struct step *step, struct arena *arena) {
         ingredient_add(&list, arena, STR("base image"), recipe_base_name(base, arena));
         ingredient_add(&list, arena, STR("base image ID"), str_of(base->source.image));
     }
-    if (step->kind == STEP_EXEC && step->exec.arguments.count > 0) {
-        add_argument_names(&list, arena, &step->exec.arguments);
+    if (step->kind ==
+        STEP_EXEC) { /* of variables that are gone nothing else would tell which were ARGs */
+        const struct str_list *names = &step->exec.arguments;
+        add_words(&list, arena, "ARG names", names->items, names->count);
+    }
+    if (step->kind == STEP_FILE) {
+        const struct selection *selection = &step->file.selection;
+        add_words(&list, arena, "sources", selection->sources, selection->source_count);
+        add_words(&list, arena, "excluded", selection->exclude_texts, selection->exclude_count);
     }
     for (size_t i = 0; i < step->input_count; i++) {
         if (step->inputs[i].details) {
-            recipe_add_content(&list, arena, step->inputs[i].details,
+            recipe_add_content(&list, arena, &step->inputs[i],
                                recipe_detail(step->inputs[i].details));
         }
     }

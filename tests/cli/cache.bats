@@ -178,7 +178,7 @@ END
     echo unrelated > .dockerignore
     contains "$(bud plan .)" "nothing to do"
     echo dir/inner > .dockerignore
-    contains "$(step 'COPY dir')" "dir/inner was removed"
+    contains "$(step 'COPY dir')" "dir/inner is left out now"
 }
 
 @test "a stage that is made again with the same files stops there" {

@@ -321,3 +321,69 @@ END
     is "$(step 'RUN echo one')" "miss: the command changed"
     is "$(step 'RUN echo two')" hit
 }
+
+@test "files are named by where they are: in which context, behind which link" {
+    mkdir ../nc d
+    echo one > a
+    echo two > ../nc/a
+    echo f > d/f
+    ln -s d/f link
+    dockerfile <<'END'
+FROM busybox
+ENV V=1
+COPY link /x
+RUN --mount=type=bind,target=/m --mount=type=bind,from=nc,target=/n cat /m/a /n/a > /out
+END
+    PLAN_OPTIONS=(--build-context nc=../nc)
+    build "${PLAN_OPTIONS[@]}"
+    sed -i 's/V=1/V=2/' Dockerfile
+    echo Dockerfile > .dockerignore # it changed, and is mounted
+    build "${PLAN_OPTIONS[@]}"
+    sed -i 's/V=2/V=1/' Dockerfile
+    is "$(step 'RUN')" "miss: ENV V: 2 → 1"
+    echo three > ../nc/a
+    is "$(step 'RUN')" "miss: ENV V: 2 → 1, [nc] a changed"
+    echo more >> d/f
+    is "$(step 'COPY link')" "miss: d/f changed"
+}
+
+@test "a source that is taken no more is told of, not its file" {
+    mkdir dir
+    echo a | tee dir/a > a
+    echo b | tee dir/b > b
+    dockerfile <<< $'FROM scratch\nCOPY a b /d/\nCOPY --exclude=a dir /e/'
+    build
+    sed -i 's/a b/a/' Dockerfile
+    is "$(step 'COPY a')" "miss: sources: a b → a"
+    sed -i 's/COPY a/COPY a b/; s/--exclude=a //' Dockerfile
+    is "$(step 'COPY dir')" "miss: excluded: a → none"
+    # as written otherwise, the same
+    sed -i 's/a b/.\/a b/; s/COPY dir/COPY --exclude=a dir/' Dockerfile
+    is "$(step 'COPY ./a')" hit
+    sed -i 's/\/d\//\/f\//' Dockerfile
+    is "$(step 'COPY ./a')" "miss: destination: /d/ → /f/"
+}
+
+@test "a reason is the same whether another step has read more of the context or not" {
+    mkdir d
+    echo 1 > d/f
+    echo 2 > d/g
+    dockerfile <<< $'FROM scratch\nCOPY d/f /x/'
+    build
+    echo changed > d/f
+    is "$(step 'COPY d/f')" "miss: d/f changed"
+    echo 'COPY d /y' >> Dockerfile
+    is "$(step 'COPY d/f')" "miss: d/f changed"
+    is "$(step 'COPY d/f')" "miss: d/f changed"
+}
+
+@test "a reason is told whole" {
+    local directory=src/main/java/com/example/company/product/module/submodule/deeper/and/deeper
+    mkdir -p "$directory"
+    echo 1 > "$directory/SomeServiceImplementation.java"
+    dockerfile <<< $'FROM scratch\nCOPY src /src'
+    build
+    echo 2 > "$directory/SomeServiceImplementation.java"
+    contains "$(bud plan .)" "← $directory/SomeServiceImplementation.java changed"
+    contains "$(bud plan --format dot .)" "$directory/SomeServiceImplementation.java changed"
+}

@@ -349,7 +349,7 @@ static const struct scenario scenarios[] = {
       "FROM scratch\nRUN a \\\n# two\n b\n", NULL, NULL, "", NULL, false },
     { "caching 7.22", COPY_RUN, NULL, NULL, NULL, edit_ignore, "", NULL, false },
     { "ignored now", COPY_RUN, NULL, NULL, NULL, ignore_file, "stage-0/1 stage-0/2 image ",
-      "src/b.h was removed", false },
+      "src/b.h is left out now", false },
     { "caching 2 USER before COPY", "FROM scratch\nCOPY src /s\n", NULL,
       "FROM scratch\nUSER u\nCOPY src /s\n", NULL, NULL, "image ", "the configuration changed",
       false },
