@@ -365,7 +365,8 @@ static int cache_run(struct invocation *invocation, struct error *error) {
     }
     view.store = store;
     view.is_changing = is_changing(options, subcommand) && store_exists(store);
-    int result = cache_open(store, view.is_changing ? CACHE_WRITE : CACHE_READ, &view.cache, error);
+    int result =
+        cache_open(store, view.is_changing ? CACHE_CHANGE : CACHE_READ, &view.cache, error);
     if (result == 0) {
         result = run_with_cache(&view, subcommand, error);
         cache_close(view.cache);

@@ -87,11 +87,10 @@ static void warn_of_refused(const struct showing *showing) {
     }
     if (count > 0) {
         const char *others =
-            count > 1 ? arena_printf(showing->arena, ", as are %zu others,", count - 1) : "";
-        log_warn(
-            "%.*s is a %s%s and cannot be copied: a build that takes it fails; leave it out by "
-            "the ignore file",
-            STR_ARG(first->path), type_name(first->mode), others);
+            count > 1 ? arena_printf(showing->arena, ", and %zu more", count - 1) : "";
+        log_warn("%.*s is a %s and cannot be copied: a build that takes it fails; leave it out by "
+                 "the ignore file%s",
+                 STR_ARG(first->path), type_name(first->mode), others);
     }
 }
 
@@ -211,13 +210,22 @@ struct answer {
     struct ignore_rule rule;
 };
 
+/* Links on the way lead no further than to the root of the context, as in COPY. */
+static bool is_in_tree(const struct showing *showing, struct str path) {
+    struct str above = path_parent(path);
+    const char *directory = above.len > 0 ? str_dup(showing->arena, above) : ".";
+    const char *name = path.len > 0 ? str_dup(showing->arena, path_base(path)) : ".";
+    struct stat stat;
+    _cleanup_fd_ int fd =
+        fs_open_in_root(showing->tree.fd, directory, O_PATH | O_DIRECTORY, 0, NULL);
+    return fd >= 0 && fstatat(fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static struct answer answer_for(const struct showing *showing, const char *argument) {
     struct arena *arena = showing->arena;
     struct str path = path_clean(arena, str_printf(arena, "/%s", argument));
     struct answer answer = { .path = str_from(path, 1) };
-    struct stat stat;
-    const char *name = answer.path.len > 0 ? str_dup(arena, answer.path) : ".";
-    answer.exists = fstatat(showing->tree.fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0;
+    answer.exists = is_in_tree(showing, answer.path);
     answer.entry = inventory_find(&showing->inventory, answer.path);
     if (answer.entry == NULL && answer.exists) {
         answer.meant = inventory_resolve(&showing->tree, answer.path, arena);

@@ -121,8 +121,10 @@ static int copy_context(struct run_mounts *run, const struct mount_plan *mount, 
         *path = arena_printf(run->arena, "%s/%.*s", directory, STR_ARG(path_base(source)));
         return 0;
     }
-    /* What mode the context itself has is not told by what is in it (planner/content.c). */
-    bool is_whole = str_equal(source, STR("/")) || str_equal(source, STR("."));
+    /* What mode the context itself has is not told by what is in it (planner/content.c); a link may lead to it, too. */
+    struct stat root;
+    bool is_whole = fstat(context->fd, &root) == 0 && root.st_dev == stat_buffer.st_dev &&
+                    root.st_ino == stat_buffer.st_ino;
     *path = directory;
     return chmod(directory, is_whole ? 0755 : stat_buffer.st_mode & 07777) < 0
                ? error_system(error, "cannot set the mode of %s", directory)

@@ -4,6 +4,7 @@
 #include "planner/explain.h"
 #include "planner/former.h"
 #include "planner/recipe.h"
+#include "store/layer_dir.h"
 #include "store/snapshot.h"
 
 #include <stdlib.h>
@@ -218,7 +219,16 @@ static void judge(struct lookup *lookup, struct step *step) {
     }
 }
 
-static void take_source(struct lookup *lookup, struct step *step) {
+static int take_source(struct lookup *lookup, struct step *step, struct error *error) {
+    const struct step_source *source = &step->source;
+    if (source->layer && !source->layout && !layer_dir_root(lookup->store, source->layer)) {
+        error_set(error, ERROR_CORRUPT,
+                  "the files of the image %.*s are gone: layer %.12s has no "
+                  "directory",
+                  STR_ARG(source->name), source->layer);
+        return error_hint(error, "remove the image with `podman rmi -f`, and fetch or import it "
+                                 "again");
+    }
     recipe_make(lookup->plan, step, lookup->arena);
     step->state = STEP_HIT;
     step->record = (struct cache_record){
@@ -227,13 +237,13 @@ static void take_source(struct lookup *lookup, struct step *step) {
         .result = str_of(step->source.image),
         .text = step->text,
     };
+    return 0;
 }
 
 int lookup_step(struct lookup *lookup, struct step *step, const struct digest *contents,
                 struct error *error) {
     if (step->kind == STEP_SOURCE) {
-        take_source(lookup, step);
-        return 0;
+        return take_source(lookup, step, error);
     }
     for (size_t i = 0; i < step->input_count; i++) {
         if (find_content(lookup, &step->inputs[i], contents ? &contents[i] : NULL, error)) {

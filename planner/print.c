@@ -265,7 +265,7 @@ static void print_times(struct buf *out, const struct estimate *estimate) {
     if (estimate->work == 0 || (estimate->work < MILLISECOND && estimate->unknown > 0)) {
         return;
     }
-    buf_append_c(out, ", about ");
+    buf_append_c(out, estimate->path < MILLISECOND ? ", " : ", about ");
     print_duration(out, estimate->path);
     if (estimate->work > estimate->path) {
         buf_append_c(out, " (");

@@ -17,7 +17,9 @@
 
 struct cache;
 
-enum cache_access { CACHE_READ, CACHE_WRITE };
+/* CACHE_WRITE is for builds, which do without a cache that fails: the first thing that cannot be stored is told in a warning,
+ * and from then on nothing is stored. CACHE_CHANGE is for those whose business it is: they are told by errors. */
+enum cache_access { CACHE_READ, CACHE_WRITE, CACHE_CHANGE };
 
 /* CACHE_READ of a missing or empty file gives a cache that finds nothing. A directory that cannot be written gives a working
  * cache that stores nothing, with a warning. */

@@ -36,6 +36,7 @@ struct cache_file {
     MDB_env *env;    /* NULL: nothing can be read or stored */
     MDB_dbi tables[CACHE_TABLES];
     atomic_bool is_writable;
+    bool is_forgiving; /* what cannot be stored is no error */
     atomic_bool is_unreadable;
     bool is_damaged; /* that is why, and who may write will set it aside */
     pthread_rwlock_t
@@ -432,6 +433,8 @@ struct cache_file *cache_file_open(const char *directory, enum cache_access acce
     pthread_rwlock_init(&file->map_lock, NULL);
     pthread_mutex_init(&file->mutex, NULL);
     file->map_size = map_size;
+    file->is_forgiving = access != CACHE_CHANGE;
+    access = access == CACHE_CHANGE ? CACHE_WRITE : access;
     file->path = xasprintf("%s/" CACHE_FILE_NAME, directory);
     file->directory = open_directory(directory, access);
     if (file->directory >= 0) {
@@ -552,6 +555,25 @@ static int write_once(struct cache_file *file, cache_file_change *change, void *
     return code;
 }
 
+static int fail(const struct cache_file *file, int code, struct error *error) {
+    if (code > 0) { /* LMDB's own are negative */
+        errno = code;
+        error_system(error, "cannot write the build cache %s", file->path);
+    } else {
+        error_set(error, ERROR_FAILED, "cannot write the build cache %s: %s", file->path,
+                  mdb_strerror(code));
+    }
+    return error_hint(error, "free some space; the cache may be deleted while no build runs");
+}
+
+static int do_without(struct cache_file *file, int code) {
+    if (atomic_exchange(&file->is_writable, false)) {
+        log_warn("cannot write the build cache %s: %s; nothing more is remembered of this build",
+                 file->path, mdb_strerror(code));
+    }
+    return 0;
+}
+
 int cache_file_write(struct cache_file *file, cache_file_change *change, void *context,
                      struct error *error) {
     if (!file->is_writable) {
@@ -571,12 +593,5 @@ int cache_file_write(struct cache_file *file, cache_file_change *change, void *c
     if (code == 0) {
         return 0;
     }
-    if (code > 0) { /* LMDB's own are negative */
-        errno = code;
-        error_system(error, "cannot write the build cache %s", file->path);
-    } else {
-        error_set(error, ERROR_FAILED, "cannot write the build cache %s: %s", file->path,
-                  mdb_strerror(code));
-    }
-    return error_hint(error, "free some space; the cache may be deleted while no build runs");
+    return file->is_forgiving ? do_without(file, code) : fail(file, code, error);
 }

@@ -251,6 +251,15 @@ END
     run_bud 0 info --check
 }
 
+@test "a base image whose files are gone is told, in a plan as well" {
+    dockerfile <<< $'FROM busybox\nLABEL a=b'
+    build
+    mv "$(dirname "$(layer_directories busybox)")" "$BATS_TEST_TMPDIR/elsewhere"
+    run_bud 125 plan .
+    contains "$stderr" "the files of the image busybox are gone"
+    contains "$stderr" "hint: remove the image"
+}
+
 @test "results that somebody changed are misses" {
     dockerfile <<< $'FROM scratch AS files\nCOPY file /made\nFROM scratch\nCOPY --from=files /made /file'
     echo 1 > file

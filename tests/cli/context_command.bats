@@ -61,6 +61,9 @@ src: in, 8 B in 2 files: no rule leaves it out'
     ln -s src app/link
     run_bud 0 context -C app link/a.h link
     is "$output" $'link/a.h: by a link src/a.h, in, 3 B: no rule leaves it out\nlink: in, 0 B: no rule leaves it out'
+    ln -s /etc app/out
+    run_bud 125 context -C app out/passwd
+    is "$output" "out/passwd: not there"
     echo src/a.h >> app/.dockerignore
     run_bud 0 context -C app link/a.h
     is "$output" 'link/a.h: by a link src/a.h, left out: app/.dockerignore:6 `src/a.h`'

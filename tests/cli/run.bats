@@ -365,3 +365,13 @@ END
     is "$output" "${BUSYBOX:0:12}"
     run_bud 0 info --check
 }
+
+@test "a link to the context's root is mounted as the context is" {
+    ln -s . self
+    chmod 700 .
+    dockerfile <<< $'FROM busybox\nRUN --mount=type=bind,source=self,target=/m stat -c %a /m'
+    build
+    is "$(printed)" 755
+    chmod 755 .
+    is "$(step RUN)" hit
+}
