@@ -176,7 +176,8 @@ int named_contexts_read(struct planning *planning, struct error *error) {
 
 /* ---- what they are used for ---- */
 
-struct named_context *named_context_find(struct planning *planning, struct str text) {
+struct named_context *named_context_find(struct planning *planning, struct str text,
+                                         const struct platform *platform) {
     struct named_context *found = NULL;
     struct str key;
     if (planning->named_contexts.count == 0 || !make_key(planning, text, &key)) {
@@ -188,8 +189,7 @@ struct named_context *named_context_find(struct planning *planning, struct str t
             continue;
         }
         context->is_used = true; /* also one for another platform */
-        bool is_meant =
-            !context->is_for_platform || platform_equal(&context->platform, &planning->platform);
+        bool is_meant = !context->is_for_platform || platform_equal(&context->platform, platform);
         if (is_meant && (!found || context->is_for_platform || !found->is_for_platform)) {
             found = context; /* of equal ones the last, as the other options have it */
         }

@@ -23,9 +23,10 @@ struct named_context {
     bool is_used;
 };
 
-/* What replaces TEXT, an image or stage name, for the platform that is planned; NULL: nothing does. One for this platform
- * alone comes first. */
-struct named_context *named_context_find(struct planning *planning, struct str text);
+/* What replaces TEXT, an image or stage name, for PLATFORM: that of the FROM, or for --from that of the build; NULL: nothing
+ * does. One for this platform alone comes first. */
+struct named_context *named_context_find(struct planning *planning, struct str text,
+                                         const struct platform *platform);
 /* The name nearest to TEXT, to suggest it; NULL: none is near. */
 const char *named_context_nearest(struct planning *planning, struct str text);
 /* For the end of a hint about TEXT that means nothing: how a context of that name is given. Empty where TEXT is no plain word. */

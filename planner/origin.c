@@ -184,6 +184,6 @@ int origin_find(struct planning *planning, const struct stage_draft *draft, stru
         out->kind = ORIGIN_SCRATCH;
         return 0;
     }
-    struct named_context *context = named_context_find(planning, text);
+    struct named_context *context = named_context_find(planning, text, &planning->platform);
     return context ? take_context(planning, draft, context, is_mount, span, out, error) : 0;
 }

@@ -54,10 +54,11 @@ static int take_context(struct planning *planning, struct stage_draft *draft,
     return 0;
 }
 
-/* FROM X: a context that replaces the stage, an earlier stage, scratch, a context called X, or an image. */
+/* FROM X: a context that replaces the stage, an earlier stage, scratch, a context called X, or an image. Contexts are those
+ * for the platform the FROM itself asks for. */
 static int choose_base(struct planning *planning, struct stage_draft *draft, struct error *error) {
     struct named_context *context =
-        draft->name.len > 0 ? named_context_find(planning, draft->name) : NULL;
+        draft->name.len > 0 ? named_context_find(planning, draft->name, &draft->platform) : NULL;
     if (context) {
         draft->is_replaced = true;
         return take_context(planning, draft, context, error);
@@ -71,7 +72,7 @@ static int choose_base(struct planning *planning, struct stage_draft *draft, str
         draft->base = BASE_SCRATCH;
         return 0;
     }
-    context = named_context_find(planning, draft->image);
+    context = named_context_find(planning, draft->image, &draft->platform);
     if (context) {
         return take_context(planning, draft, context, error);
     }
@@ -110,8 +111,8 @@ static int expand_image(struct planning *planning, struct stage_draft *draft, st
 }
 
 static int expand_from(struct planning *planning, struct stage_draft *draft, struct error *error) {
-    if (expand_image(planning, draft, error) || choose_base(planning, draft, error) ||
-        expand_platform(planning, draft, error)) {
+    if (expand_image(planning, draft, error) || expand_platform(planning, draft, error) ||
+        choose_base(planning, draft, error)) {
         return -1;
     }
     if (draft->base == BASE_STAGE) {

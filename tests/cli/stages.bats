@@ -200,6 +200,26 @@ EOF
     run_bud 2 plan --platform 'linux/a b/c/d' .
 }
 
+@test "what stands for a name on one platform: of a FROM its own, of --from that of the build" {
+    mkdir ../plain ../other
+    echo plain > ../plain/f
+    echo other > ../other/f
+    dockerfile <<'EOF'
+FROM --platform=linux/s390x data AS there
+FROM --platform=$BUILDPLATFORM data AS here
+COPY --from=there f /there
+COPY --from=data f /from
+EOF
+    build --build-context data=../plain --build-context data::linux/s390x=../other
+    is "$(contents f)" plain
+    is "$(contents there)" other
+    is "$(contents from)" plain
+    build --platform linux/s390x --build-context data=../plain --build-context data::linux/s390x=../other
+    is "$(contents f)" plain
+    is "$(contents there)" other
+    is "$(contents from)" other
+}
+
 @test "an image that was pulled for two platforms, one after the other" {
     printf 'FROM scratch\nCOPY --from=busybox / /\nLABEL for=arm\n' > ../Dockerfile.arm
     bud build -q -f ../Dockerfile.arm --platform linux/arm64 -t both .

@@ -308,6 +308,9 @@ static void add_images(struct fixture *fixture) {
         fixture, "triggers",
         "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"OnBuild\":[\"RUN one\","
         "\"ENV TWO=2\",\"RUN $TWO\"]},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}");
+    fixture_image(fixture, "arm",
+                  "{\"architecture\":\"arm64\",\"os\":\"linux\",\"config\":{},"
+                  "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}");
     fixture_layer_image(fixture, "layers");
 }
 
@@ -433,6 +436,38 @@ static const struct option_row option_rows[] = {
       { "", "FROM alpine\n", NULL,
         "0 stage-0/1 file FROM alpine (build context CONTEXT) (context alpine::arm64)\n1 image "
         "<0\n",
+        NULL },
+      NULL },
+    { "stages 5 the platform is that of the FROM",
+      "alpine=docker-image://scratch alpine::linux/amd64=docker-image://layers "
+      "alpine::linux/arm64=docker-image://arm",
+      NULL,
+      "linux/arm64",
+      NULL,
+      { "",
+        "FROM --platform=linux/amd64 alpine AS tool\nRUN 1\nFROM alpine\nCOPY --from=tool /a /b\n",
+        NULL,
+        "0 tool/1 source FROM --platform=linux/amd64 alpine AS tool (build context "
+        "docker-image://layers)\n1 tool/2 exec RUN 1 <0\n2 stage-1/1 source FROM alpine (build "
+        "context docker-image://arm)\n3 stage-1/2 file COPY --from=tool /a /b (stage tool=1) "
+        "<2\n4 image <3\n",
+        NULL },
+      NULL },
+    { "stages 5 a stage is replaced for the platform of its FROM",
+      "s::linux/arm64=CONTEXT",
+      NULL,
+      "linux/arm64",
+      NULL,
+      { "", "FROM --platform=linux/amd64 scratch AS s\nRUN 1\n", NULL,
+        "0 s/1 exec RUN 1\n1 image <0\n", NULL },
+      NULL },
+    { "stages 5 of --from the platform is that of the build",
+      "alpine::linux/amd64=docker-image://layers alpine::linux/arm64=CONTEXT",
+      NULL,
+      "linux/arm64",
+      NULL,
+      { "", "FROM --platform=linux/amd64 scratch\nCOPY --from=alpine . /b/\n", NULL,
+        "0 stage-0/1 file COPY --from=alpine . /b/ (context alpine::linux/arm64)\n1 image <0\n",
         NULL },
       NULL },
     { "stages 5 bad name",
