@@ -127,11 +127,11 @@ static const struct step *image_step(struct lowering *lowering, struct base_imag
     return base->step;
 }
 
-/* An image that is only copied from: the one for the right machine if there is one (NAME: not of a context), else as it is,
- * with a warning. */
+/* An image that is only copied from: the one for the build's platform if there is one (NAME: not of a context), else as it
+ * is, with a warning. */
 static int choose_platform(struct lowering *lowering, struct str name, struct base_image **base,
                            struct error *error) {
-    const struct platform *want = &lowering->draft->platform;
+    const struct platform *want = &lowering->planning->platform;
     const struct image_config *config = &(*base)->config;
     struct platform have =
         platform_normalise((struct platform){ config->os, config->architecture, config->variant });
@@ -150,7 +150,7 @@ static int choose_platform(struct lowering *lowering, struct str name, struct ba
     struct str have_text = platform_format(&have, lowering->arena);
     struct str want_text = platform_format(want, lowering->arena);
     planning_warn(lowering->planning,
-                  "line %u: files are copied from %.*s, an image for %.*s, to one for %.*s",
+                  "line %u: files are copied from %.*s, an image for %.*s, in a build for %.*s",
                   lowering->instruction->line, STR_ARG((*base)->name), STR_ARG(have_text),
                   STR_ARG(want_text));
     return 0;
@@ -179,13 +179,14 @@ static int no_such_image(struct lowering *lowering, struct str text, struct erro
                       named_context_advice(lowering->planning, text));
 }
 
+/* Of an image for several platforms that of the build, whatever the stage itself is for: as BuildKit has it. */
 static int image_input(struct lowering *lowering, const struct named_context *context,
                        struct str text, struct step_input *out, struct error *error) {
+    struct planning *planning = lowering->planning;
+    const struct platform *platform = &planning->platform;
     struct base_image *base;
-    if (context ? named_context_image(lowering->planning, context, &lowering->draft->platform,
-                                      &base, error)
-                : planning_find_image(lowering->planning, text, &lowering->draft->platform, &base,
-                                      error)) {
+    if (context ? named_context_image(planning, context, platform, &base, error)
+                : planning_find_image(planning, text, platform, &base, error)) {
         return context ? -1 : no_such_image(lowering, text, error);
     }
     if (choose_platform(lowering, context ? STR_EMPTY : text, &base, error)) {

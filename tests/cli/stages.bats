@@ -239,6 +239,23 @@ EOF
     contains "$stderr" "files are copied from both, an image for "
 }
 
+@test "--from takes an image for the platform of the build, whatever the FROM asks for" {
+    printf 'FROM scratch\nCOPY f /\n' > ../Dockerfile.both
+    echo arm > f
+    bud build -q -f ../Dockerfile.both --platform linux/arm64 -t both .
+    echo host > f
+    bud build -q -f ../Dockerfile.both --platform local -t both .
+    dockerfile <<'EOF'
+FROM --platform=$BUILDPLATFORM busybox
+COPY --from=both /f /copied
+RUN --mount=from=both,target=/m cp /m/f /mounted
+EOF
+    build --platform linux/arm64
+    is "$(contents copied) $(contents mounted)" "arm arm"
+    build
+    is "$(contents copied) $(contents mounted)" "host host"
+}
+
 @test "several platforms: one plan, what they share is there once; no image yet" {
     dockerfile <<'EOF'
 FROM --platform=$BUILDPLATFORM busybox AS tools
