@@ -218,7 +218,7 @@ static int layout_image(struct planning *planning, const struct named_context *c
     oci_layout_split(context->target, &path, &reference);
     if (oci_layout_read(str_dup(planning->arena, path), reference, platform_rank_described, &wanted,
                         planning->arena, layout, error) ||
-        planning_take_layout(planning, layout, out, error)) {
+        planning_take_layout(planning, context->key, layout, out, error)) {
         return error_wrap(error, "cannot use the build context %.*s", STR_ARG(context->name));
     }
     return 0;

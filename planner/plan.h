@@ -207,7 +207,7 @@ struct stage_skip {
     unsigned line;
 };
 
-/* An image that stages are built on or read from. */
+/* An image of the store that stages are built on or read from. */
 struct plan_base {
     struct str name; /* as the Dockerfile has it, expanded */
     const struct image_config *config;

@@ -100,12 +100,6 @@ static int read_image_config(struct planning *planning, struct base_image *base,
     return 0;
 }
 
-static void add_base(struct planning *planning, struct str key, struct base_image *base) {
-    struct plan_base known = { base->name, &base->config, base->is_listed };
-    map_set(&planning->base_images, key, base);
-    arena_vec_push(planning->arena, &planning->plan->bases, known);
-}
-
 /* IMAGE, or the one for PLATFORM if it is a list of some. */
 static int choose_instance(struct planning *planning, const struct image *image, struct str name,
                            const struct platform *platform, const struct image **out,
@@ -127,7 +121,7 @@ static int read_base(struct planning *planning, struct str key, struct str name,
     if (read_image_config(planning, base, error)) {
         return -1;
     }
-    add_base(planning, key, base);
+    map_set(&planning->base_images, key, base);
     *out = base;
     return 0;
 }
@@ -158,22 +152,34 @@ int planning_find_image(struct planning *planning, struct str name, const struct
         key = str_printf(planning->arena, "%.*s@%.*s", STR_ARG(name), STR_ARG(image->id));
         *out = map_get(&planning->base_images, key);
     }
-    return *out ? 0 : read_base(planning, key, name, image, image != found, out, error);
+    if (*out) {
+        return 0;
+    }
+    if (read_base(planning, key, name, image, image != found, out, error)) {
+        return -1;
+    }
+    struct plan_base known = { (*out)->name, &(*out)->config, (*out)->is_listed };
+    arena_vec_push(planning->arena, &planning->plan->bases, known);
+    return 0;
 }
 
-int planning_take_layout(struct planning *planning, const struct oci_image *layout,
+int planning_take_layout(struct planning *planning, struct str name, const struct oci_image *layout,
                          struct base_image **out, struct error *error) {
     struct arena *arena = planning->arena;
     struct digest_hex layer;
     struct str id = str_of(arena_strdup(arena, digest_hex(&layout->id).text));
+    struct str key = str_printf(arena, "%.*s %.*s", STR_ARG(name), STR_ARG(id));
     const char *const ids[] = { id.data, NULL };
     const struct image *stored = NULL;
+    *out = map_get(&planning->base_images, key);
+    if (*out) {
+        return 0;
+    }
     if (read_images(planning, error) || image_find(&planning->images, ids, &stored, error)) {
         return -1;
     }
-    *out = map_get(&planning->base_images, id);
-    if (stored || *out) {
-        return *out ? 0 : planning_find_image(planning, id, &planning->platform, out, error);
+    if (stored) {
+        return read_base(planning, key, name, stored, false, out, error);
     }
     struct image *image = arena_new(arena, struct image);
     image->id = id;
@@ -181,12 +187,12 @@ int planning_take_layout(struct planning *planning, const struct oci_image *layo
         image->layer = str_of(arena_strdup(arena, layer.text));
     }
     struct base_image *base = arena_new(arena, struct base_image);
-    *base = (struct base_image){ .name = id, .image = image, .layout = layout };
+    *base = (struct base_image){ .name = name, .image = image, .layout = layout };
     if (image_config_parse(layout->config, arena, &base->config, error)) {
         return error_wrap(error, "cannot use the image %.12s of the OCI layout %s", id.data,
                           layout->directory);
     }
-    add_base(planning, base->name, base);
+    map_set(&planning->base_images, key, base);
     *out = base;
     return 0;
 }

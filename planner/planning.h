@@ -101,8 +101,9 @@ void planning_append_step(struct planning *planning, struct step *step);
  * is none. No place. */
 int planning_find_image(struct planning *planning, struct str name, const struct platform *platform,
                         struct base_image **out, struct error *error);
-/* The image LAYOUT, which is not stored; what it will be there is known already. No place. */
-int planning_take_layout(struct planning *planning, const struct oci_image *layout,
+/* The image LAYOUT, called NAME: the store's own if it has the same, else what it will be there, which is known already. No
+ * place. */
+int planning_take_layout(struct planning *planning, struct str name, const struct oci_image *layout,
                          struct base_image **out, struct error *error);
 /* A stored image for PLATFORM that was called NAME before another one took the name, as when the image is pulled for one
  * platform after the other; the best one, then the newest. *OUT NULL: there is none. */

@@ -209,6 +209,7 @@ static void print_sources(const struct painter *painter, const struct plan *plan
             print_text(painter->out, step->text);
             buf_append_c(painter->out, "  ");
             paint(painter, state_colour(step), state_name(step));
+            print_outcome(painter, step);
             buf_append_byte(painter->out, '\n');
         }
     }

@@ -75,7 +75,7 @@ to_layout() { # image, layout[:tag], options
     bud rmi -f busybox image
     # A plan changes nothing.
     run_bud 0 plan --build-context base=oci-layout:../layout:v1 .
-    contains "$output" "FROM base (build context oci-layout:../layout:v1) = $base"
+    contains "$output" "FROM base (build context oci-layout:../layout:v1)  :1"
     contains "$output" "read from its OCI layout first"
     is "$(bud plan --format json --build-context base=oci-layout:../layout:v1 . | jq -r '.steps[0].layout')" ../layout
     is "$(bud images -aq)" ""
@@ -99,6 +99,29 @@ to_layout() { # image, layout[:tag], options
     contains "$stderr" "bud import oci:../layout NAME"
     run_bud 2 import --author me oci:../layout again
     contains "$stderr" "has an author and a time already"
+}
+
+@test "an image of an OCI layout is called as the Dockerfile calls it, not by its ID" {
+    local options=(--build-context base=oci-layout:../layout:v1 --build-context docker.io/library/files=oci-layout:../layout:v1)
+    to_layout busybox:latest ../layout:v1
+    bud rmi -f busybox
+    printf 'ARG B=base\nFROM $B\nCOPY --from=files /bin/sh /copied\nRUN true\n' > Dockerfile
+    run_bud 0 plan "${options[@]}" .
+    contains "$output" "FROM \$B (build context oci-layout:../layout:v1) = base  :2"
+    printf 'FROM scratch\nCOPY --from=files /bin/sh /copied\n' > Dockerfile
+    run_bud 0 plan "${options[@]}" .
+    contains "$output" "image files  HIT  ← read from its OCI layout first"
+    is "$(bud plan --format json "${options[@]}" . | jq -r '.steps[0].image')" files
+    build "${options[@]}"
+    contains "$stderr" "image files"
+    # The store has it now; then the layout gets another one.
+    printf 'FROM base\nRUN true\n' > Dockerfile
+    PLAN_OPTIONS=("${options[@]}")
+    is "$(bud plan --format json "${options[@]}" . | jq -r '.steps[0] | "\(.image) \(.layout)"')" "base null"
+    build "${options[@]}"
+    printf 'FROM base\nLABEL a=b\n' | build "${options[@]}" -f -
+    to_layout image:latest ../layout:v1
+    is "$(step RUN)" "miss: base image base (build context oci-layout:../layout:v1) moved"
 }
 
 # All there is in the store $1 of the layers whose IDs are in the file ids.
