@@ -127,12 +127,14 @@ struct str history_run(struct arena *arena, const struct scope *scope,
     if (scope->args.count > 0) {
         buf_printf(&text, " |%zu", scope->args.count);
         for (size_t i = 0; i < scope->args.count; i++) {
-            /* The value in force: an ENV of the same name shows. */
-            const struct str *value = scope_get(scope, scope->args.items[i].name);
+            const struct scope_arg *argument = &scope->args.items[i];
             buf_append_byte(&text, ' ');
-            buf_append_str(&text, scope->args.items[i].name);
+            buf_append_str(&text, argument->name);
             buf_append_byte(&text, '=');
-            buf_append_str(&text, value ? *value : STR_EMPTY);
+            if (argument->variable != SCOPE_UNSET) {
+                /* The value in force: an ENV of the same name shows. */
+                buf_append_str(&text, scope->env.items[argument->variable].value);
+            }
         }
     }
     for (size_t i = 0; i < argv->count; i++) {

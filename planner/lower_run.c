@@ -43,13 +43,14 @@ static int check_script_name(const struct lowering *lowering, const struct step_
 /* What the process sees: the scope in order, then proxies nobody declared. */
 static void make_environment(struct lowering *lowering, struct step_exec *exec) {
     struct arena *arena = lowering->arena;
-    const struct name_values *env = &lowering->scope.env;
-    for (size_t i = 0; i < env->count; i++) {
-        str_list_push(&exec->env, arena,
-                      str_printf(arena, "%.*s=%.*s", STR_ARG(env->items[i].name),
-                                 STR_ARG(env->items[i].value)));
-        if (scope_is_declared(&lowering->scope, env->items[i].name)) {
-            str_list_push(&exec->arguments, arena, env->items[i].name);
+    const struct scope *scope = &lowering->scope;
+    for (size_t i = 0; i < scope->env.count; i++) {
+        const struct scope_variable *variable = &scope->env.items[i];
+        str_list_push(
+            &exec->env, arena,
+            str_printf(arena, "%.*s=%.*s", STR_ARG(variable->name), STR_ARG(variable->value)));
+        if (variable->is_argument) {
+            str_list_push(&exec->arguments, arena, variable->name);
         }
     }
     exec->key_env_count = exec->env.count;
@@ -67,7 +68,7 @@ static void make_environment(struct lowering *lowering, struct step_exec *exec) 
         }
     }
     for (size_t i = 0; i < proxies.count; i++) {
-        if (!scope_get(&lowering->scope, proxies.items[i].name)) {
+        if (!scope_get(scope, proxies.items[i].name)) {
             str_list_push(&exec->env, arena,
                           str_printf(arena, "%.*s=%.*s", STR_ARG(proxies.items[i].name),
                                      STR_ARG(proxies.items[i].value)));

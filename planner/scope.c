@@ -13,39 +13,74 @@ void scope_copy(struct scope *out, const struct scope *in, struct arena *arena) 
     }
 }
 
+static size_t find_variable(const struct scope *scope, struct str name) {
+    for (size_t i = 0; i < scope->env.count; i++) {
+        if (str_equal(scope->env.items[i].name, name)) {
+            return i;
+        }
+    }
+    return SCOPE_UNSET;
+}
+
+static struct scope_arg *find_argument(const struct scope *scope, struct str name) {
+    for (size_t i = 0; i < scope->args.count; i++) {
+        if (str_equal(scope->args.items[i].name, name)) {
+            return &scope->args.items[i];
+        }
+    }
+    return NULL;
+}
+
+/* ARGUMENT is that of the name, or NULL: none is declared. */
+static void add_variable(struct scope *scope, struct scope_arg *argument, struct str name,
+                         struct str value) {
+    if (argument) {
+        argument->variable = scope->env.count;
+    }
+    arena_vec_push(scope->arena, &scope->env,
+                   (struct scope_variable){ name, value, argument != NULL });
+}
+
 void scope_set(struct scope *scope, struct str name, struct str value) {
-    name_values_set(&scope->env, scope->arena, name, value);
+    size_t at = find_variable(scope, name);
+    if (at == SCOPE_UNSET) {
+        add_variable(scope, find_argument(scope, name), name, value);
+    } else {
+        scope->env.items[at].value = value;
+    }
 }
 
 const struct str *scope_get(const struct scope *scope, struct str name) {
-    return name_values_get(&scope->env, name);
+    size_t at = find_variable(scope, name);
+    return at == SCOPE_UNSET ? NULL : &scope->env.items[at].value;
+}
+
+static struct scope_arg *add_argument(struct scope *scope, struct str name) {
+    struct scope_arg argument = { name, find_variable(scope, name) };
+    if (argument.variable != SCOPE_UNSET) {
+        scope->env.items[argument.variable].is_argument = true;
+    }
+    arena_vec_push(scope->arena, &scope->args, argument);
+    return &scope->args.items[scope->args.count - 1];
 }
 
 void scope_declare(struct scope *scope, struct str name, const struct str *value) {
-    struct scope_arg *found = NULL;
-    for (size_t i = 0; i < scope->args.count; i++) {
-        if (str_equal(scope->args.items[i].name, name)) {
-            found = &scope->args.items[i];
-        }
+    struct scope_arg *argument = find_argument(scope, name);
+    if (!argument) {
+        argument = add_argument(scope, name);
     }
-    if (!found) {
-        arena_vec_push(scope->arena, &scope->args, (struct scope_arg){ name, STR_EMPTY, false });
-        found = &scope->args.items[scope->args.count - 1];
+    if (!value) {
+        return;
     }
-    if (value) {
-        found->value = *value;
-        found->has_value = true;
-        scope_set(scope, name, *value);
+    if (argument->variable == SCOPE_UNSET) {
+        add_variable(scope, argument, name, *value);
+    } else {
+        scope->env.items[argument->variable].value = *value;
     }
 }
 
 bool scope_is_declared(const struct scope *scope, struct str name) {
-    for (size_t i = 0; i < scope->args.count; i++) {
-        if (str_equal(scope->args.items[i].name, name)) {
-            return true;
-        }
-    }
-    return false;
+    return find_argument(scope, name) != NULL;
 }
 
 static bool lookup(void *context, struct str name, struct str *value) {

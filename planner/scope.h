@@ -7,19 +7,29 @@
 
 #include "planner/image_config.h"
 
-struct scope_arg {
-    struct str name;
-    struct str value;
-    bool has_value;
+struct scope_variable {
+    struct str name, value;
+    bool is_argument; /* an ARG declares the name, whatever gave it the value */
 };
 
+#define SCOPE_UNSET SIZE_MAX
+
+struct scope_arg {
+    struct str name;
+    size_t variable; /* its index in env, or SCOPE_UNSET */
+};
+
+/* Both lists are in order of first definition, names distinct. Each tells what the other has of a name, so that a RUN goes through
+ * them once, however many they are. */
 struct scope {
     struct arena *arena;
-    struct name_values env; /* what is set */
     struct {
-        struct scope_arg *items; /* declared ARGs in order of first declaration, names distinct */
-        size_t count;
-        size_t capacity;
+        struct scope_variable *items; /* what is set */
+        size_t count, capacity;
+    } env;
+    struct {
+        struct scope_arg *items; /* what ARGs declare */
+        size_t count, capacity;
     } args;
 };
 
