@@ -36,6 +36,32 @@ static void add_numbered(struct ingredient_list *list, struct arena *arena, cons
     }
 }
 
+static int compare_str(const void *a, const void *b) {
+    return str_compare(*(const struct str *)a, *(const struct str *)b);
+}
+
+static struct str *sorted_copy(struct arena *arena, const struct str *items, size_t count) {
+    struct str *sorted = arena_array(arena, count, sizeof(*sorted));
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = items[i];
+    }
+    qsort(sorted, count, sizeof(*sorted), compare_str);
+    return sorted;
+}
+
+/* Neither the order nor how often something is said matters. */
+static void add_set(struct ingredient_list *list, struct arena *arena, const char *name,
+                    const struct str_list *set) {
+    struct str *sorted = sorted_copy(arena, set->items, set->count);
+    size_t count = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        if (count == 0 || !str_equal(sorted[count - 1], sorted[i])) {
+            sorted[count++] = sorted[i];
+        }
+    }
+    add_numbered(list, arena, name, sorted, count);
+}
+
 static void add_timestamp(struct ingredient_list *list, struct arena *arena,
                           const struct plan *plan) {
     if (plan->has_timestamp) {
@@ -68,17 +94,9 @@ static void make_source(struct ingredient_list *list, struct arena *arena,
     ingredient_add(list, arena, STR("image"), str_of(step->source.image));
 }
 
-static int compare_str(const void *a, const void *b) {
-    return str_compare(*(const struct str *)a, *(const struct str *)b);
-}
-
 static void add_env(struct ingredient_list *list, struct arena *arena,
                     const struct step_exec *exec) {
-    struct str *sorted = arena_array(arena, exec->key_env_count, sizeof(*sorted));
-    for (size_t i = 0; i < exec->key_env_count; i++) {
-        sorted[i] = exec->env.items[i];
-    }
-    qsort(sorted, exec->key_env_count, sizeof(*sorted), compare_str);
+    struct str *sorted = sorted_copy(arena, exec->env.items, exec->key_env_count);
     for (size_t i = 0; i < exec->key_env_count; i++) {
         struct str value = sorted[i];
         struct str name;
@@ -151,8 +169,8 @@ static void make_exec(struct ingredient_list *list, struct arena *arena, const s
         add_mount(list, arena, step, &exec->mounts[i]);
     }
     add_text(list, arena, "hostname", run->hostname);
-    add_numbered(list, arena, "added capability", run->cap_add.items, run->cap_add.count);
-    add_numbered(list, arena, "dropped capability", run->cap_drop.items, run->cap_drop.count);
+    add_set(list, arena, "added capability", &run->cap_add);
+    add_set(list, arena, "dropped capability", &run->cap_drop);
     add_security_options(list, arena, run);
     add_numbered(list, arena, "limit", run->ulimits.items, run->ulimits.count);
     for (size_t i = 0; i < run->add_hosts.count; i++) { /* the names only, as BuildKit */
@@ -164,13 +182,21 @@ static void make_exec(struct ingredient_list *list, struct arena *arena, const s
     add_rewriting(list, arena, plan);
 }
 
+/* 644 and 0644 are one mode. */
+static void add_mode(struct ingredient_list *list, struct arena *arena, struct str mode) {
+    uint64_t bits;
+    bool is_number = str_parse_uint(mode, 8, 07777, &bits);
+    add_text(list, arena, "chmod",
+             is_number ? str_printf(arena, "%llo", (unsigned long long)bits) : mode);
+}
+
 static void make_file(struct ingredient_list *list, struct arena *arena, const struct plan *plan,
                       const struct step *step) {
     const struct step_file *file = &step->file;
     add_parent(list, arena, step);
     ingredient_add(list, arena, STR("destination"), file->destination);
     add_text(list, arena, file->kind == FILE_DIRECTORY ? "user" : "chown", file->chown);
-    add_text(list, arena, "chmod", file->chmod);
+    add_mode(list, arena, file->chmod);
     if (file->is_link) {
         ingredient_add(list, arena, STR("link"), STR("true"));
     }

@@ -27,6 +27,7 @@ static const struct row rows[] = {
     { true, "ENV A=1 B=2\nRUN a\n", "ENV B=2\nENV A=1\nRUN a\n", NULL, NULL },
     { true, "ARG A=1\nCOPY f /d\n", "ARG A=2\nENV B=3\nUSER u\nCOPY ./x/../f /d\n", NULL, NULL },
     { true, "WORKDIR /w\nCOPY f .\n", "WORKDIR /w\nCOPY --link=false f ./\n", NULL, NULL },
+    { true, "COPY --chmod=644 f /d\n", "COPY --chmod=0644 f /d\n", NULL, NULL },
     { true, "COPY <<E /d\na$A\nE\n", "COPY <<'E' /d\na\nE\n", NULL, NULL },
     { true, "RUN --mount=type=cache,target=/c a\n",
       "RUN --mount=sharing=shared,target=/c,type=cache,uid=0,mode=755,id=/c a\n", NULL, NULL },
@@ -87,6 +88,7 @@ static const struct row rows[] = {
     { false, "ADD f /d\n", "ADD --unpack=false f /d\n", NULL, NULL },
     { false, "COPY f /d\n", "COPY --chown=1 f /d\n", NULL, NULL },
     { false, "COPY f /d\n", "COPY --chmod=600 f /d\n", NULL, NULL },
+    { false, "COPY --chmod=644 f /d\n", "COPY --chmod=u=rw,go=r f /d\n", NULL, NULL },
     { false, "COPY f /d\n", "COPY --link f /d\n", NULL, NULL },
     { false, "COPY f g /d/\n", "COPY g f /d/\n", NULL, NULL },
     { false, "COPY d /x\n", "COPY --exclude=a d /x\n", NULL, NULL },
@@ -220,6 +222,15 @@ static void capability(struct fixture *fixture) {
 static void dropped_capability(struct fixture *fixture) {
     add_item(fixture, &fixture->request.run.cap_drop, STR("CAP_CHOWN"));
 }
+static void capabilities_turned_round(struct fixture *fixture) {
+    struct str *items = fixture->request.run.cap_add.items;
+    struct str first = items[0];
+    items[0] = items[1];
+    items[1] = first;
+}
+static void capability_again(struct fixture *fixture) {
+    add_item(fixture, &fixture->request.run.cap_drop, STR("CAP_MKNOD"));
+}
 static void security_option(struct fixture *fixture) {
     add_item(fixture, &fixture->request.run.security_options, STR("no-new-privileges"));
 }
@@ -291,6 +302,8 @@ static const struct change {
     { link_target, false, true, false },
     { capability, true, false, true },
     { dropped_capability, true, false, true },
+    { capabilities_turned_round, true, true, true },
+    { capability_again, true, true, true },
     { security_option, true, false, true },
     { limit, true, false, true },
     { host, true, false, true },
@@ -313,6 +326,9 @@ static void make_files(struct fixture *fixture) {
     assert_int_equal(0, symlink("a", fixture_path(fixture, "d/l")));
     add_item(fixture, &fixture->request.run.add_hosts, STR("h:1.1.1.1"));
     add_item(fixture, &fixture->request.run.security_options, STR("seccomp=/profile"));
+    add_item(fixture, &fixture->request.run.cap_add, STR("CAP_SYS_ADMIN"));
+    add_item(fixture, &fixture->request.run.cap_add, STR("CAP_NET_ADMIN"));
+    add_item(fixture, &fixture->request.run.cap_drop, STR("CAP_MKNOD"));
 }
 
 static void test_changes(void **unused) {
