@@ -275,7 +275,9 @@ static int add_item(struct reading *reading, struct group *group, const struct i
     };
     if (!is_asked || !index_find(&group->node->node, str_of(entry->name), stamp, &item.digest)) {
         const char *path = str_dup(&reading->scratch, entry->tree_path);
-        if (entry_digest_begin(tree, entry, path, &reading->scratch, &item.unknown, error)) {
+        bool is_mounted = reading->is_literal && !tree->is_context; /* of a context a copy is */
+        if (entry_digest_begin(tree, entry, path, is_mounted, &reading->scratch, &item.unknown,
+                               error)) {
             return -1;
         }
         if (group->node && !group->has_unknown) {

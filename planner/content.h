@@ -1,8 +1,7 @@
 /* content: the digest of what a selection takes, with the files it is made of. Internal to this folder.
  *
  * Covers path, type, mode, owner, link target, device number, xattrs and data, in the order of selection_walk(); never
- * mtime, inode or link count. The owner of context files counts as 0:0. Of xattrs, those of security and system are
- * left out except security.capability: the rest is not copied between hosts.
+ * mtime, inode or link count. The owner of context files counts as 0:0. Which xattrs count is said in entry_digest.h.
  *
  * It is made of the digests of the directories: of one in which nothing changed the index knows it, and then nothing is
  * kept of its files but their number. */

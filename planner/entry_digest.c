@@ -1,6 +1,7 @@
 #include "planner/entry_digest.h"
 
 #include "base/time.h"
+#include "store/layer_stream.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -16,23 +17,23 @@ static int64_t coarse_now(void) {
     return time_of(now);
 }
 
-static bool is_counted(struct str name) {
-    if (str_equal_c(name, "security.capability")) {
-        return true;
-    }
-    return !str_has_prefix(name, STR("security.")) && !str_has_prefix(name, STR("system.")) &&
-           !str_has_prefix(name, STR("trusted.overlay.")) &&
-           !str_has_prefix(name, STR("user.overlay."));
+static bool is_counted(const struct unknown_entry *unknown, struct str name) {
+    return layer_stream_keeps_xattr(name) ||
+           (unknown->is_mounted && !str_has_prefix(name, STR("security.")) &&
+            !str_has_prefix(name, STR("system.")) &&
+            !str_has_prefix(name, STR("trusted.overlay.")) &&
+            !str_has_prefix(name, STR("user.overlay.")));
 }
 
-static void hash_xattrs(struct hasher *hasher, const struct fs_xattrs *xattrs) {
+static void hash_xattrs(struct hasher *hasher, const struct unknown_entry *unknown) {
+    const struct fs_xattrs *xattrs = &unknown->xattrs;
     uint64_t count = 0;
     for (size_t i = 0; i < xattrs->count; i++) {
-        count += is_counted(xattrs->items[i].name);
+        count += is_counted(unknown, xattrs->items[i].name);
     }
     hasher_update_u64(hasher, count);
     for (size_t i = 0; i < xattrs->count; i++) {
-        if (is_counted(xattrs->items[i].name)) {
+        if (is_counted(unknown, xattrs->items[i].name)) {
             hasher_update_str(hasher, xattrs->items[i].name);
             hasher_update_str(hasher, xattrs->items[i].value);
         }
@@ -52,7 +53,7 @@ static int digest_special(struct unknown_entry *unknown, const struct selection_
     mode_t mode = entry->stat.st_mode;
     struct hasher hasher;
     hasher_init(&hasher);
-    hash_xattrs(&hasher, &unknown->xattrs);
+    hash_xattrs(&hasher, unknown);
     if (S_ISLNK(mode)) {
         char target[PATH_MAX];
         ssize_t len = readlinkat(entry->directory, entry->name, target, sizeof(target));
@@ -70,10 +71,11 @@ static int digest_special(struct unknown_entry *unknown, const struct selection_
 }
 
 int entry_digest_begin(const struct tree *tree, const struct selection_entry *entry,
-                       const char *tree_path, struct arena *arena, struct unknown_entry **out,
-                       struct error *error) {
+                       const char *tree_path, bool is_mounted, struct arena *arena,
+                       struct unknown_entry **out, struct error *error) {
     struct unknown_entry *unknown = arena_new(arena, struct unknown_entry);
     unknown->tree_path = tree_path;
+    unknown->is_mounted = is_mounted;
     unknown->stamp = index_stamp_of(&entry->stat);
     unknown->begun = coarse_now();
     *out = unknown;
@@ -147,7 +149,7 @@ static int read_once(const struct tree *tree, struct unknown_entry *unknown, cha
         return 0;
     }
     hasher_init(&hasher);
-    hash_xattrs(&hasher, &unknown->xattrs);
+    hash_xattrs(&hasher, unknown);
     if (hash_data(fd, tree, path, before.size, room, &hasher, &total, error)) {
         return -1;
     }

@@ -233,8 +233,8 @@ static void test_what_vanishes_before_it_is_read_has_changed(void **state) {
                                                .name = gone[i].name,
                                                .stat.st_mode = gone[i].mode,
                                                .tree_path = str_of(gone[i].name) };
-        assert_int_equal(
-            -1, entry_digest_begin(&tree, &entry, gone[i].name, &fixture->arena, &unknown, &error));
+        assert_int_equal(-1, entry_digest_begin(&tree, &entry, gone[i].name, false, &fixture->arena,
+                                                &unknown, &error));
         assert_int_equal(ERROR_CHANGED, error.code);
         assert_non_null(strstr(error.message, gone[i].name));
     }

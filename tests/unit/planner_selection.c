@@ -444,6 +444,12 @@ static void add_attribute(struct fixture *f) {
     }
 }
 
+/* In no copy and no image. */
+static void add_foreign_attributes(struct fixture *f) {
+    lsetxattr(fixture_path(f, "sub/x.txt"), "trusted.bud", "1", 1, 0);
+    lsetxattr(fixture_path(f, "sub/x.txt"), "user.containers.bud", "1", 1, 0);
+}
+
 static void test_what_changes_a_digest(void **state) {
     struct fixture *fixture = *state;
     static const struct {
@@ -464,6 +470,7 @@ static void test_what_changes_a_digest(void **state) {
         { "caching 2.1 new file", add_file, false },
         { "caching 2.1 type", replace_by_link, false },
         { "caching 2.1 xattr", add_attribute, false },
+        { "files 2.2 xattrs that are not copied", add_foreign_attributes, true },
     };
     for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
         fs_remove_tree(AT_FDCWD, fixture->context, NULL);
@@ -477,6 +484,35 @@ static void test_what_changes_a_digest(void **state) {
             fail_msg("%s: the digest %s", changes[i].source,
                      changes[i].is_same ? "changed" : "stayed");
         }
+    }
+}
+
+/* A RUN sees a stage's own files, but a copy of those of a context. */
+static void test_a_mount_shows_attributes_that_are_not_copied(void **state) {
+    struct fixture *fixture = *state;
+    static const char attribute[] = "user.containers.bud";
+    const struct {
+        bool is_context, is_literal, is_same;
+    } uses[] = { { true, true, true }, { false, false, true }, { false, true, false } };
+    struct str sources[] = { STR("sub") };
+    make_context(fixture);
+    for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+        _cleanup_error_ struct error error = ERROR_INIT;
+        struct digest before, after;
+        struct selection selection = { .sources = sources, .source_count = 1 };
+        struct tree tree;
+        open_tree(fixture, &tree);
+        tree.is_context = uses[i].is_context;
+        selection.is_literal = uses[i].is_literal;
+        assert_ok(selection_digest(&tree, &selection, &before, &error), &error);
+        if (lsetxattr(fixture_path(fixture, "sub/x.txt"), attribute, "1", 1, 0)) {
+            close(tree.fd);
+            skip(); /* no attributes on this file system */
+        }
+        assert_ok(selection_digest(&tree, &selection, &after, &error), &error);
+        assert_int_equal(uses[i].is_same, digest_equal(&before, &after));
+        assert_int_equal(0, lremovexattr(fixture_path(fixture, "sub/x.txt"), attribute));
+        close(tree.fd);
     }
 }
 
@@ -613,11 +649,11 @@ static void test_a_change_while_reading_is_noticed(void **state) {
     };
     char *room = xmalloc(ENTRY_READ_SIZE);
     assert_int_equal(0, fstatat(tree.fd, "f", &entry.stat, 0));
-    assert_int_equal(0, entry_digest_begin(&tree, &entry, "f", &arena, &unknown, &error));
+    assert_int_equal(0, entry_digest_begin(&tree, &entry, "f", false, &arena, &unknown, &error));
     fixture_file(fixture, "f", "other"); /* what is there when it is read counts */
     assert_int_equal(0, entry_digest_file(&tree, unknown, room, &error));
     assert_int_equal(5, unknown->stamp.size);
-    assert_int_equal(0, entry_digest_begin(&tree, &entry, "f", &arena, &unknown, &error));
+    assert_int_equal(0, entry_digest_begin(&tree, &entry, "f", false, &arena, &unknown, &error));
     assert_int_equal(0, unlinkat(tree.fd, "f", 0)); /* gone: an error that names it */
     assert_int_equal(-1, entry_digest_file(&tree, unknown, room, &error));
     assert_int_equal(ERROR_CHANGED, error.code);
@@ -852,6 +888,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_sockets_are_refused_by_name, fixture_begin,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_what_changes_a_digest, fixture_begin, fixture_end),
+        cmocka_unit_test_setup_teardown(test_a_mount_shows_attributes_that_are_not_copied,
+                                        fixture_begin, fixture_end),
         cmocka_unit_test_setup_teardown(test_unchanged_files_are_not_read, fixture_begin,
                                         fixture_end),
         cmocka_unit_test_setup_teardown(test_young_files_are_not_trusted, fixture_begin,
