@@ -249,11 +249,20 @@ static int copy_inline_file(struct run *run, const struct inline_file *file, str
     return result;
 }
 
+static void on_unmatched(void *context, struct str source) {
+    const struct run *run = context;
+    if (run->work->progress && !run->source->is_context) { /* else the plan has told it */
+        progress_note(run->work->progress, "warning: %.*s: nothing in %.*s matches %.*s",
+                      STR_ARG(run->step->text), STR_ARG(run->step->inputs[0].label),
+                      STR_ARG(source));
+    }
+}
+
 static int copy_sources(struct run *run, struct error *error) {
     const struct step_file *file = &run->step->file;
-    const struct selection_visitor visitor = { .result = on_result,
-                                               .entry = on_entry,
-                                               .context = run };
+    const struct selection_visitor visitor = {
+        .result = on_result, .entry = on_entry, .unmatched = on_unmatched, .context = run
+    };
     int result = 0;
     if (file->selection.source_count) {
         result = selection_walk(run->source, &file->selection, &visitor, NULL, error);
@@ -271,15 +280,8 @@ static int copy_sources(struct run *run, struct error *error) {
             return -1;
         }
     }
-    if (run->results) {
-        return 0;
-    }
-    if (run->work->progress && !(run->source && run->source->is_context)) {
-        /* of the build context the plan has told it */
-        progress_note(run->work->progress, "warning: %.*s: no source matches, so nothing is copied",
-                      STR_ARG(run->step->text));
-    }
-    return file->selection.is_parents && open_destination(run, error) < 0 ? -1 : 0;
+    bool is_empty = run->results == 0 && file->selection.is_parents;
+    return is_empty && open_destination(run, error) < 0 ? -1 : 0;
 }
 
 /* Times last: whatever is made in a directory changes its own. */

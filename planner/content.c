@@ -77,6 +77,7 @@ struct reading {
     VEC(struct unknown_entry *) to_read;
     uint64_t files, bytes, bytes_to_read;
     uint64_t stamps;
+    struct str_list unmatched;
 
     /* Shared by the threads that read files. */
     atomic_size_t next;
@@ -295,6 +296,11 @@ static int add_item(struct reading *reading, struct group *group, const struct i
     return 0;
 }
 
+static void visit_unmatched(void *context, struct str source) {
+    struct reading *reading = context;
+    str_list_push(&reading->unmatched, reading->arena, source);
+}
+
 static int visit_entry(void *context, const struct selection_entry *entry, struct error *error) {
     struct reading *reading = context;
     struct group *group = group_of(reading, entry);
@@ -415,6 +421,7 @@ static void summarise(struct reading *reading, struct content *out) {
         const struct group *group = reading->parts.items[i].group;
         out->count += group ? group->count : 0;
     }
+    out->unmatched = reading->unmatched;
     out->files = reading->files;
     out->bytes = reading->bytes;
     out->stamps = has_later(reading) ? 0 : reading->stamps;
@@ -428,7 +435,6 @@ static void summarise(struct reading *reading, struct content *out) {
                 hasher_update_u64(&hasher, part->uid);
                 hasher_update_u64(&hasher, part->gid);
             }
-            out->result_count++;
             continue;
         }
         struct content_directory *directory = &out->directories[out->directory_count++];
@@ -466,6 +472,7 @@ static int read_content(const struct tree *tree, const struct selection *selecti
     const struct selection_visitor visitor = {
         .result = visit_result,
         .entry = visit_entry,
+        .unmatched = visit_unmatched,
         .context = &reading,
         .look_ahead_after = SELECTION_LOOK_AHEAD,
     };

@@ -8,6 +8,7 @@
 #ifndef BUD_PLANNER_CONTENT_H
 #define BUD_PLANNER_CONTENT_H
 
+#include "planner/image_config.h"
 #include "planner/selection.h"
 
 /* Of more entries than this only the directories are kept. */
@@ -36,7 +37,7 @@ struct content {
     struct digest digest;
     uint64_t files, bytes; /* regular files */
     uint64_t stamps;       /* selection_stamp() of all that was taken; 0: some changed meanwhile */
-    size_t result_count;
+    struct str_list unmatched;             /* the patterns nothing matches */
     size_t count;                          /* entries */
     struct content_directory *directories; /* in the order of the walk */
     size_t directory_count;

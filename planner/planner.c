@@ -377,11 +377,12 @@ static void add_image_step(struct planning *planning) {
 static void warn_unmatched(struct planning *planning) {
     for (size_t i = 0; i < planning->plan->step_count; i++) {
         const struct step *step = planning->plan->steps[i];
-        const struct content *content =
-            step->kind == STEP_FILE && step->input_count > 0 ? step->inputs[0].details : NULL;
-        if (content && content->result_count == 0) {
-            planning_warn(planning, "line %u: nothing in the build context matches %.*s",
-                          step->instruction->line, STR_ARG(step->file.selection.sources[0]));
+        const struct step_input *input =
+            step->kind == STEP_FILE && step->input_count > 0 ? &step->inputs[0] : NULL;
+        for (size_t j = 0; input && input->details && j < input->details->unmatched.count; j++) {
+            planning_warn(planning, "line %u: nothing in the build %.*s matches %.*s",
+                          step->instruction->line, STR_ARG(input->label),
+                          STR_ARG(input->details->unmatched.items[j]));
         }
     }
 }

@@ -76,14 +76,14 @@ static int take_file(struct walk *walk, const struct resolved *resolved,
     return walk->visitor->entry(walk->visitor->context, &entry, error);
 }
 
-/* PATH (cleaned, from the root, no leading '/') as one result. *IS_FOUND false: missing or ignored. */
+/* PATH (cleaned, from the root, no leading '/') as one result. */
 static int take_path(struct walk *walk, struct str path, struct str source, bool is_wildcard,
-                     bool *is_found, struct error *error) {
+                     struct error *error) {
     _cleanup_resolved_ struct resolved resolved = RESOLVED_INIT;
     if (resolve_path(walk->tree->fd, walk->rules.ignore, path, &walk->arena, &resolved, error)) {
         return -1;
     }
-    *is_found = false;
+    bool is_found = false; /* and not ignored */
     if (resolved.exists) {
         struct selection_result result = {
             .path = resolved.path,
@@ -93,13 +93,15 @@ static int take_path(struct walk *walk, struct str path, struct str source, bool
             .is_wildcard = is_wildcard,
             .stat = resolved.stat,
         };
-        int failed = result.is_directory ? take_directory(walk, &resolved, &result, is_found, error)
-                                         : take_file(walk, &resolved, &result, is_found, error);
+        int failed = result.is_directory
+                         ? take_directory(walk, &resolved, &result, &is_found, error)
+                         : take_file(walk, &resolved, &result, &is_found, error);
         if (failed) {
             return -1;
         }
     }
-    if (!*is_found && !(is_wildcard && is_ignored(walk, path))) {
+    walk->has_match = walk->has_match || is_found;
+    if (!is_found && !(is_wildcard && is_ignored(walk, path))) {
         return walk_not_found(walk, path, source, &resolved, error);
     }
     return 0;
@@ -193,8 +195,29 @@ static int match_pattern(struct walk *walk, struct str pattern, struct str sourc
 }
 
 static int take_match(struct walk *walk, struct str path, struct str source, struct error *error) {
-    bool is_found;
-    return take_path(walk, str_copy(&walk->arena, path), source, true, &is_found, error);
+    return take_path(walk, str_copy(&walk->arena, path), source, true, error);
+}
+
+static int take_source(struct walk *walk, struct str source, struct error *error);
+
+static int look_at_entry(void *context, const struct selection_entry *entry, struct error *error) {
+    (void)context;
+    (void)entry;
+    (void)error;
+    return 0;
+}
+
+/* What is excluded is there all the same: nothing is taken of SOURCE, which is gone through once more, without --exclude. */
+static int look_for_excluded(const struct walk *walk, struct str source, bool *is_there,
+                             struct error *error) {
+    static const struct selection_visitor silent = { .entry = look_at_entry,
+                                                     .takes_special = true };
+    struct walk again = { .tree = walk->tree, .selection = walk->selection, .visitor = &silent };
+    again.rules.ignore = walk->rules.ignore;
+    int failed = take_source(&again, source, error);
+    *is_there = again.has_match;
+    walk_free(&again);
+    return failed;
 }
 
 /* ---- --parents ---- */
@@ -219,7 +242,20 @@ static int take_pivot(struct walk *walk, struct str path, struct str source, str
         .stat = resolved.stat,
     };
     bool is_kept;
+    walk->has_match = walk->has_match || !walk->rules.has_only;
     return take_directory(walk, &resolved, &result, &is_kept, error);
+}
+
+/* WHOLE, which SOURCE names and of which nothing was taken, is missing, unless it is excluded. */
+static int miss_parents(struct walk *walk, struct str whole, struct str source,
+                        struct error *error) {
+    if (walk->rules.excludes) {
+        return look_for_excluded(walk, source, &walk->has_match, error);
+    }
+    _cleanup_resolved_ struct resolved missing = RESOLVED_INIT;
+    return resolve_path(walk->tree->fd, walk->rules.ignore, whole, &walk->arena, &missing, error)
+               ? -1
+               : walk_not_found(walk, whole, source, &missing, error);
 }
 
 static int take_parents(struct walk *walk, struct str source, struct error *error) {
@@ -238,7 +274,8 @@ static int take_parents(struct walk *walk, struct str source, struct error *erro
     walk->rules.has_only = after.len > 0;
     walk->rules.only = NULL;
     walk->rules.only_path = after;
-    walk->has_match = after.len == 0;
+    bool is_pattern = pattern_has_wildcard(root);
+    walk->has_match = after.len == 0 && !is_pattern;
     if (pattern_has_wildcard(after)) {
         struct ignore *only;
         if (ignore_from_patterns(&after, 1, &walk->arena, &only, error)) {
@@ -246,30 +283,21 @@ static int take_parents(struct walk *walk, struct str source, struct error *erro
         }
         walk->rules.only = only;
     }
-    bool is_pattern = pattern_has_wildcard(root);
     int failed = is_pattern ? match_pattern(walk, root, source, take_pivot, error)
                             : take_pivot(walk, root, source, error);
-    if (failed) {
-        return -1;
+    if (failed || walk->has_match || walk->rules.only || is_pattern) {
+        return failed;
     }
-    if (!walk->has_match && !walk->rules.only && !is_pattern) {
-        struct resolved missing = RESOLVED_INIT;
-        struct str whole = str_printf(&walk->arena, "%.*s%s%.*s", STR_ARG(root),
-                                      root.len > 0 ? "/" : "", STR_ARG(after));
-        if (resolve_path(walk->tree->fd, walk->rules.ignore, whole, &walk->arena, &missing,
-                         error)) {
-            return -1;
-        }
-        walk_not_found(walk, whole, source, &missing, error);
-        cleanup_resolved(&missing);
-        return -1;
-    }
-    return 0;
+    struct str whole = str_printf(&walk->arena, "%.*s%s%.*s", STR_ARG(root),
+                                  root.len > 0 ? "/" : "", STR_ARG(after));
+    return miss_parents(walk, whole, source, error);
 }
 
 /* ---- the whole selection ---- */
 
+/* Leaves HAS_MATCH false for a pattern of which nothing was taken. */
 static int take_source(struct walk *walk, struct str source, struct error *error) {
+    walk->has_match = false;
     if (walk->selection->is_parents) {
         return take_parents(walk, source, error);
     }
@@ -278,8 +306,18 @@ static int take_source(struct walk *walk, struct str source, struct error *error
     if (!walk->selection->is_literal && pattern_has_wildcard(path)) {
         return match_pattern(walk, path, source, take_match, error);
     }
-    bool is_found;
-    return take_path(walk, path, source, false, &is_found, error);
+    return take_path(walk, path, source, false, error);
+}
+
+static int tell_unmatched(struct walk *walk, struct str source, struct error *error) {
+    bool is_there = false;
+    if (walk->rules.excludes && look_for_excluded(walk, source, &is_there, error)) {
+        return -1;
+    }
+    if (!is_there) {
+        walk->visitor->unmatched(walk->visitor->context, source);
+    }
+    return 0;
 }
 
 int selection_walk(const struct tree *tree, const struct selection *selection,
@@ -295,6 +333,9 @@ int selection_walk(const struct tree *tree, const struct selection *selection,
     int result = 0;
     for (size_t i = 0; i < selection->source_count && result == 0; i++) {
         result = take_source(&walk, selection->sources[i], error);
+        if (result == 0 && !walk.has_match && visitor->unmatched) {
+            result = tell_unmatched(&walk, selection->sources[i], error);
+        }
     }
     if (result_count) {
         *result_count = walk.result_count;

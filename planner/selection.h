@@ -60,6 +60,8 @@ struct selection_visitor {
     int (*result)(void *context, const struct selection_result *result, struct error *error);
     int (*entry)(void *context, const struct selection_entry *entry,
                  struct error *error); /* parents first */
+    /* SOURCE is a pattern, and nothing is there that it matches, --exclude or not. May be NULL. */
+    void (*unmatched)(void *context, struct str source);
     void *context;
     bool takes_special; /* sockets and devices of a context are told like others, not refused */
     size_t look_ahead_after; /* see selection_walk(); 0: never */
@@ -68,7 +70,7 @@ struct selection_visitor {
 /* Walks the selected entries: sources in order, the results of a pattern and the entries of a directory in bytewise order
  * of their names, each directory followed by what is in it. A literal
  * source that does not exist is ERROR_NOT_FOUND (`"/x": not found`, with the deciding .dockerignore rule or the nearest
- * name as hint); a pattern that matches nothing gives no result. Sockets and devices in a context that are selected
+ * name as hint), one that is excluded gives no result, and neither does a pattern that matches nothing. Sockets and devices in a context that are selected
  * are refused by name, unless the visitor takes them. After LOOK_AHEAD_AFTER entries other threads begin to list and stat(2) what comes next: the visitor is
  * called as ever, by the caller's thread, but what it is told of an entry may be a moment older. *result_count (may be
  * NULL) gets the number of results. */

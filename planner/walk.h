@@ -39,7 +39,7 @@ struct walk {
     levels; /* from that of the result; those from LEVEL_COUNT on only keep memory */
     size_t level_count;
     uint64_t directory_count;
-    bool has_match; /* of what --parents names */
+    bool has_match; /* of the present source */
     size_t entry_count;
     struct lookahead *ahead; /* NULL: nobody looks ahead, not yet, or not any more */
     bool has_looked_ahead;

@@ -548,5 +548,18 @@ home/web d 755 1001:1002'
     printf 'FROM scratch AS a\nCOPY Dockerfile /\nFROM scratch\nCOPY *.foo /\nCOPY --from=a /*.bar /\n' | dockerfile
     build
     is "$(grep warning: <<< "$stderr")" "warning: line 4: nothing in the build context matches *.foo
-warning: COPY --from=a /*.bar /: no source matches, so nothing is copied"
+warning: COPY --from=a /*.bar /: nothing in stage a matches /*.bar"
+}
+
+@test "a pattern that matches nothing is told also beside others and with --parents, what --exclude leaves out is not" {
+    touch a
+    mkdir d
+    for from in "" --from=files; do
+        printf 'FROM scratch AS files\nCOPY . /\nFROM scratch\n' > Dockerfile
+        printf 'COPY %s a no* /d/\nCOPY %s --parents */nope /e/\nCOPY %s --exclude=a a a* /f/\nCOPY %s --parents --exclude=a a /g/\n' \
+            "$from" "$from" "$from" "$from" >> Dockerfile
+        build --no-cache
+        is "$(grep warning: <<< "$stderr" | sed 's/.*nothing in.* matches //')" $'no*\n*/nope'
+        is "$(entries d e g | cut -d ' ' -f 1,2)" $'d d\nd/a f\ne d\ng d'
+    done
 }

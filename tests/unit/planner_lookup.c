@@ -692,10 +692,22 @@ static void test_errors_of_files_point_at_the_instruction(void **state) {
 
 static void test_a_pattern_without_match_is_told(void **state) {
     struct fixture *fixture = *state;
-    struct plan *plan = plan_text(fixture, "FROM scratch\nCOPY no* /\n");
-    assert_int_equal(1, plan->warnings.count);
-    assert_string_equal("line 2: nothing in the build context matches no*",
-                        plan->warnings.items[0].data);
+    fixture_file(fixture, "a", "a");
+    name_values_set(&fixture->request.build_contexts, &fixture->arena, STR("src"),
+                    str_of(fixture->context));
+    struct plan *plan = plan_text(fixture, "FROM scratch\nCOPY a no* n?ne /d/\n"
+                                           "COPY --parents */nope /e/\nCOPY --exclude=a a a* /f/\n"
+                                           "COPY --from=src no* /\n");
+    static const char *const warnings[] = {
+        "line 2: nothing in the build context matches no*",
+        "line 2: nothing in the build context matches n?ne",
+        "line 3: nothing in the build context matches */nope",
+        "line 5: nothing in the build context src matches no*",
+    };
+    assert_int_equal(4, plan->warnings.count);
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(warnings[i], plan->warnings.items[i].data);
+    }
     plan_free(plan);
 }
 

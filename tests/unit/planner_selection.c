@@ -18,7 +18,7 @@ struct row {
     const char *ignore;   /* .dockerignore, or NULL */
     const char *excludes; /* one pattern a word, or NULL */
     bool is_parents;
-    const char *entries; /* "result base:" and entries, in order */
+    const char *entries; /* "result base:" and entries, in order; "!pattern": nothing matches */
     const char *error;   /* "message | hint" */
 };
 
@@ -64,7 +64,7 @@ static const struct row rows[] = {
       false,
       "d/: e/ e/h ",
       NULL },
-    { "files 6.2.15", { "no*" }, NULL, NULL, false, "", NULL },
+    { "files 6.2.15", { "no*" }, NULL, NULL, false, "!no* ", NULL },
     { "files 6.2.25", { "d*/e" }, NULL, NULL, false, "e/: h e: e ", NULL },
     { "files 6.2.25 deep", { "*/*/h" }, NULL, NULL, false, "h: h ", NULL },
     { "files 6.2.26", { "./d/./e/../e/h" }, NULL, NULL, false, "h: h ", NULL },
@@ -199,7 +199,48 @@ static const struct row rows[] = {
       "",
       "\"/lnkdir/x.txt\": not found in context | there is a link on the way, which --parents does "
       "not follow; name the directory it leads to" },
-    { "files 2.6 pivot pattern", { "d*/./h" }, NULL, NULL, true, "d/: d2/: ", NULL },
+    { "files 2.6 pivot pattern", { "d*/./h" }, NULL, NULL, true, "d/: d2/: !d*/./h ", NULL },
+    { "files 2.4 beside others",
+      { "foo", "no*", "ba?" },
+      NULL,
+      NULL,
+      false,
+      "foo: foo !no* bar: bar ",
+      NULL },
+    { "files 2.4 ignored", { "fo*" }, "foo\n", NULL, false, "!fo* ", NULL },
+    { "files 2.4 above", { "no*/foo", "foo/*" }, NULL, NULL, false, "!no*/foo !foo/* ", NULL },
+    { "files 2.5 excluded is there", { "foo", "ba*" }, NULL, "foo ba*", false, "", NULL },
+    { "files 2.5 excluded, or not there", { "ba*", "no*" }, NULL, "b*", false, "!no* ", NULL },
+    { "files 2.6 a pattern",
+      { "*/nope", "*/e" },
+      NULL,
+      NULL,
+      true,
+      "/: !*/nope /: d/ d/e/ d/e/h d2/ d2/e ",
+      NULL },
+    { "files 2.6 a pattern for the pivot",
+      { "no*/./x", "no*/./", "d2*/./" },
+      NULL,
+      NULL,
+      true,
+      "!no*/./x !no*/./ d2/: e ",
+      NULL },
+    { "files 2.6 excluded is there",
+      { "d/e/h", "*/x.txt" },
+      NULL,
+      "d/e sub",
+      true,
+      "/: /: ",
+      NULL },
+    { "files 2.6 excluded, or not there", { "*/nope" }, NULL, "sub", true, "/: !*/nope ", NULL },
+    { "files 2.6 missing, and others excluded",
+      { "sub/nofile" },
+      NULL,
+      "sub",
+      true,
+      NULL,
+      "\"/sub/nofile\": not found in context | sources are relative to the build context, the last "
+      "argument of the command" },
     { "files 2.6 missing",
       { "sub/nofile" },
       NULL,
@@ -227,6 +268,10 @@ static int list_entry(void *context, const struct selection_entry *entry, struct
                : S_ISLNK(stat.st_mode) ? "@"
                                        : "");
     return 0;
+}
+
+static void list_unmatched(void *context, struct str source) {
+    buf_printf(context, "!%.*s ", STR_ARG(source));
 }
 
 static void make_context(struct fixture *fixture) {
@@ -311,6 +356,7 @@ static int check_row(struct fixture *fixture, const struct row *row, size_t look
     const struct selection_visitor visitor = {
         .result = list_result,
         .entry = list_entry,
+        .unmatched = list_unmatched,
         .context = &text,
         .look_ahead_after = look_ahead_after,
     };
