@@ -177,7 +177,7 @@ static int check_source(void *context, struct str source, bool is_parents, struc
     if (!world->tree || value_check_copy_source(source, NULL) < 0) {
         return 0;
     }
-    return selection_walk(world->tree, &selection, &visitor, NULL, error) < 0 && !is_found ? -1 : 0;
+    return selection_walk(world->tree, &selection, &visitor, error) < 0 && !is_found ? -1 : 0;
 }
 
 /* What the planner would say, without a plan. */

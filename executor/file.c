@@ -265,7 +265,7 @@ static int copy_sources(struct run *run, struct error *error) {
     };
     int result = 0;
     if (file->selection.source_count) {
-        result = selection_walk(run->source, &file->selection, &visitor, NULL, error);
+        result = selection_walk(run->source, &file->selection, &visitor, error);
     }
     /* After a failure what is still open is only released. */
     if (end_copy(run, result < 0 ? NULL : error) < 0) {

@@ -476,7 +476,7 @@ static int read_content(const struct tree *tree, const struct selection *selecti
         .context = &reading,
         .look_ahead_after = SELECTION_LOOK_AHEAD,
     };
-    int result = selection_walk(tree, selection, &visitor, NULL, error);
+    int result = selection_walk(tree, selection, &visitor, error);
     if (result == 0) {
         close_groups(&reading, 0);
         result = read_unknown(&reading, error);

@@ -103,7 +103,7 @@ int inventory_read(const struct tree *tree, bool is_by_size, struct arena *arena
     };
     vec_push(&taking.entries, (struct inventory_entry){ .path = STR_EMPTY, .mode = S_IFDIR });
     push_open(&taking, 0);
-    int result = selection_walk(tree, &selection, &visitor, NULL, error);
+    int result = selection_walk(tree, &selection, &visitor, error);
     if (result == 0) {
         out->count = taking.entries.count;
         out->entries = arena_array(arena, out->count, sizeof(*out->entries));

@@ -321,8 +321,7 @@ static int tell_unmatched(struct walk *walk, struct str source, struct error *er
 }
 
 int selection_walk(const struct tree *tree, const struct selection *selection,
-                   const struct selection_visitor *visitor, size_t *result_count,
-                   struct error *error) {
+                   const struct selection_visitor *visitor, struct error *error) {
     struct walk walk = { .tree = tree, .selection = selection, .visitor = visitor };
     if (tree->ignore && !ignore_is_empty(tree->ignore)) {
         walk.rules.ignore = tree->ignore;
@@ -336,9 +335,6 @@ int selection_walk(const struct tree *tree, const struct selection *selection,
         if (result == 0 && !walk.has_match && visitor->unmatched) {
             result = tell_unmatched(&walk, selection->sources[i], error);
         }
-    }
-    if (result_count) {
-        *result_count = walk.result_count;
     }
     walk_free(&walk);
     return result;

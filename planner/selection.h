@@ -68,15 +68,13 @@ struct selection_visitor {
 };
 
 /* Walks the selected entries: sources in order, the results of a pattern and the entries of a directory in bytewise order
- * of their names, each directory followed by what is in it. A literal
- * source that does not exist is ERROR_NOT_FOUND (`"/x": not found`, with the deciding .dockerignore rule or the nearest
- * name as hint), one that is excluded gives no result, and neither does a pattern that matches nothing. Sockets and devices in a context that are selected
- * are refused by name, unless the visitor takes them. After LOOK_AHEAD_AFTER entries other threads begin to list and stat(2) what comes next: the visitor is
- * called as ever, by the caller's thread, but what it is told of an entry may be a moment older. *result_count (may be
- * NULL) gets the number of results. */
+ * of their names, each directory followed by what is in it. A literal source that does not exist is ERROR_NOT_FOUND (`"/x":
+ * not found`, with the deciding .dockerignore rule or the nearest name as hint); one that is excluded gives no result, and
+ * neither does a pattern that matches nothing. Sockets and devices in a context that are selected are refused by name, unless
+ * the visitor takes them. After LOOK_AHEAD_AFTER entries other threads begin to list and stat(2) what comes next: the visitor
+ * is called as ever, by the caller's thread, but what it is told of an entry may be a moment older. */
 int selection_walk(const struct tree *tree, const struct selection *selection,
-                   const struct selection_visitor *visitor, size_t *result_count,
-                   struct error *error);
+                   const struct selection_visitor *visitor, struct error *error);
 
 /* The content digest of everything selected: path, type, mode, owner, link target, xattrs, data; never mtime. For a
  * context, file digests come from the index where the file's stat is unchanged and not racy, and what was learned is

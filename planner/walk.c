@@ -175,7 +175,6 @@ void walk_free(struct walk *walk) {
 
 int walk_announce_result(struct walk *walk, const struct selection_result *result,
                          struct error *error) {
-    walk->result_count++;
     return walk->visitor->result ? walk->visitor->result(walk->visitor->context, result, error) : 0;
 }
 

@@ -31,7 +31,6 @@ struct walk {
     const struct selection_visitor *visitor;
     struct rules rules;
     struct arena arena;
-    size_t result_count;
     struct buf path;                       /* of the current entry, from the tree's root */
     const struct selection_result *result; /* not announced yet, or NULL */
     VEC(struct pending) pending;

@@ -115,7 +115,7 @@ static int walk(struct fixture *fixture, const struct row *row, size_t look_ahea
         .look_ahead_after = look_ahead_after,
     };
     telling->fixture = fixture;
-    int result = selection_walk(&tree, &selection, &visitor, NULL, error);
+    int result = selection_walk(&tree, &selection, &visitor, error);
     close(tree.fd);
     return result;
 }

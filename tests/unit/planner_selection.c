@@ -360,7 +360,7 @@ static int check_row(struct fixture *fixture, const struct row *row, size_t look
         .context = &text,
         .look_ahead_after = look_ahead_after,
     };
-    int result = selection_walk(&tree, &selection, &visitor, NULL, &error);
+    int result = selection_walk(&tree, &selection, &visitor, &error);
     close(tree.fd);
     if (result == 0) {
         if (!row->entries || strcmp(row->entries, text.data ? text.data : "") != 0) {
@@ -868,7 +868,7 @@ static void test_what_was_copied_is_what_was_looked_up(void **state) {
         open_tree(fixture, &tree);
         assert_ok(content_read(&tree, &selection, &fixture->arena, &content, &error), &error);
         run_in(fixture, changes[i].before_copy);
-        assert_ok(selection_walk(&tree, &selection, &visitor, NULL, &error), &error);
+        assert_ok(selection_walk(&tree, &selection, &visitor, &error), &error);
         run_in(fixture, changes[i].after_copy);
         int result = selection_check(&tree, &selection, &content.digest, &content, stamps, &error);
         if (result != (changes[i].message ? -1 : 0) ||
