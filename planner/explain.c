@@ -347,6 +347,7 @@ static void compare_all(struct comparison *c, const struct cache_record *record)
             compare(c, ingredient->name, &ingredient->value, NULL);
         }
     }
+    c->listings = NULL; /* it ends here */
 }
 
 /* Is DIFFERENCE worth a place, given that others of lower rank are there? */
