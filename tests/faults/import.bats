@@ -77,7 +77,7 @@ traced() { # options of strace, --, words for bud
     bud rmi "$base"
     kill -CONT "$pid"
     wait $!
-    grep -q "beginning anew: image $base.* was removed while it was being used" log
+    grep -q "beginning anew: image base was removed while it was being used" log || { cat log >&2 && return 1; }
     podman image inspect "$(cut -d: -f2 id)" > /dev/null
     bud info --check --deep
 }
