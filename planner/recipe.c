@@ -200,6 +200,9 @@ static void make_file(struct ingredient_list *list, struct arena *arena, const s
     if (file->is_link) {
         ingredient_add(list, arena, STR("link"), STR("true"));
     }
+    if (file->selection.is_parents) { /* heredocs, and where nothing is copied */
+        ingredient_add(list, arena, STR("parents"), STR("true"));
+    }
     if (file->kind == FILE_ADD) {
         ingredient_add(list, arena, STR("unpack"), file->is_unpack ? STR("true") : STR("false"));
     }

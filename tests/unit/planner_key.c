@@ -93,6 +93,8 @@ static const struct row rows[] = {
     { false, "COPY f g /d/\n", "COPY g f /d/\n", NULL, NULL },
     { false, "COPY d /x\n", "COPY --exclude=a d /x\n", NULL, NULL },
     { false, "COPY d/a /x/\n", "COPY --parents d/a /x/\n", NULL, NULL },
+    { false, "COPY <<a /x\n1\na\n", "COPY --parents <<a /x\n1\na\n", NULL, NULL },
+    { false, "COPY no* /x/\n", "COPY --parents no*/./a /x/\n", NULL, NULL },
     { false, "COPY d/a /x/\n", "COPY d /x/\n", NULL, NULL },
     { false, "COPY d e /x/\n", "COPY d /x/\n", NULL, NULL },
     { false, "COPY <<a <<b /x/\n1\na\n2\nb\n", "COPY <<b <<a /x/\n2\nb\n1\na\n", NULL, NULL },
