@@ -101,7 +101,7 @@ static int make_writable(struct run_mounts *run, const char **path, struct error
 static int copy_context(struct run_mounts *run, const struct mount_plan *mount, const char **path,
                         struct error *error) {
     const struct tree *context = run->step->inputs[mount->input].context;
-    struct str source = path_clean(run->arena, mount->source.len ? mount->source : STR("."));
+    struct str source = mount->source;
     struct stat stat_buffer;
     const char *directory;
     uint64_t stamps;

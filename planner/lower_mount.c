@@ -321,7 +321,8 @@ static int add_input(struct lowering *lowering, struct step *step, struct mount_
     selection->source_count = 1;
     selection->is_literal = true;
     input.selection = selection;
-    mount->source = sources[0];
+    /* As the selection takes it: `..` leaves what is written before it, not where a link leads. */
+    mount->source = path_clean(arena, str_printf(arena, "/%.*s", STR_ARG(sources[0])));
     mount->input = step->input_count;
     step->inputs[step->input_count++] = input;
     return 0;
