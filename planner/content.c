@@ -61,6 +61,8 @@ struct part {
     enum part_kind kind;
     struct group *group;
     uint32_t mode, uid, gid; /* of a directory that is mounted itself, else 0 */
+    struct digest
+        xattrs; /* the same, of one that is not a context's: of that the RUN gets a copy */
 };
 
 struct reading {
@@ -248,8 +250,27 @@ static struct group *group_of(struct reading *reading, const struct selection_en
 
 /* ---- the walk ---- */
 
+static int digest_mounted(struct reading *reading, const struct selection_result *result,
+                          struct digest *out, struct error *error) {
+    const char *path = result->path.len > 0 ? str_dup(&reading->scratch, result->path) : ".";
+    _cleanup_fd_ int fd =
+        fs_open_in_root(reading->tree->fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, error);
+    const struct selection_entry entry = {
+        .directory = fd,
+        .name = ".",
+        .tree_path = result->path,
+        .stat = result->stat,
+    };
+    struct unknown_entry *unknown;
+    if (fd < 0 ||
+        entry_digest_begin(reading->tree, &entry, path, true, &reading->scratch, &unknown, error)) {
+        return -1;
+    }
+    *out = unknown->digest;
+    return 0;
+}
+
 static int visit_result(void *context, const struct selection_result *result, struct error *error) {
-    (void)error;
     struct reading *reading = context;
     close_groups(reading, 0);
     struct part part = { .kind = result->is_directory ? PART_DIRECTORY_RESULT : PART_FILE_RESULT };
@@ -259,6 +280,10 @@ static int visit_result(void *context, const struct selection_result *result, st
         part.mode = result->stat.st_mode;
         part.uid = reading->tree->is_context ? 0 : result->stat.st_uid;
         part.gid = reading->tree->is_context ? 0 : result->stat.st_gid;
+    }
+    if (reading->is_literal && result->is_directory && !reading->tree->is_context &&
+        digest_mounted(reading, result, &part.xattrs, error)) {
+        return -1;
     }
     vec_push(&reading->parts, part);
     return 0;
@@ -415,7 +440,7 @@ static bool has_later(const struct reading *reading) {
 static void summarise(struct reading *reading, struct content *out) {
     struct hasher hasher;
     hasher_init(&hasher);
-    hasher_update(&hasher, "bud-content-v3", 14);
+    hasher_update(&hasher, "bud-content-v4", 14);
     out->tree = reading->tree;
     for (size_t i = 0; i < reading->parts.count; i++) {
         const struct group *group = reading->parts.items[i].group;
@@ -434,6 +459,7 @@ static void summarise(struct reading *reading, struct content *out) {
                 hasher_update_u64(&hasher, part->mode);
                 hasher_update_u64(&hasher, part->uid);
                 hasher_update_u64(&hasher, part->gid);
+                hasher_update(&hasher, part->xattrs.bytes, sizeof(part->xattrs.bytes));
             }
             continue;
         }
