@@ -15,7 +15,7 @@ struct digest lookup_input_id(const struct step_input *input, struct str result)
     const struct selection *selection = input->selection;
     struct hasher hasher;
     hasher_init(&hasher);
-    hasher_update_str(&hasher, STR("bud-selection-v3"));
+    hasher_update_str(&hasher, STR("bud-selection-v4"));
     hasher_update_str(&hasher, result);
     hasher_update_u64(&hasher, selection->source_count);
     for (size_t i = 0; i < selection->source_count; i++) {
@@ -187,13 +187,21 @@ static void miss(struct lookup *lookup, struct step *step, struct str reason) {
     step->reason = reason.len > 0 ? reason : explain_miss(&last, step, lookup->arena);
 }
 
+/* Why no record is asked for, whatever the key is; empty: one is. */
+static struct str unused(const struct lookup *lookup, const struct step *step) {
+    if (step->is_cache_unused) {
+        return STR("its stage is in --no-cache-filter");
+    }
+    return lookup->is_disabled || lookup->plan->is_cache_unused ? STR("the cache is not used")
+                                                                : STR_EMPTY;
+}
+
 static void judge(struct lookup *lookup, struct step *step) {
     const struct step *parent = step->parent;
     struct cache_record record;
-    if (lookup->is_disabled || lookup->plan->is_cache_unused || step->is_cache_unused) {
-        miss(lookup, step,
-             step->is_cache_unused ? STR("its stage is in --no-cache-filter")
-                                   : STR("the cache is not used"));
+    struct str reason = unused(lookup, step);
+    if (reason.len > 0) {
+        miss(lookup, step, reason);
         return;
     }
     if (!step_is_independent(step) && !is_there(parent)) {
@@ -252,11 +260,13 @@ int lookup_step(struct lookup *lookup, struct step *step, const struct digest *c
     }
     if (is_deferred(lookup, step)) {
         struct last last = find_last(lookup, step);
-        step->expected = explain_expected(&last);
-        if (!step_is_independent(step) && is_made_anew(step->parent)) {
-            step->is_certain = true;
-            step->reason = STR("follows a step that runs");
+        struct str reason = unused(lookup, step);
+        if (reason.len == 0 && !step_is_independent(step) && is_made_anew(step->parent)) {
+            reason = STR("follows a step that runs");
         }
+        step->expected = explain_expected(&last);
+        step->is_certain = reason.len > 0;
+        step->reason = step->is_certain ? reason : step->reason;
         return 0;
     }
     recipe_make(lookup->plan, step, lookup->arena);

@@ -181,7 +181,7 @@ struct step {
     /* Filled by the lookup (planner/lookup.h), completed by the executor for deferred steps. */
     enum step_state state;
     bool
-        is_certain; /* DEFERRED, but it runs whatever becomes of its inputs: a step below it does */
+        is_certain; /* DEFERRED, but it runs whatever becomes of its inputs: a step below it does, or the cache is not used */
     bool is_needed; /* must run, or its result must be mounted, for the target */
     bool has_key;
     struct digest key;

@@ -71,6 +71,23 @@ END
     contains "$(bud plan --no-cache .)" "MISS"
 }
 
+@test "where no record is asked for, nothing is decided later: with --no-cache, --cache-ttl 0, a filter" {
+    two_stages
+    build
+    local option
+    for option in --no-cache "--cache-ttl 0" --layers=false; do
+        # shellcheck disable=SC2086
+        run_bud 0 plan $option .
+        contains "$output" "the cache is not used"
+        contains "$output" " 0 cached"
+        run ! grep -E 'DEFERRED|decided later' <<< "$output"
+    done
+    sed -i 's/^FROM busybox$/& AS last/' Dockerfile
+    run_bud 0 plan --no-cache-filter make,last .
+    contains "$output" "its stage is in --no-cache-filter"
+    run ! grep -E 'DEFERRED|decided later' <<< "$output"
+}
+
 @test "errors are those of build" {
     dockerfile <<< $'FROM busybox\nCOPY missing /'
     run_bud 125 plan .
