@@ -49,16 +49,21 @@ struct attempt {
     struct rootfs root;
     struct rootfs *inputs;
     size_t input_count;
+    struct snapshot *tops; /* of the inputs; with a directory where one was needed */
     struct snapshot snapshot;
     bool has_snapshot;
     const char *diff;      /* the snapshot's */
     struct stat diff_stat; /* before the step */
 };
 
-static void attempt_release(struct attempt *attempt) {
+static void attempt_release(const struct store *store, struct attempt *attempt) {
     rootfs_unmount(&attempt->root);
     for (size_t i = 0; i < attempt->input_count; i++) {
         rootfs_unmount(&attempt->inputs[i]);
+        if (attempt->tops[i].directory) {
+            snapshot_remove(store, attempt->tops[i].id, NULL);
+            snapshot_free(&attempt->tops[i]);
+        }
     }
     snapshot_free(&attempt->snapshot);
     arena_free(&attempt->arena);
@@ -82,8 +87,29 @@ static int root_of(struct scheduler *scheduler, const struct step *step, struct 
     return status;
 }
 
+/* What is laid over whatever is below has the `/` of where it was made first: the one that belongs here goes on top. */
+static int lay_top(struct scheduler *scheduler, const struct step *step, struct attempt *attempt,
+                   struct snapshot *top, const char ***lowers, size_t *count, struct error *error) {
+    const struct work *work = scheduler->work;
+    const char *like = NULL;
+    if (!step || !step_is_independent(step)) {
+        return 0;
+    }
+    if (root_of(scheduler, step, &attempt->arena, &like, error) < 0 ||
+        snapshot_new(work->store, work->build, like, top, error) < 0) {
+        return -1;
+    }
+    const char **all = arena_array(&attempt->arena, *count + 1, sizeof(*all));
+    all[0] = arena_printf(&attempt->arena, "%s/diff", top->directory);
+    memcpy(all + 1, *lowers, *count * sizeof(*all));
+    *lowers = all;
+    *count += 1;
+    return 0;
+}
+
 static int mount_inputs(struct scheduler *scheduler, const struct step *step,
                         struct attempt *attempt, struct error *error) {
+    attempt->tops = arena_array(&attempt->arena, step->input_count, sizeof(*attempt->tops));
     attempt->inputs = arena_array(&attempt->arena, step->input_count, sizeof(struct rootfs));
     for (size_t i = 0; i < step->input_count; i++) {
         attempt->inputs[i] = (struct rootfs)ROOTFS_INIT;
@@ -98,6 +124,8 @@ static int mount_inputs(struct scheduler *scheduler, const struct step *step,
         }
         if (stack_of(scheduler, step->inputs[i].step, &attempt->arena, &lowers, &count, error) <
                 0 ||
+            lay_top(scheduler, step->inputs[i].step, attempt, &attempt->tops[i], &lowers, &count,
+                    error) < 0 ||
             rootfs_mount(work->store, work->build, lowers, count, NULL, &attempt->inputs[i],
                          error) < 0) {
             return -1;
@@ -399,7 +427,7 @@ static void run_task(void *context) {
         rootfs_unmount(&attempt.root);
         snapshot_remove(scheduler->work->store, attempt.snapshot.id, NULL);
     }
-    attempt_release(&attempt);
+    attempt_release(scheduler->work->store, &attempt);
 
     pthread_mutex_lock(&scheduler->lock);
     task->state = status == 0 ? TASK_DONE : TASK_FAILED;

@@ -561,6 +561,36 @@ EOF
     run_bud 0 info --check
 }
 
+@test "the source of a bind mount is cleaned as it is written: what counts is what is mounted" {
+    dockerfile <<'EOF'
+FROM busybox AS files
+ARG A=1
+RUN mkdir -p /d/e; echo inner$A > /d/x; ln -s d/e /l; echo top > /x
+FROM busybox
+RUN --mount=from=files,source=l/../x,target=/m --mount=from=files,source=/l/../d/../l,target=/e ls -d /e/. > /out && cat /m >> /out
+EOF
+    build
+    is "$(contents out)" $'/e/.\ntop'
+    build --build-arg A=2
+    contains "$stderr" "cat /m >> /out  (cached)"
+}
+
+@test "extended attributes of the directory that is mounted count, as those within" {
+    mkdir -p root/d
+    setfattr -n user.color -v blue root/d 2>/dev/null || skip "no extended attributes here"
+    tar -C root --xattrs -cf 1.tar .
+    setfattr -n user.color -v red root/d
+    tar -C root --xattrs -cf 2.tar .
+    bud import 1.tar one
+    bud import 2.tar two
+    printf 'FROM %s AS s\nFROM busybox\nRUN --mount=from=s,source=/d,target=/m echo seen\n' one > Dockerfile
+    build
+    contains "$stderr" seen
+    sed -i 's/one/two/' Dockerfile
+    build
+    contains "$stderr" seen
+}
+
 @test "the root directory is that of what COPY --link is laid over, also when it is used again" {
     mkdir root
     tar -xf "$BUSYBOX_TAR" -C root
@@ -577,6 +607,14 @@ EOF
     is "$(step COPY)" hit
     build
     is "$(printed)" 755
+    # the same where it is mounted
+    printf 'FROM busybox AS s\nCOPY --link f /a/\nFROM busybox\nRUN --mount=from=s,target=/m stat -c %%a /m > /out\n' > Dockerfile
+    build
+    contains "$stderr" "COPY --link f /a/  (cached)"
+    is "$(contents out)" 755
+    sed -i 's/^FROM busybox AS/FROM closed AS/' Dockerfile
+    build
+    is "$(contents out)" 700
     printf 'FROM busybox\nCOPY --link f /a/\n' > Dockerfile
     build
     printf 'FROM image\nRUN stat -c %%a:%%u /\n' > Dockerfile
