@@ -95,10 +95,14 @@ static int open_file(const struct tree *tree, const char *path, struct error *er
         return changed(path, error);
     }
     if (fd < 0) {
+        bool is_closed = errno == EACCES || errno == EPERM;
         error_wrap(error, "cannot read %s of %s", path, tree->name);
-        return error_hint(error, tree->is_context
-                                     ? "make the file readable, or leave it out with .dockerignore"
-                                     : "check the file system of the store");
+        if (!tree->is_context) {
+            return error_hint(error, "check the file system of the store");
+        }
+        return is_closed ? error_hint(error, "make the file readable, or leave it out with "
+                                             ".dockerignore")
+                         : -1;
     }
     return fd;
 }

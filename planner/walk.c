@@ -21,6 +21,20 @@ static bool hint_ignored(const struct walk *walk, struct str path, struct error 
     return true;
 }
 
+/* The same of a link on the way, which counts as missing then. */
+static bool hint_ignored_link(struct walk *walk, const struct resolved *resolved,
+                              struct error *error) {
+    struct stat stat;
+    struct str above = resolved->path;
+    return fstatat(resolved->directory, str_dup(&walk->arena, resolved->missing), &stat,
+                   AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISLNK(stat.st_mode) &&
+           hint_ignored(walk,
+                        str_printf(&walk->arena, "%.*s%s%.*s", STR_ARG(above),
+                                   above.len > 0 ? "/" : "", STR_ARG(resolved->missing)),
+                        error);
+}
+
 int walk_not_found(struct walk *walk, struct str path, struct str source,
                    const struct resolved *resolved, struct error *error) {
     struct str shown = str_has_prefix(path, STR("/")) ? str_from(path, 1) : path;
@@ -31,6 +45,9 @@ int walk_not_found(struct walk *walk, struct str path, struct str source,
             error_hint(error, "there is a link on the way, which --parents does not follow; name "
                               "the directory it leads to");
         }
+        return -1;
+    }
+    if (hint_ignored_link(walk, resolved, error)) {
         return -1;
     }
     if (resolved->is_outside) {
@@ -240,8 +257,9 @@ int walk_open_directory(const struct walk *walk, int parent, const char *name,
     if (errno == ENOENT || errno == ENOTDIR) {
         return vanished(walk, error);
     }
+    bool is_closed = errno == EACCES || errno == EPERM;
     error_system(error, "cannot open directory %.*s", STR_ARG(buf_str(&walk->path)));
-    return walk->tree->is_context
+    return is_closed && walk->tree->is_context
                ? error_hint(error, "make it readable, or leave it out with .dockerignore")
                : -1;
 }

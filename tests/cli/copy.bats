@@ -276,6 +276,12 @@ END
     contains "$stderr" "Dockerfile:2"
     contains "$stderr" '"/secret": not found'
     contains "$stderr" '.dockerignore:2'
+
+    # a link, too, that is followed to nothing because it is ignored
+    echo y > real && ln -s real secret-link
+    printf 'FROM scratch\nCOPY secret-link /\n' > Dockerfile
+    build_fails 125
+    contains "$stderr" "it exists, but ./.dockerignore:2 leaves it out with \`secr*\`"
 }
 
 # ---- options ----
