@@ -31,6 +31,11 @@ void build_request_end(struct build_request *request);
 int build_request_read_options(const struct invocation *invocation, const char *image_format,
                                struct build_request *out, struct error *error);
 
+/* --secret, into RUN: what is wrong with them is said before anything runs. ERROR_USAGE; ERROR_NOT_FOUND without the
+ * variable, the system's error without the file. */
+int build_secrets_read(const struct options *options, struct arena *arena, struct run_options *run,
+                       struct error *error);
+
 /* Finds and reads the Dockerfile of --file FILE (NULL: the context's own) for CONTEXT: *path is NULL for standard input,
  * *name what messages call it. */
 int build_file_read(const char *file, const char *context, struct arena *arena, const char **path,

@@ -345,7 +345,8 @@ static int read_running(const struct reader *reader) {
         read_capabilities(reader, "cap-drop", &run->cap_drop) < 0) {
         return -1;
     }
-    return read_lists(reader) < 0 || run_options_check(run, reader->error) < 0
+    return read_lists(reader) < 0 || run_options_check(run, reader->error) < 0 ||
+                   build_secrets_read(reader->options, reader->arena, run, reader->error) < 0
                ? -1
                : seccomp_digest(&run->security_options, &run->seccomp, reader->error);
 }

@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/fs.h"
+#include "executor/context.h"
 #include "store/mount_cache.h"
 
 #include <errno.h>
@@ -32,11 +33,27 @@ int cache_mount_copy(const struct work *work, const struct step *step, const str
 
 static int fill(const struct work *work, const struct step *step, const struct mount_plan *mount,
                 const struct tree *from, const char *path, struct error *error) {
-    if (from && cache_mount_copy(work, step, from, mount->source, path, NULL, error) < 0) {
-        return -1;
+    struct stat stat = { .st_mode = mount->mode, .st_uid = mount->uid, .st_gid = mount->gid };
+    if (from) {
+        uint64_t stamps;
+        _cleanup_fd_ int source = -1;
+        _cleanup_free_ char *name = xasprintf("%.*s", STR_ARG(mount->source));
+        if (cache_mount_copy(work, step, from, mount->source, path, &stamps, error) < 0 ||
+            context_check(work, step, &step->inputs[mount->input], stamps, error) < 0) {
+            return -1;
+        }
+        source = fs_open_in_root(from->fd, name, O_PATH | O_DIRECTORY, 0, error);
+        if (source < 0) {
+            return error_hint(error, "a cache begins with the files of a directory");
+        }
+        if (mount->is_as_source && fstat(source, &stat) < 0) {
+            return error_system(error, "cannot stat %s", name);
+        }
+        if (mount->is_as_source && from->is_context) {
+            stat.st_uid = stat.st_gid = 0;
+        }
     }
-    if (chown(path, mount->uid, mount->gid) < 0 ||
-        chmod(path, mount->mode ? mount->mode & 07777 : 0755) < 0) {
+    if (chown(path, stat.st_uid, stat.st_gid) < 0 || chmod(path, stat.st_mode & 07777) < 0) {
         return error_system(error, "cannot set owner and mode of cache %s", path);
     }
     return 0;

@@ -5,6 +5,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/vec.h"
 #include "executor/bundle.h"
 #include "executor/etc.h"
 #include "executor/mount_points.h"
@@ -34,6 +35,7 @@ struct run {
     struct runtime runtime;
     struct bundle bundle;
     struct bundle_mounts mounts;
+    struct str_list env; /* the step's, with secrets */
     struct run_mounts extra;
     struct mount_points *points;
 };
@@ -121,13 +123,16 @@ static int decide_mounts(struct run *run, struct error *error) {
 
 static int decide(struct run *run, struct error *error) {
     const struct step_exec *exec = &run->step->exec;
+    for (size_t i = 0; i < exec->env.count; i++) {
+        arena_vec_push(&run->arena, &run->env, exec->env.items[i]);
+    }
     struct bundle *bundle = &run->bundle;
     struct str hostname = run->work->plan->run.hostname;
     *bundle = (struct bundle){
         .host = host_of(run->work, exec),
         .root = run->rootfs->path,
         .argv = &exec->argv,
-        .env = &exec->env,
+        .env = &run->env,
         .cwd = exec->cwd,
         .hostname = hostname.len ? hostname : STR(DEFAULT_HOSTNAME),
         /* Below the root of the hierarchies, not below bud's own cgroup: a v2 group that holds processes cannot have
@@ -341,7 +346,9 @@ int exec_step_run(const struct work *work, const struct step *step, const struct
         .step = step,
         .inputs = inputs,
         .arena = &run.arena,
+        .directory = run.directory,
         .mounts = &run.mounts,
+        .env = &run.env,
     };
     struct error problem = ERROR_INIT; /* the code below may read it back */
     int status = prepare(&run, &problem);

@@ -1,19 +1,22 @@
 #include "executor/run_mounts.h"
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/vec.h"
 #include "executor/context.h"
 #include "executor/mount_points.h"
+#include "executor/secret.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-void run_mounts_bind(struct run_mounts *run, struct str destination, const char *source,
-                     bool is_readonly) {
+static void bind(struct run_mounts *run, struct str destination, const char *source,
+                 const char *how) {
     static const struct {
         unsigned long flag;
         const char *option;
@@ -25,7 +28,7 @@ void run_mounts_bind(struct run_mounts *run, struct str destination, const char 
     };
     _cleanup_buf_ struct buf options = BUF_INIT;
     struct statvfs stat;
-    buf_append_c(&options, is_readonly ? "rbind,rprivate,ro" : "rbind,rprivate,rw");
+    buf_printf(&options, "rbind,rprivate,%s", how);
     if (run->work->store->is_rootless && statvfs(source, &stat) == 0) {
         for (size_t i = 0; i < sizeof(lockable) / sizeof(lockable[0]); i++) {
             buf_append_c(&options, stat.f_flag & lockable[i].flag ? lockable[i].option : "");
@@ -38,6 +41,11 @@ void run_mounts_bind(struct run_mounts *run, struct str destination, const char 
                           .source = source,
                           .options = str_dup(run->arena, buf_str(&options)),
                       });
+}
+
+void run_mounts_bind(struct run_mounts *run, struct str destination, const char *source,
+                     bool is_readonly) {
+    bind(run, destination, source, is_readonly ? "ro" : "rw");
 }
 
 /* A directory of the store's own file system that lives as long as the RUN. PARENT: whose mode and owner it gets. */
@@ -221,6 +229,62 @@ static int add_host(struct run_mounts *run, const struct mount_plan *mount, stru
     return 0;
 }
 
+/* Secrets are on no disk: the directory of the bundle may be on one. */
+static int make_secrets(struct run_mounts *run, struct error *error) {
+    if (run->secrets) {
+        return 0;
+    }
+    const char *path = arena_printf(run->arena, "%s/secrets", run->directory);
+    if (mkdir(path, 0700) < 0) {
+        return error_system(error, "cannot make directory %s", path);
+    }
+    if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0) {
+        return error_system(error, "cannot mount a tmpfs on %s", path);
+    }
+    run->secrets = path;
+    return 0;
+}
+
+static int write_secret(struct run_mounts *run, const struct mount_plan *mount, struct str value,
+                        struct error *error) {
+    if (make_secrets(run, error) < 0) {
+        return -1;
+    }
+    const char *path = arena_printf(run->arena, "%s/%zu", run->secrets, run->secret_count++);
+    if (fs_write_atomic(AT_FDCWD, path, value.data, value.len, 0600, FS_NO_SYNC, error) < 0) {
+        return -1;
+    }
+    if (chown(path, mount->uid, mount->gid) < 0 || chmod(path, mount->mode & 07777) < 0) {
+        error_system(error, "cannot give the secret %.*s mode %o and owner %u:%u",
+                     STR_ARG(mount->id), mount->mode, mount->uid, mount->gid);
+        return run->work->store->is_rootless
+                   ? error_hint(error, "without root owners must be among the subordinate IDs")
+                   : -1;
+    }
+    bind(run, mount->target, path, "ro,nosuid,nodev,noexec");
+    return 0;
+}
+
+static int add_secret(struct run_mounts *run, const struct mount_plan *mount, struct error *error) {
+    struct str value = STR_EMPTY;
+    bool is_given;
+    if (secret_read(&run->work->plan->run, mount->id, run->arena, &value, &is_given, error) < 0) {
+        return -1;
+    }
+    if (!is_given && mount->is_required) {
+        error_set(error, ERROR_NOT_FOUND, "the secret %.*s is required and not given",
+                  STR_ARG(mount->id));
+        return error_hint(error,
+                          "give it with --secret id=%.*s,src=FILE or --secret id=%.*s,env=NAME",
+                          STR_ARG(mount->id), STR_ARG(mount->id));
+    }
+    if (mount->env.len > 0) { /* empty when it is not given, as in BuildKit */
+        struct str pair = str_printf(run->arena, "%.*s=%.*s", STR_ARG(mount->env), STR_ARG(value));
+        arena_vec_push(run->arena, run->env, pair);
+    }
+    return is_given && mount->target.len > 0 ? write_secret(run, mount, value, error) : 0;
+}
+
 static int add(struct run_mounts *run, const struct mount_plan *mount, struct error *error) {
     if (mount->is_host) {
         return add_host(run, mount, error);
@@ -234,7 +298,7 @@ static int add(struct run_mounts *run, const struct mount_plan *mount, struct er
     case MOUNT_TMPFS:
         return add_tmpfs(run, mount);
     case MOUNT_SECRET:
-        return error_set(error, ERROR_UNSUPPORTED, "secret mounts are not supported");
+        return add_secret(run, mount, error);
     case MOUNT_SSH:
         return error_set(error, ERROR_UNSUPPORTED, "ssh mounts are not supported");
     }
@@ -248,7 +312,9 @@ int run_mounts_prepare(struct run_mounts *run, struct error *error) {
     for (size_t i = 0; i < run->step->exec.mount_count; i++) {
         const struct mount_plan *mount = &run->step->exec.mounts[i];
         if (add(run, mount, error) < 0) {
-            return error_wrap(error, "cannot mount on %.*s", STR_ARG(mount->target));
+            return mount->target.len > 0
+                       ? error_wrap(error, "cannot mount on %.*s", STR_ARG(mount->target))
+                       : -1;
         }
     }
     return 0;
@@ -260,6 +326,9 @@ void run_mounts_release(struct run_mounts *run) {
     }
     for (size_t i = run->roots.count; i-- > 0;) {
         rootfs_unmount(&run->roots.items[i]);
+    }
+    if (run->secrets && umount2(run->secrets, MNT_DETACH | UMOUNT_NOFOLLOW) < 0) {
+        log_warn("cannot unmount %s: %m", run->secrets);
     }
     for (size_t i = 0; i < run->snapshots.count; i++) {
         snapshot_remove(run->work->store, run->snapshots.items[i].id, NULL);

@@ -15,7 +15,11 @@ struct run_mounts {
     const struct step *step;
     const struct rootfs *inputs;
     struct arena *arena;
+    const char *directory;        /* the bundle's */
     struct bundle_mounts *mounts; /* appended to */
+    struct str_list *env;         /* the same, with the secrets that are variables */
+    const char *secrets;          /* a tmpfs with the others, or NULL */
+    size_t secret_count;
     /* What has to go afterwards: writable views of inputs, copies of context files. */
     struct {
         struct rootfs *items;

@@ -11,7 +11,7 @@ struct mount_options { /* values expanded; data NULL: not given */
     struct str from, source, target, id, env;
     struct span from_span, span;
     bool has_readonly, is_readonly;
-    bool has_sharing, has_mode, has_uid, has_gid;
+    bool has_sharing, has_mode, has_uid, has_gid, is_required;
     uint64_t size, mode, uid, gid;
     enum cache_sharing sharing;
 };
@@ -136,8 +136,10 @@ static int parse_typed(struct mount_options *options, struct str key, bool has_v
     if (is_size) {
         return parse_size(value, &options->size) ? 0 : bad_value(key, value, error);
     }
-    bool is_required;
-    return !has_value || str_parse_bool(value, &is_required) ? 0 : bad_value(key, value, error);
+    options->is_required = true;
+    return !has_value || str_parse_bool(value, &options->is_required)
+               ? 0
+               : bad_value(key, value, error);
 }
 
 /* Where the value of a key that takes any text goes; NULL: it is none of those. */
@@ -262,6 +264,10 @@ static int check_options(const struct mount_options *options, struct error *erro
         error_set(error, ERROR_INPUT, "invalid cache sharing set for %s mount", type_names[type]);
         return error_hint(error, "leave it out: it belongs to cache mounts");
     }
+    if (type == MOUNT_CACHE && options->source.len > 0 && options->from.len == 0) {
+        error_set(error, ERROR_INPUT, "the source of a cache mount needs a from");
+        return error_hint(error, "add from=STAGE, or leave source out: a new cache is empty then");
+    }
     if (options->source.data && type == MOUNT_SSH) {
         error_set(error, ERROR_INPUT, "ssh does not support source");
         return error_hint(error, "leave it out: id=NAME says which --ssh of the command line");
@@ -284,16 +290,11 @@ int value_check_mount(const struct ast_mount *mount, const struct str *values,
 
 /* What is right, but not done. */
 static int refuse_options(const struct mount_options *options, struct error *error) {
-    if (options->type == MOUNT_SECRET || options->type == MOUNT_SSH) {
-        error_set(error, ERROR_UNSUPPORTED, "RUN --mount=type=%s is not supported",
-                  type_names[options->type]);
-        return error_hint(error, "give the file with --volume HOST:CONTAINER:ro; it gets into no "
-                                 "layer");
-    }
-    if (options->type == MOUNT_CACHE && (options->from.len > 0 || options->source.len > 0)) {
-        error_set(error, ERROR_UNSUPPORTED,
-                  "a cache mount that begins with files (from, source) is not supported");
-        return error_hint(error, "copy the files in the command itself when the cache is empty");
+    if (options->type == MOUNT_SSH) {
+        error_set(error, ERROR_UNSUPPORTED, "RUN --mount=type=ssh is not supported");
+        return error_hint(error,
+                          "give the key with --mount=type=secret and --secret, or the agent's "
+                          "socket with --volume $SSH_AUTH_SOCK:/agent");
     }
     return 0;
 }
@@ -305,7 +306,7 @@ static struct mount_plan *add_mount(struct step_exec *exec) {
     return mount;
 }
 
-/* A bind mount reads SOURCE of an input of its own. */
+/* A bind mount reads SOURCE of an input of its own; a new cache begins with it. */
 static int add_input(struct lowering *lowering, struct step *step, struct mount_plan *mount,
                      const struct mount_options *options, struct error *error) {
     struct step_input input;
@@ -328,6 +329,39 @@ static int add_input(struct lowering *lowering, struct step *step, struct mount_
     return 0;
 }
 
+/* The parts that only one type has, and where a secret is found. */
+static void take_options(struct lowering *lowering, const struct mount_options *options,
+                         struct mount_plan *mount) {
+    struct arena *arena = lowering->arena;
+    mount->size = options->size;
+    mount->uid = (unsigned)options->uid;
+    mount->gid = (unsigned)options->gid;
+    if (options->type == MOUNT_CACHE) {
+        const struct str *space =
+            name_values_get(&lowering->planning->build_args, STR("BUILDKIT_CACHE_MOUNT_NS"));
+        mount->id = options->id.len > 0 ? options->id : path_clean(arena, options->target);
+        if (space && space->len > 0) {
+            mount->id = str_printf(arena, "%.*s/%.*s", STR_ARG(*space), STR_ARG(mount->id));
+        }
+        mount->sharing = options->sharing;
+        mount->is_as_source =
+            options->from.len > 0 && !options->has_mode && !options->has_uid && !options->has_gid;
+        mount->mode = options->has_mode ? (unsigned)options->mode : 0755;
+    } else if (options->type == MOUNT_SECRET) {
+        mount->id = options->id.len > 0       ? options->id
+                    : options->source.len > 0 ? options->source
+                                              : path_base(path_clean(arena, options->target));
+        mount->env = options->env;
+        mount->is_required = options->is_required;
+        mount->mode = options->has_mode ? (unsigned)options->mode : 0400;
+        if (options->target.len == 0) {
+            mount->target = mount->env.len > 0 ? STR_EMPTY
+                                               : path_join(arena, STR("/run/secrets"),
+                                                           path_base(path_clean(arena, mount->id)));
+        }
+    }
+}
+
 static int lower_mount(struct lowering *lowering, struct step *step, const struct ast_mount *ast,
                        struct error *error) {
     struct mount_options options = { .type = MOUNT_BIND };
@@ -340,7 +374,7 @@ static int lower_mount(struct lowering *lowering, struct step *step, const struc
         return lower_error_at(lowering, ast->span, error);
     }
     struct arena *arena = lowering->arena;
-    if (options.target.len == 0 && options.type != MOUNT_BIND) {
+    if (options.target.len == 0 && options.type != MOUNT_BIND && options.type != MOUNT_SECRET) {
         error_set(error, ERROR_INPUT, "a mount of this type needs a target");
         error_hint(error, "add target=/path");
         return lower_error_at(lowering, ast->span, error);
@@ -349,26 +383,16 @@ static int lower_mount(struct lowering *lowering, struct step *step, const struc
     mount->type = options.type;
     mount->target = options.target.len > 0 ? path_join(arena, step->exec.cwd, options.target)
                                            : path_clean(arena, step->exec.cwd);
+    mount->is_readonly = options.has_readonly ? options.is_readonly : options.type == MOUNT_BIND;
+    take_options(lowering, &options, mount);
     if (str_equal_c(mount->target, "/")) {
         error_set(error, ERROR_INPUT, "invalid mount target \"/\"");
         error_hint(error, "add target=/path");
         return lower_error_at(lowering, ast->span, error);
     }
-    mount->is_readonly = options.has_readonly ? options.is_readonly : options.type == MOUNT_BIND;
-    mount->size = options.size;
-    if (options.type == MOUNT_CACHE) {
-        const struct str *space =
-            name_values_get(&lowering->planning->build_args, STR("BUILDKIT_CACHE_MOUNT_NS"));
-        mount->id = options.id.len > 0 ? options.id : path_clean(arena, options.target);
-        if (space && space->len > 0) {
-            mount->id = str_printf(arena, "%.*s/%.*s", STR_ARG(*space), STR_ARG(mount->id));
-        }
-        mount->sharing = options.sharing;
-        mount->mode = options.has_mode ? (unsigned)options.mode : 0755;
-        mount->uid = (unsigned)options.uid;
-        mount->gid = (unsigned)options.gid;
-    }
-    return options.type == MOUNT_BIND ? add_input(lowering, step, mount, &options, error) : 0;
+    bool has_input =
+        options.type == MOUNT_BIND || (options.type == MOUNT_CACHE && options.from.len > 0);
+    return has_input ? add_input(lowering, step, mount, &options, error) : 0;
 }
 
 /* HOST:CONTAINER[:OPTION,…] of the command line. */

@@ -78,20 +78,30 @@ enum cache_sharing { SHARING_SHARED, SHARING_PRIVATE, SHARING_LOCKED };
 
 struct mount_plan { /* RUN --mount, and --volume of the command line */
     enum mount_type type;
-    struct str target; /* absolute */
-    struct str source; /* bind: path inside the input; volume: absolute host path */
+    struct str target; /* absolute; "": a secret that is a variable only */
+    struct str source; /* bind, cache with an input: path inside it; volume: absolute host path */
     size_t input;      /* index into step->inputs; SIZE_MAX: none */
     bool is_host;      /* --volume */
     bool is_readonly;
-    struct str id;
+    struct str id;              /* cache, secret */
+    struct str env;             /* secret: the variable that gets its value; "": none */
+    bool is_required;           /* secret: RUN fails when --secret does not give it */
     enum cache_sharing sharing; /* cache */
-    uint64_t size;              /* tmpfs, bytes; 0: kernel default */
+    bool
+        is_as_source; /* cache: mode and owner are those of the directory it begins with, if it is new */
+    uint64_t size; /* tmpfs, bytes; 0: kernel default */
     unsigned mode;
     unsigned uid, gid;
     struct digest content; /* bind: what is mounted */
 };
 
 enum network_mode { NETWORK_NONE, NETWORK_HOST };
+
+struct secret { /* --secret: read when a RUN asks for it, in no key, layer or config */
+    struct str id;
+    struct str source; /* the path of a file, or the name of one of our own environment variables */
+    bool is_env;
+};
 
 /* What the build as a whole gives every RUN. */
 struct run_options {
@@ -104,6 +114,8 @@ struct run_options {
     struct str_list ulimits;   /* name=soft[:hard] */
     struct str_list add_hosts; /* host:ip or host=ip */
     struct str hostname;       /* default "buildsandbox" */
+    const struct secret *secrets;
+    size_t secret_count;
 };
 
 struct step_exec {

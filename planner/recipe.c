@@ -105,6 +105,21 @@ static void add_env(struct ingredient_list *list, struct arena *arena,
     }
 }
 
+/* Whatever its value is, and whether there is one: by its id. */
+static void add_secret(struct ingredient_list *list, struct arena *arena,
+                       const struct mount_plan *mount) {
+    const char *need = mount->is_required ? "required" : "optional";
+    if (mount->target.len > 0) {
+        ingredient_add(list, arena, str_printf(arena, "mount %.*s", STR_ARG(mount->target)),
+                       str_printf(arena, "secret %s %o %u:%u %.*s", need, mount->mode, mount->uid,
+                                  mount->gid, STR_ARG(mount->id)));
+    }
+    if (mount->env.len > 0) {
+        ingredient_add(list, arena, str_printf(arena, "secret %.*s", STR_ARG(mount->env)),
+                       str_printf(arena, "%s %.*s", need, STR_ARG(mount->id)));
+    }
+}
+
 static void add_mount(struct ingredient_list *list, struct arena *arena, const struct step *step,
                       const struct mount_plan *mount) {
     struct str name = str_printf(arena, "mount %.*s", STR_ARG(mount->target));
@@ -115,12 +130,18 @@ static void add_mount(struct ingredient_list *list, struct arena *arena, const s
     } else if (mount->type == MOUNT_TMPFS) {
         ingredient_add(list, arena, name,
                        str_printf(arena, "tmpfs %s %llu", mode, (unsigned long long)mount->size));
+    } else if (mount->type == MOUNT_SECRET) {
+        add_secret(list, arena, mount);
     } else if (mount->type == MOUNT_CACHE) {
         static const char *const sharings[] = { "shared", "private", "locked" };
-        ingredient_add(list, arena, name,
-                       str_printf(arena, "cache %s %s %o %u:%u %.*s", mode,
-                                  sharings[mount->sharing], mount->mode, mount->uid, mount->gid,
-                                  STR_ARG(mount->id)));
+        struct str text =
+            str_printf(arena, "cache %s %s %o %u:%u %.*s", mode, sharings[mount->sharing],
+                       mount->mode, mount->uid, mount->gid, STR_ARG(mount->id));
+        if (mount->input < step->input_count) { /* what it begins with, not what it holds */
+            text = str_printf(arena, "%.*s from %s", STR_ARG(text),
+                              hex(arena, &step->inputs[mount->input].content).data);
+        }
+        ingredient_add(list, arena, name, text);
     } else {
         ingredient_add(list, arena, name,
                        str_printf(arena, "bind %s %s", mode,

@@ -324,6 +324,84 @@ END
     run ! has_file scratch
 }
 
+@test "RUN --mount=type=secret: a file, a variable; in no layer, key or config" {
+    echo pss7-x > "$BATS_TEST_TMPDIR/token"
+    dockerfile <<'END'
+FROM busybox
+RUN --mount=type=secret,id=token stat -c '%a %u:%g' /run/secrets/token; cat /run/secrets/token; grep -o '/run/secrets/token tmpfs ro,nosuid,nodev,noexec' /proc/mounts; wc -c < /run/secrets/token > /len
+RUN --mount=type=secret,id=token,target=t,mode=444,uid=5,gid=6 --mount=type=secret,id=word,env=WORD stat -c '%a %u:%g' t; echo "$WORD"
+RUN --mount=type=secret,id=other --mount=type=secret,id=third,env=THIRD echo "${THIRD-unset}."; ls /run/secrets 2>&1 || true
+END
+    WORD=w0rd-y build --secret "id=token,src=$BATS_TEST_TMPDIR/token" --secret id=word,env=WORD
+    local first=$output
+    is "$(printed)" $'400 0:0\npss7-x\n/run/secrets/token tmpfs ro,nosuid,nodev,noexec\n444 5:6\nw0rd-y\n.\nls: /run/secrets: No such file or directory'
+    run ! has_file run
+    run ! has_file t
+    is "$(contents len)" 7
+    run ! grep -rqE 'pss7-x|w0rd-y' "$STORE"
+
+    # another value is no change, another id is one
+    echo different > "$BATS_TEST_TMPDIR/token"
+    WORD=other build --secret "id=token,src=$BATS_TEST_TMPDIR/token" --secret id=word,env=WORD
+    is "$output" "$first"
+    is "$(bud plan --format json . | jq -r .estimate.run)" 0
+    sed -i 's/id=word,env/id=wort,env/' Dockerfile
+    is "$(bud plan --format json . | jq -r .estimate.run)" 2
+}
+
+@test "a secret that is not there" {
+    dockerfile <<< $'FROM busybox\nRUN --mount=type=secret,id=token,required true'
+    build_fails 125
+    contains "$stderr" "because: the secret token is required and not given"
+    contains "$stderr" "Dockerfile:2"
+    contains "$stderr" "--secret id=token,src=FILE"
+    head -c 512001 /dev/zero > large
+    build_fails 125 --secret id=token,src=large
+    contains "$stderr" "cannot read the secret token"
+    local row
+    while read -r row; do # option|exit status|message
+        run_bud "$(cut -d'|' -f2 <<< "$row")" plan --secret "$(cut -d'|' -f1 <<< "$row")" .
+        contains "${stderr_lines[0]}" "$(cut -d'|' -f3 <<< "$row")"
+    done <<'END'
+id=token,src=missing|125|cannot read missing: No such file
+id=token,env=NO_SUCH|125|the environment has no NO_SUCH
+id=token,type=env|125|the environment has no token
+src=Dockerfile|2|it needs an id
+id=token,path=x|2|the parts are id=, src=, env= and type=
+id=token,type=socket|2|the types are file and env
+id=token,type=file,env=HOME|2|env= is of type=env
+END
+    # Buildah's src may be a variable, Docker's id too
+    build --secret id=token,src=HOME
+    token=x build --no-cache --secret id=token
+    build --no-cache --secret id=token,type=file,src=Dockerfile
+}
+
+@test "a cache mount that begins with the files of a stage" {
+    mkdir named && echo context > named/f
+    dockerfile <<'END'
+FROM busybox AS seed
+RUN mkdir -m 751 -p /s/d && echo one > /s/d/f && chown 7:8 /s/d
+FROM busybox
+RUN --mount=type=cache,id=own,target=/c,from=seed,source=/s/d stat -c '%a %u:%g' /c; cat /c/f; echo more >> /c/f
+RUN --mount=type=cache,id=given,target=/c,from=seed,source=/s/d,mode=700,uid=1 stat -c '%a %u:%g' /c
+RUN --mount=type=cache,id=named,target=/c,from=named stat -c '%u:%g' /c; cat /c/f
+RUN --mount=type=cache,id=own,target=/c cat /c/f
+END
+    build --build-context named=named
+    is "$(grep -oE '^\[stage-1 ./.\] [0-9a-z :]+$' <<< "$stderr" | cut -d' ' -f3- | xargs)" "751 7:8 one 700 1:0 0:0 context one more"
+    sed -i 's/echo one/echo two/' Dockerfile
+    build --build-context named=named # what it begins with belongs to the key; what it holds stays
+    contains "$stderr" "stage-1 2/5] more"
+    run ! grep -q "two$" <<< "$stderr"
+    sed -i 's|source=/s/d|source=/s/d/f|; s/id=own/id=file/' Dockerfile
+    build_fails 125 --build-context named=named
+    contains "$stderr" "a cache begins with the files of a directory"
+    sed -i 's/from=seed,//' Dockerfile
+    build_fails 125 --build-context named=named
+    contains "$stderr" "the source of a cache mount needs a from"
+}
+
 # ---- changes of the file system ----
 
 @test "removed, replaced and linked files end up in the layer as they are" {

@@ -168,7 +168,7 @@ load helper
 }
 
 @test "options of Buildah and Docker that are not done yet are errors that say so" {
-    for option in --secret=id=x --ssh=default --all-platforms --cache-from=x --memory=1g -m1g \
+    for option in --ssh=default --all-platforms --cache-from=x --memory=1g -m1g \
         --output=type=tar --manifest=m --device=/dev/null --unsetenv=A --dns=1.1.1.1 --squash-all; do
         run_bud 125 build "$option" .
         contains "${stderr_lines[0]}" "is not done yet"
