@@ -64,9 +64,11 @@ FROM busybox
 RUN id -u; touch /made && chown 7:8 /made
 USER 1000
 RUN id -u; ! touch /denied 2>/dev/null && echo denied
+RUN --mount=type=secret,id=token,uid=1000 stat -c %a:%u /run/secrets/token && cat /run/secrets/token
 END
-    run_user_bud 0 build --network host -t image .
-    is "$(printed)" $'0\n1000\ndenied'
+    echo told > token
+    run_user_bud 0 build --network host --secret id=token,src=token -t image .
+    is "$(printed)" $'0\n1000\ndenied\n400:1000\ntold'
     run_user_bud 0 info --check
     is "$(find "$BATS_TEST_TMPDIR/home" -name made -path '*/diff/*' -printf '%U:%G\n')" 600006:600007
 }
