@@ -4,6 +4,7 @@
 #include "base/thread_pool.h"
 #include "base/time.h"
 #include "executor/commit.h"
+#include "executor/context_copy.h"
 #include "executor/runtime.h"
 #include "executor/scheduler.h"
 #include "executor/signals.h"
@@ -222,12 +223,14 @@ static int wait_for_layers(struct execution *execution, int status, struct error
 
 static int run(struct execution *execution, struct executor_result *result, struct error *error) {
     const struct executor_options *options = execution->options;
+    struct context_copies copies = CONTEXT_COPIES_INIT;
     struct work work = {
         .store = execution->store,
         .build = execution->build,
         .cache = execution->cache,
         .plan = execution->plan,
         .progress = execution->progress,
+        .copies = &copies,
         .is_cancelled = &execution->is_cancelled,
     };
     struct lookup lookup = {
@@ -249,6 +252,7 @@ static int run(struct execution *execution, struct executor_result *result, stru
     int status =
         scheduler_run(execution->plan, &work, &execution->is_cancelled, &execution->outcomes,
                       execution->hashing, &lookup, &scheduling, &scheduled, error);
+    context_copies_free(execution->store, &copies);
     status = wait_for_layers(execution, status, error);
     struct step *image = execution->plan->image;
     if (status == 0 && image->state == STEP_DEFERRED) {

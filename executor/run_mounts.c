@@ -3,7 +3,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/vec.h"
-#include "executor/context.h"
+#include "executor/context_copy.h"
 #include "executor/mount_points.h"
 #include "executor/secret.h"
 
@@ -104,52 +104,15 @@ static int make_writable(struct run_mounts *run, const char **path, struct error
     return 0;
 }
 
-/* The context is the user's own directory: what .dockerignore excludes must not be seen, owners are 0:0, and writing must
- * not reach it. So the RUN gets what COPY would copy. */
-static int copy_context(struct run_mounts *run, const struct mount_plan *mount, const char **path,
-                        struct error *error) {
-    const struct tree *context = run->step->inputs[mount->input].context;
-    struct str source = mount->source;
-    struct stat stat_buffer;
-    const char *directory;
-    uint64_t stamps;
-    if (new_directory(run, NULL, &directory, error) < 0 ||
-        cache_mount_copy(run->work, run->step, context, source, directory, &stamps, error) < 0 ||
-        context_check(run->work, run->step, &run->step->inputs[mount->input], stamps, error) < 0) {
-        return -1;
-    }
-    /* A file arrives under its own name, a directory as its contents. */
-    _cleanup_fd_ int fd =
-        fs_open_in_root(context->fd, str_dup(run->arena, source), O_PATH, 0, error);
-    if (fd < 0) {
-        return -1;
-    }
-    bool is_directory = fstat(fd, &stat_buffer) == 0 && S_ISDIR(stat_buffer.st_mode);
-    if (!is_directory) {
-        *path = arena_printf(run->arena, "%s/%.*s", directory, STR_ARG(path_base(source)));
-        return 0;
-    }
-    /* What mode the context itself has is not told by what is in it (planner/content.c); a link may lead to it, too. */
-    struct stat root;
-    bool is_whole = fstat(context->fd, &root) == 0 && root.st_dev == stat_buffer.st_dev &&
-                    root.st_ino == stat_buffer.st_ino;
-    *path = directory;
-    return chmod(directory, is_whole ? 0755 : stat_buffer.st_mode & 07777) < 0
-               ? error_system(error, "cannot set the mode of %s", directory)
-               : 0;
-}
-
 static int add_bind(struct run_mounts *run, const struct mount_plan *mount, struct error *error) {
     const char *path = NULL;
     if (mount->input >= run->step->input_count) {
         return error_set(error, ERROR_UNSUPPORTED, "this bind mount has no source");
     }
-    if (run->step->inputs[mount->input].context) {
-        if (copy_context(run, mount, &path, error) < 0) {
-            return -1;
-        }
-    } else if (find_source(run, mount, &path, error) < 0 ||
-               (!mount->is_readonly && make_writable(run, &path, error) < 0)) {
+    bool is_context = run->step->inputs[mount->input].context != NULL;
+    int status = is_context ? context_copy_get(run->work, run->step, mount, &path, error)
+                            : find_source(run, mount, &path, error);
+    if (status < 0 || (!mount->is_readonly && make_writable(run, &path, error) < 0)) {
         return -1;
     }
     run_mounts_bind(run, mount->target, path, mount->is_readonly);

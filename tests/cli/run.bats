@@ -324,6 +324,24 @@ END
     run ! has_file scratch
 }
 
+@test "RUNs that mount the same files of the context share a copy, which none of them can change" {
+    mkdir src && echo 1 > src/f
+    dockerfile <<'END'
+FROM busybox
+RUN --mount=source=src,target=/a stat -c %i /a/f
+RUN --mount=source=src,target=/b,rw --mount=source=src/f,target=/c stat -c %i /b/f > /dev/null; echo 2 > /b/f; echo 3 > /b/g; cat /c
+RUN --mount=source=./src/,target=/a stat -c %i /a/f; ls /a; cat /a/f
+END
+    build
+    local lines
+    mapfile -t lines <<< "$(printed)"
+    is "${lines[1]}" 1 # another copy: of one file
+    is "${lines[2]}" "${lines[0]}"
+    is "${lines[*]:3}" "f 1"
+    is "$(cat src/f)" 1
+    is "$(ls src)" f
+}
+
 @test "RUN --mount=type=secret: a file, a variable; in no layer, key or config" {
     echo pss7-x > "$BATS_TEST_TMPDIR/token"
     dockerfile <<'END'

@@ -1,6 +1,7 @@
 /* RUN from a step to what is left in the layer, on a root file system of busybox, with the runtime for real. */
 #include "base/fs.h"
 #include "base/time.h"
+#include "executor/context_copy.h"
 #include "executor/runtime.h"
 #include "executor/work.h"
 #include "store/snapshot.h"
@@ -501,16 +502,19 @@ static struct outcome run_row(struct fixture *fixture, const struct row *row, at
     int output = mkstemp(output_path);
     unlink(output_path);
     struct progress *progress = progress_new(output, &plan, false, false);
+    struct context_copies copies = CONTEXT_COPIES_INIT;
     struct work work = {
         .store = fixture->store,
         .build = fixture->build,
         .plan = &plan,
         .progress = progress,
+        .copies = &copies,
         .is_cancelled = cancel,
     };
     outcome.status = exec_step_run(&work, &step, &rootfs, roots, &outcome.error);
     progress_end(progress, &step, outcome.status == 0, 0);
     progress_free(progress);
+    context_copies_free(fixture->store, &copies);
     rootfs_unmount(&rootfs);
     rootfs_unmount(&roots[0]);
     close(tree.fd);
