@@ -79,7 +79,7 @@ enum cache_sharing { SHARING_SHARED, SHARING_PRIVATE, SHARING_LOCKED };
 struct mount_plan { /* RUN --mount, and --volume of the command line */
     enum mount_type type;
     struct str target; /* absolute; "": a secret that is a variable only */
-    struct str source; /* bind, cache with an input: path inside it; volume: absolute host path */
+    struct str source; /* cleaned, absolute: inside the input, or on the host for a volume */
     size_t input;      /* index into step->inputs; SIZE_MAX: none */
     bool is_host;      /* --volume */
     bool is_readonly;

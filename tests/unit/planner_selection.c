@@ -154,7 +154,8 @@ static const struct row rows[] = {
       NULL,
       false,
       NULL,
-      "\"/lnk\": not found in context | did you mean lnk?" },
+      "\"/lnk\": not found in context | it exists, but CONTEXT/.dockerignore:1 leaves it out with "
+      "`lnk`" },
     { "files 2.5 exclude",
       { "sub" },
       NULL,

@@ -146,10 +146,11 @@ static const struct row rows[] = {
       "2: RUN --security=insecure needs a grant that this build does not have | remove the flag; "
       "single "
       "capabilities can be given with --cap-add" },
-    { "dockerfile 6 secret", "FROM scratch\nRUN --mount=type=secret,id=x x\n", NULL, NULL,
-      "2: RUN --mount=type=secret is not supported | give the file with --volume "
-      "HOST:CONTAINER:ro; it gets into "
-      "no layer" },
+    { "a cache that begins with nothing",
+      "FROM scratch\nRUN --mount=type=cache,target=/c,source=d x\n", NULL, NULL,
+      "2: the source of a cache mount needs a from | add from=STAGE, or leave source out: a new "
+      "cache "
+      "is empty then" },
     { "dockerfile 6 mount target", "FROM scratch\nRUN --mount=from=x x\n", NULL, NULL,
       "2: invalid mount target \"/\" | add target=/path" },
     { "dockerfile 6 mount key", "FROM scratch\nRUN --mount=type=cache,tagret=/a x\n", NULL, NULL,
@@ -204,8 +205,8 @@ static const struct row rows[] = {
       "target, readonly, readwrite, id, sharing, size, mode, uid, gid, required and env" },
     { "dockerfile 6 mount ssh",
       "FROM scratch\nRUN --mount=type=ssh,id=a,required,mode=600,uid=1 x\n", NULL, NULL,
-      "2: RUN --mount=type=ssh is not supported | give the file with --volume HOST:CONTAINER:ro; "
-      "it gets into no layer" },
+      "2: RUN --mount=type=ssh is not supported | give the key with --mount=type=secret and "
+      "--secret, or the agent's socket with --volume $SSH_AUTH_SOCK:/agent" },
     { "dockerfile 6 mount mode", "FROM scratch\nRUN --mount=type=cache,target=/a,mode=9 x\n", NULL,
       NULL, "2: invalid value for mode: 9 | write an octal number" },
     { "dockerfile 6 chmod", "FROM scratch AS x\nFROM scratch\nCOPY --from=x --chmod=64a a /\n",
