@@ -76,9 +76,8 @@ static int cycle_visit(void *context, struct str text, bool is_mount, struct spa
     return 0;
 }
 
-/* "a (line 1) → b (line 3) → a" in ARENA, or NULL when TO, which needs FROM, is not needed by it. */
-static const char *describe_cycle(const struct planning *planning, const struct stage_draft *from,
-                                  const struct stage_draft *to) {
+const char *origin_cycle(const struct planning *planning, const struct stage_draft *from,
+                         const struct stage_draft *to) {
     struct cycle_search search = { .planning = planning };
     search.is_seen = arena_array(planning->arena, planning->draft_count, sizeof(bool));
     search.before = arena_array(planning->arena, planning->draft_count, sizeof(*search.before));
@@ -110,7 +109,7 @@ static int refuse_origin(struct planning *planning, const struct stage_draft *dr
     const char *cycle =
         found == draft ? "a stage cannot read its own files this way; leave --from out or name an "
                          "earlier stage"
-                       : describe_cycle(planning, found, draft);
+                       : origin_cycle(planning, found, draft);
     if (cycle) {
         error_set(error, ERROR_INPUT, "circular dependency detected on stage: %.*s",
                   STR_ARG(title));

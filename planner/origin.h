@@ -24,4 +24,8 @@ typedef int origin_visitor(void *context, struct str text, bool is_mount, struct
 int origin_visit_all(const struct stage_draft *draft, origin_visitor *visit, void *context,
                      struct error *error);
 
+/* "a (line 1) → b (line 3) → a", in the plan's arena, when FROM (b), which TO (a) reads from, needs TO; else NULL. */
+const char *origin_cycle(const struct planning *planning, const struct stage_draft *from,
+                         const struct stage_draft *to);
+
 #endif

@@ -391,9 +391,37 @@ static int check_platform(struct planning *planning, struct stage_draft *draft,
     return take_former_image(planning, draft, error);
 }
 
+/* FROM sees only stages before it; a later one of that name was meant. */
+static bool suggest_later_stage(struct planning *planning, const struct stage_draft *draft,
+                                struct error *error) {
+    struct str name = str_lower(planning->arena, draft->image);
+    const struct stage_name *stages = map_get(&planning->stage_names, name);
+    const struct stage_draft *later = NULL;
+    for (size_t i = 0; stages && i < stages->count && !later; i++) {
+        later = stages->items[i]->index > draft->index ? stages->items[i] : NULL;
+    }
+    if (!later) {
+        return false;
+    }
+    const char *cycle = origin_cycle(planning, later, draft);
+    if (cycle) {
+        error_hint(error,
+                   "FROM names stages before it only, and the later stage %.*s needs this one: %s",
+                   STR_ARG(name), cycle);
+    } else {
+        error_hint(error,
+                   "FROM names stages before it only: move the stage %.*s (line %u) above this one",
+                   STR_ARG(name), later->from->line);
+    }
+    return true;
+}
+
 /* Nothing of that name is stored: a stage or another image may have been meant. */
 static void suggest_base(struct planning *planning, const struct stage_draft *draft,
                          struct error *error) {
+    if (suggest_later_stage(planning, draft, error)) {
+        return;
+    }
     const char *stage = stage_draft_nearest(planning, draft->image, draft->index);
     const char *image = planning_nearest_image(planning, draft->image);
     const char *context = named_context_nearest(planning, draft->image);

@@ -100,6 +100,13 @@ static const struct row rows[] = {
       "2: there is no image bulder in the store | did you mean the stage builder? Otherwise "
       "`podman pull bulder` "
       "fetches the image and `bud import FILE bulder` makes one" },
+    { "stages 1 FROM of a later stage", "FROM later AS x\nRUN 1\nFROM scratch AS Later\nFROM x\n",
+      NULL, NULL,
+      "1: there is no image later in the store | FROM names stages before it only: move the stage "
+      "later (line 3) above this one" },
+    { "stages 1 FROM of each other", "FROM b AS a\nFROM a AS b\n", NULL, NULL,
+      "1: there is no image b in the store | FROM names stages before it only, and the later stage "
+      "b needs this one: a (line 1) → b (line 2) → a" },
     { "stages 3 unknown origin", "FROM scratch\nCOPY --from=nowhere /a /\n", NULL, NULL,
       "2: there is no stage nowhere before this one, and no such image in the store | `podman pull "
       "nowhere` fetches an image; a build context of that name: --build-context "
