@@ -164,8 +164,8 @@ static int no_such_image(struct lowering *lowering, struct str text, struct erro
     const char *image = planning_nearest_image(lowering->planning, text);
     const char *context = named_context_nearest(lowering->planning, text);
     error_set(error, ERROR_NOT_FOUND,
-              "there is no stage %.*s before this one, and no such image in the store",
-              STR_ARG(text));
+              "there is no stage %.*s before this one, and no such image in %s", STR_ARG(text),
+              planning_store_title(lowering->planning));
     if (stage || context || image) {
         return error_hint(error, "did you mean the %s %s?",
                           stage     ? "stage"
@@ -175,8 +175,8 @@ static int no_such_image(struct lowering *lowering, struct str text, struct erro
                           : context ? context
                                     : image);
     }
-    return error_hint(error, "`podman pull %.*s` fetches an image%s", STR_ARG(text),
-                      named_context_advice(lowering->planning, text));
+    return error_hint(error, "`%s pull %.*s` fetches an image%s", lowering->planning->store->podman,
+                      STR_ARG(text), named_context_advice(lowering->planning, text));
 }
 
 /* Of an image for several platforms that of the build, whatever the stage itself is for: as BuildKit has it. */

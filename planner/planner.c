@@ -126,6 +126,15 @@ static int read_base(struct planning *planning, struct str key, struct str name,
     return 0;
 }
 
+const char *planning_store_title(struct planning *planning) {
+    const struct store *store = planning->store;
+    return arena_printf(planning->arena, "the store %s%s", store->root,
+                        store->root_fd < 0 ? ", which does not exist"
+                        : planning->has_images && planning->images.count == 0
+                            ? ", which has no images"
+                            : "");
+}
+
 int planning_find_image(struct planning *planning, struct str name, const struct platform *platform,
                         struct base_image **out, struct error *error) {
     *out = map_get(&planning->base_images, name);
@@ -138,11 +147,13 @@ int planning_find_image(struct planning *planning, struct str name, const struct
         return -1;
     }
     if (!found) {
-        error_set(error, ERROR_NOT_FOUND, "there is no image %.*s in the store", STR_ARG(name));
+        error_set(error, ERROR_NOT_FOUND, "there is no image %.*s in %s", STR_ARG(name),
+                  planning_store_title(planning));
         return error_hint(error,
-                          "`podman pull %.*s` fetches it, `bud import FILE %.*s` makes it from a "
+                          "`%s pull %.*s` fetches it, `bud import FILE %.*s` makes it from a "
                           "root file system%s",
-                          STR_ARG(name), STR_ARG(name), named_context_advice(planning, name));
+                          planning->store->podman, STR_ARG(name), STR_ARG(name),
+                          named_context_advice(planning, name));
     }
     if (choose_instance(planning, found, name, platform, &image, error)) {
         return -1;

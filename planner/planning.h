@@ -110,6 +110,8 @@ int planning_take_layout(struct planning *planning, struct str name, const struc
 int planning_find_former_image(struct planning *planning, struct str name,
                                const struct platform *platform, struct base_image **out,
                                struct error *error);
+/* "the store ROOT", and what is wrong with it when it has no images at all. */
+const char *planning_store_title(struct planning *planning);
 /* The stored image that NAME may have been meant to be, short, or NULL. */
 const char *planning_nearest_image(struct planning *planning, struct str name);
 /* DIRECTORY as a tree of the plan: the user's (context_open()), or fetched from ORIGIN. */

@@ -338,10 +338,10 @@ static int wrong_platform(struct planning *planning, const struct stage_draft *d
                    STR_ARG(draft->platform.os), nearest, STR_ARG(have));
     } else {
         stored_otherwise(draft, want, error);
-        error_hint(
-            error,
-            "the stored one is for %.*s; `podman pull --platform %.*s %.*s` fetches the other",
-            STR_ARG(have), STR_ARG(want), STR_ARG(draft->base_image->name));
+        error_hint(error,
+                   "the stored one is for %.*s; `%s pull --platform %.*s %.*s` fetches the other",
+                   STR_ARG(have), planning->store->podman, STR_ARG(want),
+                   STR_ARG(draft->base_image->name));
     }
     return planning_error_at(planning,
                              draft->has_platform ? draft->from->from.platform.span
@@ -426,17 +426,16 @@ static void suggest_base(struct planning *planning, const struct stage_draft *dr
     const char *image = planning_nearest_image(planning, draft->image);
     const char *context = named_context_nearest(planning, draft->image);
     if (!stage && context) {
-        error_hint(error,
-                   "did you mean the build context %s? Otherwise `podman pull %.*s` fetches it",
-                   context, STR_ARG(draft->image));
+        error_hint(error, "did you mean the build context %s? Otherwise `%s pull %.*s` fetches it",
+                   context, planning->store->podman, STR_ARG(draft->image));
     } else if (!stage && image) {
-        error_hint(error, "did you mean the image %s? Otherwise `podman pull %.*s` fetches it",
-                   image, STR_ARG(draft->image));
+        error_hint(error, "did you mean the image %s? Otherwise `%s pull %.*s` fetches it", image,
+                   planning->store->podman, STR_ARG(draft->image));
     } else if (stage) {
         error_hint(error,
-                   "did you mean the stage %s? Otherwise `podman pull %.*s` "
+                   "did you mean the stage %s? Otherwise `%s pull %.*s` "
                    "fetches the image and `bud import FILE %.*s` makes one",
-                   stage, STR_ARG(draft->image), STR_ARG(draft->image));
+                   stage, planning->store->podman, STR_ARG(draft->image), STR_ARG(draft->image));
     }
 }
 

@@ -167,6 +167,17 @@ static int open_root(struct store *store, enum store_access access, struct error
     return refuse_fuse(store, error);
 }
 
+/* What of the command line or configuration Podman finds by itself needs no word. */
+static const char *podman_words(const struct store_options *options, const struct config *config,
+                                struct arena *arena) {
+    if (!options->root && !options->run_root && !options->driver) {
+        return "podman";
+    }
+    return arena_printf(arena, "podman --root %s --runroot %s%s%s", config->root, config->run_root,
+                        options->driver ? " --storage-driver " : "",
+                        options->driver ? options->driver : "");
+}
+
 int store_open(const struct store_options *options, enum store_access access, struct store **out,
                struct error *error) {
     struct arena arena = ARENA_INIT;
@@ -177,8 +188,10 @@ int store_open(const struct store_options *options, enum store_access access, st
         arena_free(&arena);
         return -1;
     }
+    const char *podman = podman_words(options, &config, &arena);
     store = xcalloc(1, sizeof(*store));
     store->arena = arena;
+    store->podman = podman;
     store->root = config.root;
     store->run_root = config.run_root;
     store->driver = config.driver;

@@ -37,6 +37,8 @@ struct store {
     const char **additional_roots; /* read-only image stores, NULL-terminated */
     const char *configuration;     /* the storage.conf that was read, or NULL: defaults */
     const char *advice;            /* told when the store is made, or NULL */
+    const char
+        *podman; /* the words that make Podman use this store, for hints: "podman --root …" */
     bool
         is_rootless; /* owner is not root, or we are in a user namespace: xattrs are user.overlay.* */
     int root_fd;     /* -1 when the root does not exist (not with STORE_WRITE) */

@@ -92,7 +92,13 @@ END
 FROM registry.example.com/not/here:1
 END
     build_fails 125
-    told_at 1 "there is no image registry.example.com/not/here:1" "podman pull registry.example.com/not/here:1"
+    told_at 1 "there is no image registry.example.com/not/here:1 in the store $STORE/root" \
+        "podman --root $STORE/root --runroot $STORE/run --storage-driver overlay pull registry.example.com/not/here:1"
+    run -125 "$BUD" --root "$STORE/mistyped" --runroot "$STORE/run" plan .
+    contains "$output" "in the store $STORE/mistyped, which does not exist"
+    contains "$output" "podman --root $STORE/mistyped --runroot $STORE/run pull"
+    run -125 "$BUD" --root "$STORE/mistyped" --runroot "$STORE/run" build .
+    contains "$output" "in the store $STORE/mistyped, which has no images"
 }
 
 @test "a FROM that is no reference, and one that is empty" {

@@ -211,7 +211,7 @@ EOF
     printf 'FROM busybox\nRUN true\n' > Dockerfile
     run_bud 125 plan --platform linux/s390x .
     contains "$stderr" "no image busybox for platform linux/s390x is stored"
-    contains "$stderr" "podman pull --platform linux/s390x busybox"
+    contains "$stderr" "pull --platform linux/s390x busybox"
     run_bud 125 plan --platform linux/s390z .
     contains "$stderr" "hint: did you mean linux/s390x? The stored one is for "
     run_bud 125 plan --build-context shared=/ -f - . <<< $'FROM scratch\nCOPY --from=share /a /'

@@ -17,7 +17,8 @@ static const struct row rows[] = {
     { "stages 9.3", "FROM scratch AS x\nRUN 1\nFROM scratch AS x\nRUN 2\nFROM x\nRUN 3\n", NULL,
       "0 x/1 exec RUN 2\n1 stage-2/1 exec RUN 3 <0\n2 image <1\nskip x:1\n", NULL },
     { "stages 9.4", "FROM scratch\nFROM 0\n", NULL, NULL,
-      "2: there is no image 0 in the store | `podman pull 0` fetches it, `bud import FILE 0` makes "
+      "2: there is no image 0 in the store STORE | `podman pull 0` fetches it, `bud import FILE 0` "
+      "makes "
       "it from a "
       "root file system" },
     { "stages 9.5", "FROM scratch\nRUN 1\nFROM scratch\nCOPY --from=0 /m /\n", NULL,
@@ -97,18 +98,21 @@ static const struct row rows[] = {
     { "stages 4 missing base of a stage nobody needs", "FROM nowhere AS x\nFROM scratch\n", NULL,
       "0 image\nskip x:1\n", NULL },
     { "stages 2 image missing", "FROM scratch AS builder\nFROM bulder\n", NULL, NULL,
-      "2: there is no image bulder in the store | did you mean the stage builder? Otherwise "
+      "2: there is no image bulder in the store STORE | did you mean the stage builder? Otherwise "
       "`podman pull bulder` "
       "fetches the image and `bud import FILE bulder` makes one" },
     { "stages 1 FROM of a later stage", "FROM later AS x\nRUN 1\nFROM scratch AS Later\nFROM x\n",
       NULL, NULL,
-      "1: there is no image later in the store | FROM names stages before it only: move the stage "
+      "1: there is no image later in the store STORE | FROM names stages before it only: move the "
+      "stage "
       "later (line 3) above this one" },
     { "stages 1 FROM of each other", "FROM b AS a\nFROM a AS b\n", NULL, NULL,
-      "1: there is no image b in the store | FROM names stages before it only, and the later stage "
+      "1: there is no image b in the store STORE | FROM names stages before it only, and the later "
+      "stage "
       "b needs this one: a (line 1) → b (line 2) → a" },
     { "stages 3 unknown origin", "FROM scratch\nCOPY --from=nowhere /a /\n", NULL, NULL,
-      "2: there is no stage nowhere before this one, and no such image in the store | `podman pull "
+      "2: there is no stage nowhere before this one, and no such image in the store STORE | "
+      "`podman pull "
       "nowhere` fetches an image; a build context of that name: --build-context "
       "nowhere=DIRECTORY" },
     { "stages 6.3 trigger copies from a stage",
@@ -276,7 +280,22 @@ static void describe(const struct plan *plan, struct buf *out) {
     }
 }
 
-static int check_error(const struct row *row, const struct error *error) {
+/* What is another one each time: WHAT becomes NAME. */
+static char *replace(struct fixture *fixture, const char *text, const char *what,
+                     const char *name) {
+    struct buf out = BUF_INIT;
+    const char *found;
+    for (; (found = strstr(text, what)) != NULL; text = found + strlen(what)) {
+        buf_append(&out, text, (size_t)(found - text));
+        buf_append_c(&out, name);
+    }
+    buf_append_c(&out, text);
+    char *copy = arena_strdup(&fixture->arena, out.data);
+    buf_free(&out);
+    return copy;
+}
+
+static int check_error(struct fixture *fixture, const struct row *row, const struct error *error) {
     _cleanup_buf_ struct buf text = BUF_INIT;
     if (error->place.file) {
         buf_printf(&text, "%u", error->place.line_number);
@@ -285,8 +304,10 @@ static int check_error(const struct row *row, const struct error *error) {
     if (error->hint) {
         buf_printf(&text, " | %s", error->hint);
     }
-    if (!row->error || strcmp(row->error, text.data) != 0) {
-        print_error("%s: error\n%s\nwanted\n%s\n", row->source, text.data,
+    const char *found = replace(fixture, text.data, fixture->store->podman, "podman");
+    found = replace(fixture, found, fixture->store->root, "STORE");
+    if (!row->error || strcmp(row->error, found) != 0) {
+        print_error("%s: error\n%s\nwanted\n%s\n", row->source, found,
                     row->error ? row->error : "none");
         return 1;
     }
@@ -299,7 +320,7 @@ static int check_row(struct fixture *fixture, const struct row *row) {
     struct plan *plan;
     fixture->request.target = row->target;
     if (fixture_plan(fixture, row->dockerfile, &plan, &error)) {
-        return check_error(row, &error);
+        return check_error(fixture, row, &error);
     }
     describe(plan, &text);
     plan_free(plan);
@@ -370,7 +391,8 @@ static const struct option_row option_rows[] = {
       NULL,
       NULL,
       { "", "FROM alpine:4\n", NULL, NULL,
-        "1: there is no image alpine:4 in the store | did you mean the build context alpine:3? "
+        "1: there is no image alpine:4 in the store STORE | did you mean the build context "
+        "alpine:3? "
         "Otherwise `podman pull alpine:4` fetches it" },
       NULL },
     { "stages 9.20",
@@ -545,7 +567,7 @@ static const struct option_row option_rows[] = {
       NULL,
       NULL,
       { "", "FROM x\n", NULL, NULL,
-        "1: there is no image layer in the store | did you mean the image layers? Otherwise "
+        "1: there is no image layer in the store STORE | did you mean the image layers? Otherwise "
         "`podman "
         "pull layer` fetches it" },
       NULL },
@@ -634,21 +656,6 @@ static void set_options(struct fixture *fixture, const struct option_row *row) {
     }
 }
 
-/* The path of the context is another one each time. */
-static char *without_path(struct fixture *fixture, const char *text) {
-    struct buf out = BUF_INIT;
-    const char *found;
-    for (; (found = strstr(text, fixture->context)) != NULL;
-         text = found + strlen(fixture->context)) {
-        buf_append(&out, text, (size_t)(found - text));
-        buf_append_c(&out, "CONTEXT");
-    }
-    buf_append_c(&out, text);
-    char *copy = arena_strdup(&fixture->arena, out.data);
-    buf_free(&out);
-    return copy;
-}
-
 static int check_warning(const struct option_row *row, const struct plan *plan) {
     const char *first = plan->warnings.count > 0 ? plan->warnings.items[0].data : NULL;
     if (row->warning ? first && strstr(first, row->warning) : !first) {
@@ -666,10 +673,10 @@ static int check_option_row(struct fixture *fixture, const struct option_row *ro
     named.source = row->source;
     set_options(fixture, row);
     if (fixture_plan(fixture, named.dockerfile, &plan, &error)) {
-        return check_error(&named, &error);
+        return check_error(fixture, &named, &error);
     }
     describe(plan, &text);
-    const char *found = without_path(fixture, text.data);
+    const char *found = replace(fixture, text.data, fixture->context, "CONTEXT");
     int failures = check_warning(row, plan);
     plan_free(plan);
     if (named.error || (named.plan && strcmp(named.plan, found) != 0)) {
