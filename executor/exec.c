@@ -364,6 +364,7 @@ int exec_step_run(const struct work *work, const struct step *step, const struct
         const struct dockerfile *file = work->plan->dockerfile;
         if (file && step->instruction) {
             error_at(&problem, file->name, file->source, step->instruction->span);
+            step_tell_trigger(step, &problem);
         }
         error_move(error, &problem);
     } else {

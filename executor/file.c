@@ -354,6 +354,7 @@ static int explain(const struct run *run, struct error *error) {
     const struct dockerfile *dockerfile = run->work->plan->dockerfile;
     if (dockerfile && run->step->instruction) {
         error_at(error, dockerfile->name, dockerfile->source, run->step->instruction->span);
+        step_tell_trigger(run->step, error);
     }
     return -1;
 }

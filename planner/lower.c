@@ -460,6 +460,7 @@ int lower_stage(struct planning *planning, struct stage_draft *draft, struct err
     stage->label = draft->label;
     stage->span = draft->from->span;
     stage->line = draft->from->line;
+    stage->base = draft->title;
     draft->stage = stage;
     struct lowering lowering = { .planning = planning,
                                  .arena = planning->arena,
@@ -474,7 +475,8 @@ int lower_stage(struct planning *planning, struct stage_draft *draft, struct err
     lowering.is_trigger = true; /* parsed with the default escape */
     for (size_t i = 0; i < draft->trigger_count; i++) {
         if (lower_instruction(&lowering, draft->triggers[i], error)) {
-            return -1;
+            struct str text = lower_text(&lowering);
+            return error_wrap(error, "%.*s of the %.*s", STR_ARG(text), STR_ARG(stage->base));
         }
     }
     lowering.is_trigger = false;

@@ -25,8 +25,10 @@ static int visit_instruction(const struct instruction *instruction, const struct
 int origin_visit_all(const struct stage_draft *draft, origin_visitor *visit, void *context,
                      struct error *error) {
     for (size_t i = 0; i < draft->trigger_count; i++) {
-        if (visit_instruction(draft->triggers[i], &draft->from->span, visit, context, error)) {
-            return -1;
+        const struct instruction *trigger = draft->triggers[i];
+        if (visit_instruction(trigger, &draft->from->span, visit, context, error)) {
+            return error_wrap(error, "ONBUILD %.*s of the %.*s", STR_ARG(trigger->text),
+                              STR_ARG(draft->title));
         }
     }
     for (size_t i = 0; i < draft->instruction_count; i++) {

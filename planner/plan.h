@@ -52,6 +52,7 @@ struct stage {
     struct image_config config; /* at the stage's end */
     unsigned step_count;        /* numbered steps, for "[build 2/5]" */
     struct span span;           /* of its FROM */
+    struct str base; /* what that names, for messages: "image debian:12", "stage build" */
     unsigned line;
     struct { /* FROM and all that follows, triggers included */
         struct stage_line *items;
@@ -271,6 +272,8 @@ static inline enum step_state step_shown_state(const struct step *step) {
 static inline bool step_is_independent(const struct step *step) {
     return step->kind == STEP_FILE && step->file.is_independent;
 }
+/* Where STEP is a trigger of its base, which stands in no file of the user's, ERROR says so. Returns -1. */
+int step_tell_trigger(const struct step *step, struct error *error);
 /* What records call the file system that the result OWN of such a step makes together with BELOW's, in ARENA: all results it is
  * made of, the topmost first (cache_record's parent). */
 struct str plan_merged_result(struct arena *arena, struct str own, struct str below);

@@ -440,7 +440,8 @@ static int look_up(struct planning *planning, struct error *error) {
     }
     const struct step *failed = NULL;
     if (merge_steps(&lookup, plan, &failed, error)) {
-        return planning_error_at(planning, error_span(planning, failed, error), error);
+        planning_error_at(planning, error_span(planning, failed, error), error);
+        return step_tell_trigger(failed, error);
     }
     former_set_places(plan, request);
     for (size_t i = 0; i < plan->step_count; i++) {

@@ -37,6 +37,7 @@ struct stage_draft {
     struct str name;  /* lower-cased, "" none */
     struct str label; /* name, or stage-N */
     struct str image; /* FROM's argument, expanded */
+    struct str title; /* what that is, for messages: "image debian:12", "stage build" */
     struct platform platform;
     bool has_platform; /* FROM --platform, of this stage or of one below */
     enum base_kind base;

@@ -115,6 +115,8 @@ static int expand_from(struct planning *planning, struct stage_draft *draft, str
         choose_base(planning, draft, error)) {
         return -1;
     }
+    draft->title = str_printf(planning->arena, "%s %.*s",
+                              draft->base == BASE_STAGE ? "stage" : "image", STR_ARG(draft->image));
     if (draft->base == BASE_STAGE) {
         draft->platform = draft->base_stage->platform;
         draft->has_platform = draft->base_stage->has_platform;
@@ -275,8 +277,7 @@ static int add_trigger(struct planning *planning, struct stage_draft *draft, str
     if (parser_parse_trigger(source, "ONBUILD", planning->arena, &parsed, error)) {
         if (error) {
             error_forget_place(error); /* it is not in the user's file */
-            error_wrap(error, "ONBUILD trigger `%.*s` of the base %.*s", STR_ARG(source),
-                       STR_ARG(draft->image));
+            error_wrap(error, "ONBUILD %.*s of the %.*s", STR_ARG(source), STR_ARG(draft->title));
         }
         return planning_error_at(planning, draft->from->span, error);
     }

@@ -31,6 +31,24 @@ END
     is "$(config '.history[-1].created_by')" 'RUN /bin/sh -c echo x > /x # buildkit'
 }
 
+@test "an error in a trigger says whose it is: when it is parsed, planned and run" {
+    local trigger
+    for trigger in 'COPY nope /n' 'ENV $NO=x' 'COPY --from=nope /n /n' 'RUN exit 3' 'COPY --chown=nope c /c'; do
+        trigger "$trigger"
+        : > c
+        dockerfile <<< 'FROM trigger'
+        run bud build .
+        [ "$status" -gt 0 ]
+        contains "$output" "error: ONBUILD $trigger of the image trigger"
+        contains "$output" " --> Dockerfile:1:1"
+        contains "$output" "because: "
+    done
+    dockerfile <<< $'FROM scratch AS base\nONBUILD COPY nope /n\nFROM base'
+    run_bud 125 plan .
+    contains "$stderr" "error: ONBUILD COPY nope /n of the stage base"
+    contains "$stderr" 'because: "/nope": not found in .'
+}
+
 @test "a grandchild does not run them" {
     trigger 'RUN echo once >> /times'
     dockerfile <<< 'FROM trigger'

@@ -123,7 +123,7 @@ static const struct row rows[] = {
       "<1\n",
       NULL },
     { "stages 6.3 bad trigger", "FROM scratch AS base\nONBUILD ENV $NO=x\nFROM base\n", NULL, NULL,
-      "3: ENV names can not be blank | `$NO` expands to nothing here" },
+      "3: ONBUILD ENV $NO=x of the stage base" },
     { "files 4 WORKDIR", "FROM scratch\nUSER web\nWORKDIR /a\nWORKDIR b\n", NULL,
       "0 stage-0/1 file WORKDIR /a >/a @web\n1 stage-0/2 file WORKDIR b >/a/b @web <0\n2 image "
       "<1\n",
