@@ -48,6 +48,17 @@ int build_context_check(const char *text, struct error *error) {
                : error_set(error, ERROR_USAGE, "context %s is not a directory", text);
 }
 
+/* As errno says. */
+static int cannot_open(const char *path, struct error *error) {
+    bool is_forbidden = errno == EACCES;
+    error_system(error, "cannot open %s", path);
+    return is_forbidden ? error_hint(error,
+                                     "you may not read it, or not enter a directory on the "
+                                     "way: `namei -l %s` shows whose they are",
+                                     path)
+                        : -1;
+}
+
 /* The first of the default names in CONTEXT; -1 and error when there is none. */
 static int open_default(const char *context, struct arena *arena, const char **path,
                         struct error *error) {
@@ -59,7 +70,7 @@ static int open_default(const char *context, struct arena *arena, const char **p
             return fd;
         }
         if (errno != ENOENT) {
-            return error_system(error, "cannot open %s", *path);
+            return cannot_open(*path, error);
         }
     }
     error_set(error, ERROR_NOT_FOUND,
@@ -103,7 +114,7 @@ static int open_named(const char *file, const char *context, struct arena *arena
     *path = file;
     int fd = open(file, O_RDONLY | O_CLOEXEC);
     if (fd >= 0 || errno != ENOENT) {
-        return fd >= 0 ? fd : error_system(error, "cannot open %s", file);
+        return fd >= 0 ? fd : cannot_open(file, error);
     }
     if (file[0] == '/' || strcmp(context, ".") == 0) {
         return no_such_file(file, NULL, arena, error);
@@ -111,7 +122,7 @@ static int open_named(const char *file, const char *context, struct arena *arena
     *path = arena_printf(arena, "%s/%s", context, file);
     fd = open(*path, O_RDONLY | O_CLOEXEC);
     if (fd >= 0 || errno != ENOENT) {
-        return fd >= 0 ? fd : error_system(error, "cannot open %s", *path);
+        return fd >= 0 ? fd : cannot_open(*path, error);
     }
     return no_such_file(file, *path, arena, error);
 }

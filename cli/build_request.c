@@ -148,6 +148,29 @@ static int read_arguments(const struct reader *reader) {
     return 0;
 }
 
+/* A mistyped one is told before anything is planned; what else can be wrong with TEXT the plan says. */
+static int check_volume(const struct reader *reader, const char *text) {
+    struct str rest = str_of(text), host;
+    str_split(&rest, ':', &host);
+    if (host.len == 0 || host.data[0] != '/' || access(str_dup(reader->arena, host), F_OK) == 0) {
+        return 0;
+    }
+    error_system(reader->error, "--volume %s: %.*s", text, STR_ARG(host));
+    return error_hint(reader->error, "the first part is a file or directory of this machine: make "
+                                     "it first, or mend the path");
+}
+
+static int read_volumes(const struct reader *reader) {
+    const char *const *volume = option_items(reader->options, "volume");
+    for (; *volume != NULL; volume++) {
+        if (check_volume(reader, *volume) < 0) {
+            return -1;
+        }
+        push_item(reader->arena, &reader->request->plan.volumes, str_of(*volume));
+    }
+    return 0;
+}
+
 static int read_content(const struct reader *reader) {
     struct plan_request *plan = &reader->request->plan;
     if (read_arguments(reader) < 0 ||
@@ -161,11 +184,7 @@ static int read_content(const struct reader *reader) {
         error_set(reader->error, ERROR_USAGE, "--annotation: a manifest in docker format has none");
         return error_hint(reader->error, "use --format oci, or --label");
     }
-    const char *const *volume = option_items(reader->options, "volume");
-    for (; *volume != NULL; volume++) {
-        push_item(reader->arena, &plan->volumes, str_of(*volume));
-    }
-    return 0;
+    return read_volumes(reader);
 }
 
 static int parse_platform(const struct reader *reader, const char *option, struct str text,

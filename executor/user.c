@@ -138,6 +138,13 @@ static void add_group(struct arena *arena, struct user *user, size_t *capacity, 
     user->groups[user->group_count++] = gid;
 }
 
+/* A name the image does not have, as the error says; WHAT is "user" or "group". */
+static int hint_name(const char *what, struct error *error) {
+    bool is_user = strcmp(what, "user") == 0;
+    return error_hint(error, "make the %s in a RUN before (%s), or write its number", what,
+                      is_user ? "adduser or useradd" : "addgroup or groupadd");
+}
+
 static int find_group(const struct request *request, struct str group_file, uint32_t *gid,
                       struct error *error) {
     struct entry entry;
@@ -146,9 +153,10 @@ static int find_group(const struct request *request, struct str group_file, uint
         return 0;
     }
     if (!find_entry(group_file, 1, request->group, 0, &entry)) {
-        return error_set(error, ERROR_INPUT,
-                         "unable to find group %.*s: no matching entries in group file",
-                         STR_ARG(request->group));
+        error_set(error, ERROR_INPUT,
+                  "unable to find group %.*s: no matching entries in group file",
+                  STR_ARG(request->group));
+        return hint_name("group", error);
     }
     *gid = entry.ids[0];
     return 0;
@@ -167,9 +175,10 @@ static int find_user(const struct request *request, struct str passwd_file, stru
         return 0;
     }
     if (!is_by_id) {
-        return error_set(error, ERROR_INPUT,
-                         "unable to find user %.*s: no matching entries in passwd file",
-                         STR_ARG(request->user));
+        error_set(error, ERROR_INPUT,
+                  "unable to find user %.*s: no matching entries in passwd file",
+                  STR_ARG(request->user));
+        return hint_name("user", error);
     }
     out->uid = request->uid;
     return 0;
@@ -230,8 +239,9 @@ static int find_owner(int rootfs, struct str text, bool is_required, uint32_t *u
             *uid = entry.ids[0];
             *gid = entry.ids[1];
         } else if (is_required) {
-            return error_set(error, ERROR_INPUT, "user \"%.*s\" not found in /etc/passwd",
-                             STR_ARG(request.user));
+            error_set(error, ERROR_INPUT, "user \"%.*s\" not found in /etc/passwd",
+                      STR_ARG(request.user));
+            return hint_name("user", error);
         }
     }
     if (request.group.len && !request.is_gid) {
@@ -241,8 +251,9 @@ static int find_owner(int rootfs, struct str text, bool is_required, uint32_t *u
         if (find_entry(buf_str(&group), 1, request.group, 0, &entry)) {
             request.gid = entry.ids[0];
         } else if (is_required) {
-            return error_set(error, ERROR_INPUT, "group \"%.*s\" not found in /etc/group",
-                             STR_ARG(request.group));
+            error_set(error, ERROR_INPUT, "group \"%.*s\" not found in /etc/group",
+                      STR_ARG(request.group));
+            return hint_name("group", error);
         }
     }
     if (request.group.len) {

@@ -285,6 +285,33 @@ END
     contains "$stderr" "syntax error in pattern"
 }
 
+@test "a user or group that the image does not have" {
+    : > f
+    dockerfile <<< $'FROM busybox\nUSER nosuch\nRUN true'
+    build_fails 125
+    told_at 3 "unable to find user nosuch" "make the user in a RUN before"
+    dockerfile <<< $'FROM busybox\nCOPY --chown=0:nosuch f /'
+    build_fails 125
+    told_at 2 'group "nosuch" not found in /etc/group' "make the group in a RUN before"
+}
+
+@test "a Dockerfile that may not be read" {
+    make_somebody
+    dockerfile <<< 'FROM scratch'
+    chmod 0 Dockerfile
+    run as_somebody "$BATS_TEST_TMPDIR/program/bud" targets
+    contains "$output" "error: cannot open ./Dockerfile: Permission denied"
+    contains "$output" "hint: you may not read it"
+}
+
+@test "a --volume that is not there is told of the plan already" {
+    dockerfile <<< $'FROM busybox\nRUN true'
+    for command in build plan; do
+        run_bud 125 "$command" --volume /nope:/x .
+        told "--volume /nope:/x: /nope: No such file or directory"
+    done
+}
+
 @test "a file of the context that cannot be read" {
     echo x > secret && chmod 000 secret && chown 12345 secret
     dockerfile <<< $'FROM scratch\nCOPY . /'
