@@ -23,6 +23,11 @@ static const struct option_spec format_options[] = {
       .only = "oci docker",
       .environment = "BUILDAH_FORMAT",
       .help = "of the manifest: oci (default) or docker" },
+    { .name = "image-format",
+      .kind = OPTION_TEXT,
+      .value = "FORMAT",
+      .bare = "",
+      .elsewhere = "here it is --format oci or --format docker; only `bud plan` calls it so" },
     { .name = NULL },
 };
 

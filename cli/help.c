@@ -102,6 +102,39 @@ static void append_group(struct buf *out, const struct option_group *group) {
     }
 }
 
+static bool has_option(const struct option_group *group, const char *name) {
+    for (; group != NULL && group->heading != NULL; group++) {
+        for (const struct option_spec *spec = group->options; spec->name != NULL; spec++) {
+            if (strcmp(spec->name, name) == 0 && spec->elsewhere == NULL) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* ", but for --check and --call": the options of build that COMMAND, which takes_build_options, does not take. */
+static void append_exceptions(struct buf *out, const struct command *command) {
+    const char *last = NULL;
+    bool is_begun = false;
+    for (const struct option_group *group = command_build.groups; group->heading != NULL; group++) {
+        for (const struct option_spec *spec = group->options; spec->name != NULL; spec++) {
+            if (!is_shown(spec) || has_option(command->groups, spec->name) ||
+                has_option(shared_groups, spec->name)) {
+                continue;
+            }
+            if (last != NULL) {
+                buf_printf(out, "%s--%s", is_begun ? ", " : ", but for ", last);
+                is_begun = true;
+            }
+            last = spec->name;
+        }
+    }
+    if (last != NULL) {
+        buf_printf(out, "%s--%s", is_begun ? " and " : ", but for ", last);
+    }
+}
+
 static const struct option_group global_group = { "Options of every command", global_options };
 
 void help_command(struct buf *out, const char *program, const struct command *command) {
@@ -123,8 +156,9 @@ void help_command(struct buf *out, const char *program, const struct command *co
         append_group(out, group);
     }
     if (command->takes_build_options) {
-        buf_printf(out, "\nThe options of `%s build` work, too: see `%s help build`.\n", program,
-                   program);
+        buf_printf(out, "\nThe options of `%s build` work, too", program);
+        append_exceptions(out, command);
+        buf_printf(out, ": see `%s help build`.\n", program);
     }
     append_group(out, &global_group);
     if (command->examples != NULL) {
@@ -275,7 +309,11 @@ void help_man(struct buf *out, const struct command *command) {
         append_roff_group(out, group);
     }
     if (command->takes_build_options) {
-        buf_append_c(out, ".SH Options of build\nThose of \\fBbud\\-build\\fR(1) work, too.\n");
+        _cleanup_buf_ struct buf exceptions = BUF_INIT;
+        append_exceptions(&exceptions, command);
+        buf_append_c(out, ".SH Options of build\nThose of \\fBbud\\-build\\fR(1) work, too");
+        append_roff(out, buf_str(&exceptions));
+        buf_append_c(out, ".\n");
     }
     append_roff_group(out, &global_group);
     if (command->examples != NULL) {

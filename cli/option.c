@@ -206,16 +206,22 @@ static int refuse_unknown(const struct parser *parser, const char *word, char le
     error_set(parser->error, ERROR_USAGE, "unknown option --%.*s", STR_ARG(name));
     const char **candidates =
         arena_array(parser->options->arena, parser->options->count, sizeof(*candidates));
+    size_t count = 0;
     for (size_t i = 0; i < parser->options->count; i++) {
-        candidates[i] = parser->options->values[i].spec->name;
+        const struct option_spec *spec = parser->options->values[i].spec;
+        if (spec->elsewhere == NULL) {
+            candidates[count++] = spec->name;
+        } else if (str_equal_c(name, spec->name)) {
+            return error_hint(parser->error, "%s", spec->elsewhere);
+        }
     }
     const char *nearest = NULL;
-    for (size_t i = 0; i < parser->options->count && name.len > 1 && nearest == NULL; i++) {
+    for (size_t i = 0; i < count && name.len > 1 && nearest == NULL; i++) {
         /* An abbreviation, which other programs understand. */
         nearest = str_has_prefix(str_of(candidates[i]), name) ? candidates[i] : NULL;
     }
     if (nearest == NULL && name.len > 2) { /* anything shorter is near to something */
-        nearest = str_nearest(name, candidates, parser->options->count);
+        nearest = str_nearest(name, candidates, count);
     }
     return nearest == NULL ? hint_usage(parser)
                            : error_hint(parser->error, "did you mean --%s?", nearest);
@@ -249,7 +255,7 @@ static int take_option(struct parser *parser, int code, char *const *argv) {
         }
         struct str given = str_from(str_of(word), 2), rest = given;
         str_split(&rest, '=', &given);
-        if (!str_equal_c(given, option->spec->name)) {
+        if (!str_equal_c(given, option->spec->name) || option->spec->elsewhere != NULL) {
             return refuse_unknown(parser, word, 0);
         }
     } else {

@@ -33,6 +33,8 @@ struct option_spec {
         *undone; /* further values other tools have, as glob(7) patterns; others are mistakes */
     const char
         *instead; /* what to do instead of what is not done yet: a sentence for the hint, or NULL */
+    const char *
+        elsewhere; /* not this command's, but one somebody may look for here: the hint of the error; or NULL */
     const char
         *environment; /* a variable that gives the value when the option is not there, or NULL */
 };

@@ -12,19 +12,36 @@
 
 static const struct option_spec plan_options[] = {
     { .name = "format",
-      .kind = OPTION_TEXT,
+      .kind = OPTION_LIST,
       .value = "FORMAT",
       .only = "tree json dot mermaid svg oci docker",
       .help = "tree (default), json, or a drawing: dot, mermaid, svg (drawn by Graphviz); oci and "
-              "docker mean --image-format" },
+              "docker mean --image-format, also beside one of those" },
     { .name = "image-format",
       .kind = OPTION_TEXT,
       .value = "FORMAT",
       .only = "oci docker",
       .environment = "BUILDAH_FORMAT",
       .help = "the --format `bud build` would get: oci (default) or docker" },
+    { .name = "check", .kind = OPTION_FLAG, .elsewhere = "`bud check` checks a Dockerfile" },
+    { .name = "call",
+      .kind = OPTION_TEXT,
+      .value = "METHOD",
+      .bare = "",
+      .elsewhere = "see `bud check`, `bud targets` and `bud args`" },
     { .name = NULL },
 };
+
+/* The last --format that is one of the image, or, with IS_IMAGE false, of what is printed. */
+static const char *last_format(const struct options *options, bool is_image,
+                               const char *otherwise) {
+    const char *const *item = option_items(options, "format");
+    for (; *item != NULL; item++) {
+        bool is_of_image = strcmp(*item, "oci") == 0 || strcmp(*item, "docker") == 0;
+        otherwise = is_of_image == is_image ? *item : otherwise;
+    }
+    return otherwise;
+}
 
 /* A drawing of a plan with thousands of steps. */
 #define DRAWING_LIMIT ((size_t)256 << 20)
@@ -75,7 +92,7 @@ static int draw_svg(struct buf *out, const struct plan *plan, struct error *erro
 
 static int print_plan(const struct options *options, const struct plan *plan, struct error *error) {
     _cleanup_buf_ struct buf out = BUF_INIT;
-    const char *format = option_text(options, "format", "tree");
+    const char *format = last_format(options, false, "tree");
     for (size_t i = 0; i < plan->warnings.count; i++) {
         log_warn("%.*s", STR_ARG(plan->warnings.items[i]));
     }
@@ -132,10 +149,8 @@ static int plan_request(const struct invocation *invocation, const struct build_
 static int plan_run(struct invocation *invocation, struct error *error) {
     struct build_request request;
     const struct options *options = &invocation->options;
-    const char *format = option_text(options, "image-format", "oci");
-    if (option_is(options, "format", "oci") || option_is(options, "format", "docker")) {
-        format = option_text(options, "format", NULL); /* a line of `bud build` as it is */
-    }
+    /* A line of `bud build` as it is has --format. */
+    const char *format = last_format(options, true, option_text(options, "image-format", "oci"));
     int result = build_request_read(invocation, format, STORE_READ, &request, error);
     if (result == 0) {
         result = plan_request(invocation, &request, error);

@@ -222,6 +222,11 @@ END
     build --format docker
     contains "$(bud plan --format docker .)" "nothing to do"
     contains "$(bud plan .)" "format: docker → oci"
+    # That of the plan stands beside it, before or after.
+    for format in '--format json --format docker' '--format docker --format json'; do
+        # shellcheck disable=SC2086
+        is "$(bud plan $format . | jq -r .steps[-1].state)" hit
+    done
 }
 
 @test "the layer a result has become is in the JSON" {

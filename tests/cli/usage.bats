@@ -31,7 +31,7 @@ load helper
 @test "help of plan and check has their own options, and says where those of build are" {
     for command in plan check; do
         run_bud 0 help "$command"
-        contains "$output" "The options of \`bud build\` work, too: see \`bud help build\`."
+        contains "$output" "The options of \`bud build\` work, too, but for --check and --call: see \`bud help build\`."
         is "$(grep -c -- "--build-arg\|--network\|--memory" <<< "$output")" 0
         contains "$output" "--format FORMAT"
         contains "$output" "--root DIRECTORY"
@@ -105,6 +105,19 @@ load helper
     is "${stderr_lines[0]}" "error: unknown option --nope"
     run_bud 2 -Z .
     is "${stderr_lines[0]}" "error: unknown option -Z"
+}
+
+@test "an option of a command beside it is told where it is" {
+    run_bud 2 plan --check .
+    is "${stderr_lines[0]}" "error: unknown option --check"
+    is "${stderr_lines[1]}" "hint: \`bud check\` checks a Dockerfile"
+    run_bud 2 plan --call targets .
+    is "${stderr_lines[1]}" "hint: see \`bud check\`, \`bud targets\` and \`bud args\`"
+    run_bud 2 --image-format docker .
+    is "${stderr_lines[0]}" "error: unknown option --image-format"
+    contains "${stderr_lines[1]}" "--format docker"
+    run_bud 2 plan --cal
+    is "${stderr_lines[1]}" "hint: \`bud plan --help\` lists the options"
 }
 
 @test "an abbreviated option is not understood" {
