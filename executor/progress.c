@@ -42,9 +42,18 @@ void progress_free(struct progress *progress) {
     free(progress);
 }
 
-/* "[build 2/5] ", or "[2/5] " where there is only one stage. */
+/* An image that only --from names is no step of a stage. */
+static bool is_beside_stages(const struct step *step) {
+    return step->kind == STEP_SOURCE && step->number == 0;
+}
+
+/* "[build 2/5] ", or "[2/5] " where there is only one stage; "[image debian] ". */
 static void append_label(struct buf *line, const struct progress *progress,
                          const struct step *step) {
+    if (is_beside_stages(step)) {
+        buf_printf(line, "[%.*s] ", STR_ARG(step->text));
+        return;
+    }
     buf_append_c(line, "[");
     if (progress->plan->stage_count > 1) {
         buf_append_str(line, step->stage->label);
@@ -66,7 +75,11 @@ static void write_out(const struct progress *progress, const struct buf *text) {
 static void announce(struct progress *progress, const struct step *step, const char *state) {
     _cleanup_buf_ struct buf line = BUF_INIT;
     append_label(&line, progress, step);
-    buf_append_str(&line, first_line(step->text));
+    if (is_beside_stages(step)) {
+        line.len--; /* the label says it all */
+    } else {
+        buf_append_str(&line, first_line(step->text));
+    }
     buf_append_c(&line, state);
     if (progress->is_explaining && step->state != STEP_HIT && step->reason.len > 0) {
         buf_printf(&line, "\n    because: %.*s", STR_ARG(step->reason));
@@ -147,10 +160,13 @@ void progress_end(struct progress *progress, const struct step *step, bool is_ok
     _cleanup_buf_ struct buf out = BUF_INIT;
     if (pending->len > 0 && (!progress->is_quiet || !is_ok)) {
         struct str rest = buf_str(pending);
+        struct str line;
         if (str_has_suffix(rest, STR("\n"))) {
             rest.len--;
         }
-        append_line(&out, progress, step, rest);
+        while (str_split(&rest, '\n', &line)) {
+            append_line(&out, progress, step, line);
+        }
     }
     buf_reset(pending);
     /* Short steps say nothing more; for long ones the time is worth a line. */

@@ -343,6 +343,20 @@ END
     is "$stderr" ""
 }
 
+@test "--quiet shows every line of a step that fails as the progress would, with its stage" {
+    dockerfile <<< $'FROM busybox AS one\nRUN echo a; echo; echo b; exit 4\nFROM one'
+    build_fails 4 -q
+    is "$(grep '^\[' <<< "$stderr")" $'[one 2/2] a\n[one 2/2] \n[one 2/2] b'
+}
+
+@test "an image that only a mount names is told by its name, it has no number" {
+    dockerfile <<< $'FROM busybox\nLABEL a=b'
+    run_bud 0 build -t mybase .
+    dockerfile <<< $'FROM busybox AS use\nRUN --mount=from=mybase,target=/m true\nFROM use'
+    build
+    is "$(grep mybase <<< "$stderr" | head -n 1)" "[image mybase]"
+}
+
 @test "--quiet shows the output of a step that fails" {
     dockerfile <<'END'
 FROM busybox
