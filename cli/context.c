@@ -55,6 +55,8 @@ struct showing {
     struct arena *arena;
     struct tree tree;
     struct inventory inventory;
+    bool
+        is_by_path; /* something in the context cannot be read: of each path asked for only what is below it is */
     size_t depth; /* SIZE_MAX: all */
     struct buf out;
 };
@@ -202,6 +204,7 @@ static void show_files(struct showing *showing) {
 /* ---- why? ---- */
 
 struct answer {
+    const char *given;
     struct str path; /* cleaned, relative to the context */
     bool exists;
     struct str meant; /* where links on the way lead, as for COPY; empty: there are none */
@@ -221,10 +224,21 @@ static bool is_in_tree(const struct showing *showing, struct str path) {
     return fd >= 0 && fstatat(fd, name, &stat, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static struct answer answer_for(const struct showing *showing, const char *argument) {
+/* What is left out or not there has no inventory. */
+static int read_path(struct showing *showing, struct str path, struct error *error) {
+    showing->inventory = (struct inventory){ 0 };
+    if (inventory_read(&showing->tree, path, false, showing->arena, &showing->inventory, error) <
+            0 &&
+        error->code != ERROR_NOT_FOUND) {
+        return -1;
+    }
+    error_clear(error);
+    return 0;
+}
+
+static struct answer answer_for(const struct showing *showing, const char *given, struct str path) {
     struct arena *arena = showing->arena;
-    struct str path = path_clean(arena, str_printf(arena, "/%s", argument));
-    struct answer answer = { .path = str_from(path, 1) };
+    struct answer answer = { .given = given, .path = path };
     answer.exists = is_in_tree(showing, answer.path);
     answer.entry = inventory_find(&showing->inventory, answer.path);
     if (answer.entry == NULL && answer.exists) {
@@ -271,7 +285,13 @@ static void print_included(struct showing *showing, const struct answer *answer)
 }
 
 static void print_answer(struct showing *showing, const struct answer *answer) {
-    print_text(&showing->out, answer->path.len > 0 ? answer->path : STR("."));
+    print_text(&showing->out, answer->given[0] != '\0' ? str_of(answer->given) : STR("."));
+    /* `..` and a leading `/` mean the root of the context. */
+    struct str clean = path_clean(showing->arena, str_of(answer->given));
+    if (answer->path.len > 0 && !str_equal(clean, answer->path)) {
+        buf_append_c(&showing->out, ", here ");
+        print_text(&showing->out, answer->path);
+    }
     buf_append_c(&showing->out, ": ");
     if (answer->meant.len > 0) {
         buf_append_c(&showing->out, "by a link ");
@@ -329,6 +349,22 @@ static void warn_of_context(const struct showing *showing, const struct answer *
     }
 }
 
+static int no_such_path(const struct showing *showing, const char *given, struct error *error) {
+    struct stat stat_;
+    error_set(error, ERROR_NOT_FOUND, "there is no %s in the context %s", given,
+              showing->tree.name);
+    if (!option_is_given(showing->options, "context") && stat(given, &stat_) == 0 &&
+        S_ISDIR(stat_.st_mode)) {
+        return error_hint(error,
+                          "a PATH is one in the context; what a build of the directory %s "
+                          "sees is shown by `bud context -C %s`",
+                          given, given);
+    }
+    return error_hint(error, path_climbs_out(str_of(given))
+                                 ? "`..` stops at the root of the context, as in COPY"
+                                 : "paths are relative to the context, as in COPY");
+}
+
 /* ERROR_NOT_FOUND, after all answers, when one of the paths does not exist. */
 static int show_answers(struct showing *showing, struct error *error) {
     const char *const *argument = showing->options->arguments;
@@ -338,7 +374,12 @@ static int show_answers(struct showing *showing, struct error *error) {
     const char *missing = NULL;
     struct answer answer = { .path = STR_EMPTY };
     for (; *argument != NULL; argument++) {
-        answer = answer_for(showing, *argument);
+        struct str path = path_clean(showing->arena, str_printf(showing->arena, "/%s", *argument));
+        path = str_from(path, 1);
+        if (showing->is_by_path && read_path(showing, path, error) < 0) {
+            return -1;
+        }
+        answer = answer_for(showing, *argument, path);
         if (!answer.exists && remote_kind_of(str_of(*argument)) != REMOTE_NONE) {
             error_set(error, ERROR_USAGE, "%.*s is no path in a context",
                       STR_ARG(remote_shown(str_of(*argument), showing->arena)));
@@ -363,14 +404,7 @@ static int show_answers(struct showing *showing, struct error *error) {
     if (showing->options->argument_count == 1 && !option_is_given(showing->options, "context")) {
         warn_of_context(showing, &answer);
     }
-    if (missing != NULL) {
-        error_set(error, ERROR_NOT_FOUND, "there is no %s in the context %s", missing,
-                  showing->tree.name);
-        return error_hint(error, path_climbs_out(str_of(missing))
-                                     ? "`..` stops at the root of the context, as in COPY"
-                                     : "paths are relative to the context, as in COPY");
-    }
-    return 0;
+    return missing != NULL ? no_such_path(showing, missing, error) : 0;
 }
 
 /* ---- the command ---- */
@@ -391,18 +425,24 @@ static int find_dockerfile(const struct showing *showing, const char *context, c
 static int read_files(struct showing *showing, struct error *error) {
     bool is_by_size = option_is(showing->options, "sort", "size");
     struct inventory *inventory = &showing->inventory;
-    int result = inventory_read(&showing->tree, is_by_size, showing->arena, inventory, error);
+    struct tree *tree = &showing->tree;
+    int result = inventory_read(tree, STR_EMPTY, is_by_size, showing->arena, inventory, error);
     if (result == 0 || error->number != EACCES || !userns_is_needed() || userns_enter(NULL) < 0) {
         return result;
     }
     error_clear(error);
-    return inventory_read(&showing->tree, is_by_size, showing->arena, inventory, error);
+    return inventory_read(tree, STR_EMPTY, is_by_size, showing->arena, inventory, error);
 }
 
 static int show(struct showing *showing, struct error *error) {
     const struct options *options = showing->options;
     if (read_files(showing, error) < 0) {
-        return -1;
+        if (error->number != EACCES || options->argument_count == 0) {
+            return -1;
+        }
+        error_clear(error);
+        showing->is_by_path = true;
+        return show_answers(showing, error);
     }
     warn_of_refused(showing);
     if (options->argument_count > 0) {

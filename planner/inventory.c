@@ -50,6 +50,21 @@ static int take_entry(void *context, const struct selection_entry *entry, struct
     return 0;
 }
 
+/* A directory that was asked for: its contents follow. */
+static int take_result(void *context, const struct selection_result *result, struct error *error) {
+    (void)error;
+    struct taking *taking = context;
+    if (result->is_directory && result->path.len > 0) {
+        struct str path = str_copy(taking->arena, result->path);
+        struct inventory_entry new = {
+            .path = path, .name = path_base(path), .mode = result->stat.st_mode, .depth = 1
+        };
+        vec_push(&taking->entries, new);
+        push_open(taking, taking->entries.count - 1);
+    }
+    return 0;
+}
+
 /* Children come after their directories: backwards, each is complete when it is added. */
 static void add_up(struct inventory *inventory) {
     for (size_t i = inventory->count; i-- > 1;) {
@@ -88,14 +103,15 @@ static void link_children(struct inventory *inventory, bool is_by_size, struct a
     }
 }
 
-int inventory_read(const struct tree *tree, bool is_by_size, struct arena *arena,
+int inventory_read(const struct tree *tree, struct str path, bool is_by_size, struct arena *arena,
                    struct inventory *out, struct error *error) {
     struct taking taking = { .arena = arena };
-    const struct str everything = STR(".");
-    const struct selection selection = { .sources = &everything,
+    const struct str source = path.len > 0 ? path : STR(".");
+    const struct selection selection = { .sources = &source,
                                          .source_count = 1,
                                          .is_literal = true };
     const struct selection_visitor visitor = {
+        .result = take_result,
         .entry = take_entry,
         .context = &taking,
         .takes_special = true,

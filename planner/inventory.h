@@ -23,9 +23,9 @@ struct inventory {
     size_t count;
 };
 
-/* What the ignore rules of TREE leave, everything in ARENA. IS_BY_SIZE: the largest child first, else by name. Errors are
- * those of selection_walk(). */
-int inventory_read(const struct tree *tree, bool is_by_size, struct arena *arena,
+/* What the ignore rules of TREE leave of PATH ("" is all of it) and what is below, beside the root, everything in ARENA.
+ * IS_BY_SIZE: the largest child first, else by name. Errors are those of selection_walk(). */
+int inventory_read(const struct tree *tree, struct str path, bool is_by_size, struct arena *arena,
                    struct inventory *out, struct error *error);
 /* The entry at PATH (cleaned, "" the root), or NULL. */
 const struct inventory_entry *inventory_find(const struct inventory *inventory, struct str path);

@@ -78,6 +78,43 @@ src: in, 8 B in 2 files: no rule leaves it out'
     contains "$stderr" '`..` stops at the root of the context'
 }
 
+@test "a path is told as it was given; a directory from here that is not in the context, with a word about -C" {
+    app
+    mkdir here other
+    cd here
+    run_bud 125 context ../other
+    is "$output" "../other, here other: not there"
+    contains "$stderr" "hint: a PATH is one in the context; what a build of the directory ../other sees is shown by \`bud context -C ../other\`"
+    run_bud 125 context /nope
+    is "$output" "/nope, here nope: not there"
+    run_bud 0 context -C ../app ../src ./src/a.h
+    is "$output" $'../src, here src: in, 8 B in 2 files: no rule leaves it out\n./src/a.h: in, 3 B: no rule leaves it out'
+}
+
+@test "a directory that cannot be read matters to what is asked of it only" {
+    [ "$(id -u)" = 0 ] || skip "somebody else is needed"
+    app
+    mkdir -m 0700 app/closed
+    : > app/closed/file
+    chmod 755 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR/.." "$BATS_TEST_TMPDIR" .
+    cp "$BUD" program
+    as_nobody() {
+        run setpriv --reuid 54321 --regid 54321 --clear-groups env HOME=/nonexistent ./program context -C app "$@"
+    }
+    as_nobody src src/a.h node_modules/big node_modules .
+    is "$status" 125 # all of it
+    contains "$output" "closed"
+    as_nobody src src/a.h node_modules/big node_modules nope.md
+    is "${lines[0]}" "src: in, 8 B in 2 files: no rule leaves it out"
+    is "${lines[1]}" "src/a.h: in, 3 B: no rule leaves it out"
+    is "${lines[2]}" 'node_modules/big: left out: app/.dockerignore:2 `node_modules`'
+    is "${lines[3]}" 'node_modules: in, 2 B in 1 file: what a later rule keeps is below it, though app/.dockerignore:2 `node_modules` leaves it out'
+    is "${lines[4]}" 'nope.md: not there; it would be left out: app/.dockerignore:4 `*.md`'
+    as_nobody closed
+    is "$status" 125
+    contains "$output" "Permission denied"
+}
+
 @test "JSON for programs" {
     app
     run_bud 0 context -C app --format json
