@@ -52,7 +52,8 @@ static const struct option_spec prune_options[] = {
     { .name = "mount",
       .kind = OPTION_LIST,
       .value = "ID",
-      .help = "the cache mount RUN --mount=type=cache calls by this id" },
+      .help = "the cache mount RUN --mount=type=cache calls by this id: alone, nothing else; "
+              "beside other options, of cache mounts only it" },
     { .name = "dry-run", .kind = OPTION_FLAG, .help = "only tell what would be removed" },
     { .name = NULL },
 };

@@ -25,6 +25,7 @@ struct pruning {
     struct whole mounts, contexts;
     struct fetched_list fetched;
     uint64_t whole_bytes;
+    size_t nameless; /* superseded records that would go if images without a name did */
     struct buf out;
 };
 
@@ -94,6 +95,13 @@ static int finish(struct pruning *pruning, int result, struct error *error) {
     buf_printf(&pruning->out, ", %s\n", human_size(arena, done->bytes + pruning->whole_bytes));
     if (done->spared > 0) {
         buf_printf(&pruning->out, "%zu left alone: in use since a moment ago\n", done->spared);
+    }
+    if (pruning->nameless > 0) {
+        buf_printf(&pruning->out,
+                   "%zu superseded record%s of images without a name: `bud rmi --prune` "
+                   "removes those\n",
+                   pruning->nameless,
+                   pruning->nameless == 1 ? " stays, it is" : "s stay, they are");
     }
     if (output_write(&pruning->out, result == 0 ? error : NULL) < 0) {
         result = -1;
@@ -181,6 +189,43 @@ static bool context_matches(const struct pruning *pruning, const struct fetched_
     return matches;
 }
 
+/* The IDs of images with a name and of the layers they have. */
+static void add_named(const struct cache_view *view, struct map *named) {
+    const struct image_list *images = &view->usage.images;
+    for (size_t i = 0; i < images->count; i++) {
+        const struct image *image = &images->items[i];
+        const struct layer **chain;
+        size_t count = 0;
+        if (image->name_count == 0) {
+            continue;
+        }
+        map_set(named, image->id, view->arena);
+        if (image->layer.len > 0 &&
+            layer_chain(&view->usage.layers, image->layer, view->arena, &chain, &count, NULL) < 0) {
+            continue;
+        }
+        for (size_t j = 0; j < count; j++) {
+            map_set(named, chain[j]->id, view->arena);
+        }
+    }
+}
+
+/* Of what is chosen, but is an image's, that which only images without a name have: such images are what is left of former
+ * builds. */
+static size_t count_nameless(const struct cache_view *view) {
+    _cleanup_map_ struct map named = MAP_INIT;
+    size_t count = 0;
+    add_named(view, &named);
+    for (size_t i = 0; i < view->usage.count; i++) {
+        const struct usage_item *item = &view->usage.items[i];
+        bool is_superseded = !item->is_current && !item->is_dead;
+        struct str id = item->where == USAGE_LAYER ? item->layer : item->result;
+        count += item->is_victim && is_superseded && !item->is_held && usage_is_in_image(item) &&
+                 !map_has(&named, id);
+    }
+    return count;
+}
+
 static int choose(struct pruning *pruning, struct error *error) {
     struct cache_view *view = pruning->view;
     const char *size = option_text(view->options, "keep-size", NULL);
@@ -207,6 +252,7 @@ static int choose(struct pruning *pruning, struct error *error) {
         item->is_victim =
             is_choosing ? cache_matches(view, item) : item->is_dead || !item->is_current;
     }
+    pruning->nameless = count_nameless(view);
     usage_spare_used(&view->usage);
     if (size) {
         keep_size(pruning, limit);

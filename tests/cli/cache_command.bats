@@ -257,6 +257,28 @@ END2
     run_bud 0 info --check
 }
 
+@test "prune: what only images without a name keep is told, and how it goes" {
+    build
+    echo changed > file
+    build
+    run_bud 0 cache prune
+    contains "$output" "removed 0 records, 0 B"
+    is "${lines[-1]}" "2 superseded records stay, they are of images without a name: \`bud rmi --prune\` removes those"
+    is "$(keys --filter superseded | wc -l)" 2
+    bud rmi --prune > /dev/null
+    run_bud 0 cache prune
+    contains "$output" "removed 2 records"
+    is "$(keys --filter superseded)$(keys --filter dead)" ""
+    echo again > file
+    build -t kept
+    bud rmi --prune > /dev/null
+    bud cache prune > /dev/null
+    echo once more > file
+    build
+    run_bud 0 cache prune # it has a name still
+    is "${lines[-1]}" "removed 0 records, 0 B"
+}
+
 @test "prune: of a context that is gone nothing is remembered, not even that its steps were pruned" {
     build
     bud cache prune --all > /dev/null
@@ -347,6 +369,31 @@ END2
     contains "$(bud cache prune --mount things)" "and 1 cache mount"
     is "$(bud cache du --format json | jq -c '.cache_mounts')" "[]"
     contains "$(bud plan .)" "nothing to do"
+}
+
+@test "a cache mount that is named is the only one that goes, whatever stands beside it" {
+    mounts() {
+        bud cache du --format json | jq -rc '[.cache_mounts[].id] | sort'
+    }
+    make_mounts() {
+        bud cache prune --all > /dev/null
+        bud build -q --no-cache -f - . <<< $'FROM busybox\nRUN --mount=type=cache,id=a,target=/c --mount=type=cache,id=b,target=/d echo x > /c/x\nCOPY file /' > /dev/null
+    }
+    [ "$(id -u)" = 0 ] || skip "containers are run as root here"
+    import_busybox
+    make_mounts
+    run_bud 0 cache prune --mount a --older-than 1h
+    contains "${lines[-1]}" "removed 0 records and 1 cache mount"
+    is "$(mounts)" '["b"]'
+    make_mounts
+    bud rmi -af > /dev/null
+    run_bud 0 cache prune --mount a --all
+    is "$(mounts)" '["b"]'
+    is "$(keys)" ""
+    run_bud 0 cache prune --all --filter unused
+    is "$(mounts)" '["b"]'
+    run_bud 0 cache prune --all --older-than 0s
+    is "$(mounts)" '[]'
 }
 
 @test "a cache mount that RUNs share is in use, and looking at it keeps nobody from it" {
