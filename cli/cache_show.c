@@ -102,7 +102,7 @@ static void print_item(const struct cache_view *view, struct buf *out,
     buf_append_c(out, "ingredients\n");
     for (size_t i = 0; i < record->ingredient_count; i++) {
         buf_printf(out, "  %s: %s\n", human_line(arena, record->ingredients[i].name, VALUE_WIDTH),
-                   human_line(arena, record->ingredients[i].value, SIZE_MAX));
+                   human_script(arena, record->ingredients[i].value));
     }
 }
 

@@ -127,6 +127,15 @@ const char *human_line(struct arena *arena, struct str text, size_t width) {
     return line;
 }
 
+const char *human_script(struct arena *arena, struct str text) {
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    struct str line;
+    for (bool is_first = true; str_split(&text, '\n', &line); is_first = false) {
+        buf_printf(&out, "%s%s", is_first ? "" : "⏎", human_line(arena, line, SIZE_MAX));
+    }
+    return arena_strdup(arena, out.len > 0 ? out.data : "");
+}
+
 struct columns columns_of(struct arena *arena, size_t gap, const char *const *headings) {
     struct columns columns = { .arena = arena, .gap = gap };
     for (; headings[columns.width] != NULL; columns.width++) {

@@ -16,6 +16,8 @@ bool human_parse_duration(const char *text, int64_t *nanoseconds);
 bool human_parse_size(const char *text, uint64_t *bytes);
 /* TEXT in at most WIDTH bytes, the rest replaced by `...`; control characters become spaces. */
 const char *human_line(struct arena *arena, struct str text, size_t width);
+/* All of TEXT on one line, its line ends as ⏎, which is no blank: for scripts. */
+const char *human_script(struct arena *arena, struct str text);
 
 /* Cells in rows of WIDTH, padded to columns that stand GAP spaces apart. No spaces at line ends. */
 struct columns {

@@ -150,6 +150,13 @@ static void lines_are_cut_between_characters(void **state) {
     }
 }
 
+static void scripts_show_where_their_lines_end(void **state) {
+    (void)state;
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    assert_string_equal(human_script(&arena, STR("set -e\n\techo a b\n")), "set -e⏎ echo a b⏎");
+    assert_string_equal(human_script(&arena, STR_EMPTY), "");
+}
+
 static void columns_are_aligned(void **state) {
     (void)state;
     _cleanup_arena_ struct arena arena = ARENA_INIT;
@@ -215,6 +222,7 @@ int main(void) {
         cmocka_unit_test(sizes_have_three_digits),
         cmocka_unit_test(ages_are_dockers),
         cmocka_unit_test(lines_are_cut_between_characters),
+        cmocka_unit_test(scripts_show_where_their_lines_end),
         cmocka_unit_test(columns_are_aligned),
         cmocka_unit_test(subordinate_ids_are_read),
         cmocka_unit_test(next_subordinate_ids_are_nobodys),
