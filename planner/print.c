@@ -268,10 +268,12 @@ static void print_times(struct buf *out, const struct estimate *estimate) {
     }
     buf_append_c(out, estimate->path < MILLISECOND ? ", " : ", about ");
     print_duration(out, estimate->path);
-    if (estimate->work > estimate->path) {
-        buf_append_c(out, " (");
-        print_duration(out, estimate->work);
-        buf_append_c(out, " of work)");
+    _cleanup_buf_ struct buf path = BUF_INIT;
+    _cleanup_buf_ struct buf work = BUF_INIT;
+    print_duration(&path, estimate->path);
+    print_duration(&work, estimate->work);
+    if (!str_equal(buf_str(&work), buf_str(&path))) {
+        buf_printf(out, " (%s of work)", work.data);
     }
     if (estimate->unknown > 0) {
         buf_printf(out, " and %zu step%s of unknown length", estimate->unknown,

@@ -193,6 +193,8 @@ END
     run_bud 0 plan --no-cache .
     contains "$output" "critical path: make 2/2 → stage-1 1/1 → image"
     grep -qE 'last time' <<< "$output"
+    # What others do beside it in no time is no other number.
+    run ! grep -E 'about (.*) \(\1 of work\)' <<< "$output"
 }
 
 @test "--ignorefile: a file that is none is an error, also when nothing is read of the context" {
