@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "planner/content.h"
 #include "planner/estimate.h"
+#include "planner/platform.h"
 #include "planner/print.h"
 #include "registry/oci_layout.h"
 
@@ -95,6 +96,17 @@ static json_t *stage_to_json(const struct stage *stage) {
     return object;
 }
 
+static json_t *image_to_json(const struct step *step) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    const struct image_config *config = &step->image.config;
+    const struct platform platform = { config->os, config->architecture, config->variant };
+    json_t *object = json_object();
+    set_id(object, "step", step);
+    json_set_str(object, "target", step->stage->label);
+    json_set_str(object, "platform", platform_format(&platform, &arena));
+    return object;
+}
+
 static json_t *estimate_to_json(const struct plan *plan) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
     struct estimate estimate = estimate_plan(plan, &arena);
@@ -119,6 +131,11 @@ void print_json(struct buf *out, const struct plan *plan) {
     json_set_integer(root, "version", 1);
     json_set_str(root, "dockerfile", str_of(plan->dockerfile->name));
     json_set_str(root, "target", plan->target->label);
+    json_t *images = json_array();
+    for (size_t i = 0; i < plan->images.count; i++) {
+        json_array_append_new(images, image_to_json(plan->images.items[i]));
+    }
+    json_object_set_new(root, "images", images);
     json_t *steps = json_array();
     for (size_t i = 0; i < plan->step_count; i++) {
         json_array_append_new(steps, step_to_json(plan->steps[i]));

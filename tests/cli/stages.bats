@@ -292,6 +292,10 @@ EOF
     is "$(jq '[.steps[] | select(.text == "RUN true")] | length' <<< "$output")" 1
     is "$(jq '[.steps[] | select(.kind == "image")] | length' <<< "$output")" 2
     is "$(jq '[.steps[] | select(.text | startswith("COPY"))] | length' <<< "$output")" 2
+    is "$(jq -c '[.images[] | .platform == .target[:(.platform | length)]]' <<< "$output")" "[true,true]"
+    is "$(jq -r '.images[1] | .platform, .target' <<< "$output" | xargs)" "linux/riscv64 linux/riscv64 stage-1"
+    is "$(jq -c '.steps as $s | [.images[].step | $s[.].kind]' <<< "$output")" '["image","image"]'
+    documented plan.md "$output"
     run_bud 0 plan "${PLAN_OPTIONS[@]}" .
     contains "$output" "image linux/riscv64"
     build_fails 125 "${PLAN_OPTIONS[@]}"
