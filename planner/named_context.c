@@ -104,6 +104,10 @@ static int read_directory(struct planning *planning, struct named_context *conte
     }
     error_system(error, "build context %.*s: cannot open the directory %.*s",
                  STR_ARG(context->name), STR_ARG(context->value));
+    struct reference reference;
+    if (reference_parse(context->value, planning->arena, &reference, NULL)) {
+        return error_hint(error, "relative paths begin in the current directory");
+    }
     return error_hint(error, "for an image write --build-context %.*s=docker-image://%.*s",
                       STR_ARG(context->name), STR_ARG(context->value));
 }

@@ -192,6 +192,9 @@ static int no_such_tag(const struct layout *layout, const json_t *index, struct 
                                       : "`skopeo copy … oci:%s` puts one there",
                           layout->name);
     }
+    if (nearest && tags.count == 1) {
+        return error_hint(error, "did you mean %s?", nearest);
+    }
     return nearest
                ? error_hint(error, "did you mean %s? There are %s", nearest, join(layout, &tags))
                : error_hint(error, "there are %s", join(layout, &tags));

@@ -32,6 +32,15 @@ EOF
     is "$(step COPY)" "miss: follows a step that runs"
 }
 
+@test "a named context that is not there: for an image only where it may be one" {
+    dockerfile <<< 'FROM assets'
+    build_fails 125 --build-context assets=../asets
+    contains "$stderr" "build context assets: cannot open the directory ../asets"
+    is "$(grep -c docker-image <<< "$stderr")" 0
+    build_fails 125 --build-context assets=debian:12
+    contains "$stderr" "for an image write --build-context assets=docker-image://debian:12"
+}
+
 @test "a directory in place of a stage: its instructions are not run" {
     mkdir ../root
     echo file > ../root/f
@@ -166,7 +175,8 @@ EOF
     bud rmi -f busybox
     run_bud 125 plan --build-context base=oci-layout:../layout:v2 .
     contains "$stderr" "has no image v2"
-    contains "$stderr" "did you mean v1? There are v1"
+    contains "$stderr" "did you mean v1?"
+    is "$(grep -c 'There are' <<< "$stderr")" 0
     run_bud 125 plan --build-context base=oci-layout:../nowhere .
     contains "$stderr" "cannot open the OCI layout ../nowhere"
     run_bud 125 plan --platform linux/s390x --build-context base=oci-layout:../layout .

@@ -232,7 +232,7 @@ static void test_indexes_in_an_index(void **state) {
         { missing, foreign, "", '!', "No such file" },
         { foreign, s390x, "", '!',
           "(choose another --platform; there are linux/s390x, linux/arm)" },
-        { foreign, ours, "v2", '!', "has no image v2 (did you mean v1? There are v1)" },
+        { foreign, ours, "v2", '!', "has no image v2 (did you mean v1?)" },
         { ours, twice, "v2", 'd', NULL },
         { ours, amd64, "", 'd', NULL }, /* the same image, by another way */
         { ours, descriptor(layout, manifest(layout, 'e'), NULL, "amd64"), "", '!',
