@@ -109,7 +109,7 @@ static int read_argument_file(const struct reader *reader, const char *path) {
         if (line.len == 0 || line.data[0] == '#') {
             continue;
         }
-        if (has_space(name)) { /* for Buildah an argument that no ARG can declare */
+        if (name.len == 0 || has_space(name)) { /* for Buildah an argument no ARG can declare */
             log_warn("%s:%u is left out: `%.*s` is no name; lines are NAME=VALUE", path, number,
                      STR_ARG(name));
         } else if (read_pair(reader, "build-arg-file", line, MISSING_KEPT,

@@ -320,9 +320,10 @@ EOF
     build --build-arg-file ../args --build-arg C=5
     is "$(config '.config.Labels | "\(.a) \(.c) \(.d)"')" "1 5 4 # no comment"
     contains "$stderr" 'warning: ../args:4 is left out: `B ` is no name; lines are NAME=VALUE'
-    echo =x > ../args
-    run_bud 2 plan --build-arg-file ../args .
-    contains "${stderr_lines[1]}" "hint: ../args:1: write one NAME=VALUE a line"
+    printf 'no equals here\n=x\n' > ../args
+    run_bud 0 plan --build-arg-file ../args .
+    is "${stderr_lines[0]}" 'warning: ../args:1 is left out: `no equals here` is no name; lines are NAME=VALUE'
+    is "${stderr_lines[1]}" 'warning: ../args:2 is left out: `` is no name; lines are NAME=VALUE'
     run_bud 125 plan --build-arg-file nowhere .
     contains "${stderr_lines[0]}" "cannot read --build-arg-file nowhere"
 }
