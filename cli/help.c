@@ -362,9 +362,69 @@ static void append_completion_command(struct buf *out, const struct command *com
     buf_append_c(out, "' ;;\n");
 }
 
+/* What only the Dockerfile or the store can tell is asked of bud itself: names of stages and images, keys. */
+static const char completion_questions[] =
+    "# The answer of bud, asked of the store the line names.\n"
+    "_bud_ask() {\n"
+    "    local i store=()\n"
+    "    for ((i = 1; i < COMP_CWORD - 1; i++)); do\n"
+    "        case ${COMP_WORDS[i]} in\n"
+    "        --root | --runroot | --storage-driver)\n"
+    "            store+=(\"${COMP_WORDS[i]}\" \"${COMP_WORDS[i + 1]}\") ;;\n"
+    "        esac\n"
+    "    done\n"
+    "    \"${COMP_WORDS[0]}\" \"${store[@]}\" \"$@\" 2> /dev/null\n"
+    "}\n"
+    "_bud_stages() {\n"
+    "    local i file=() context=() name\n"
+    "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+    "        case ${COMP_WORDS[i - 1]} in\n"
+    "        -f | --file) file=(-f \"${COMP_WORDS[i]}\") ;;\n"
+    "        -*) ;;\n"
+    "        *) [ ! -d \"${COMP_WORDS[i]}\" ] || context=(\"${COMP_WORDS[i]}\") ;;\n"
+    "        esac\n"
+    "    done\n"
+    "    _bud_ask targets \"${file[@]}\" \"${context[@]}\" | while read -r name _; do\n"
+    "        [[ $name == TARGET || $name == \\(* ]] || echo \"$name\"\n"
+    "    done\n"
+    "}\n"
+    "_bud_images() {\n"
+    "    local repository tag\n"
+    "    _bud_ask images -n | while read -r repository tag _; do\n"
+    "        repository=${repository#localhost/}\n"
+    "        repository=${repository#docker.io/library/}\n"
+    "        case $repository:$tag in\n"
+    "        '<none>'*) ;;\n"
+    "        *:latest) echo \"$repository\" ;;\n"
+    "        *) echo \"$repository:$tag\" ;;\n"
+    "        esac\n"
+    "    done\n"
+    "}\n";
+
+static const char completion_answers[] =
+    "    case \"${command:-build} $before\" in\n"
+    "    *' --target' | *' --no-cache-filter') words=$(_bud_stages) ;;\n"
+    "    'build --from' | 'plan --from' | 'check --from') words=$(_bud_images) ;;\n"
+    "    'cache --filter' | 'cache -f') words='stage= kind= text= older= unused superseded dead' "
+    ";;\n"
+    "    'cache =')\n"
+    "        case ${COMP_WORDS[COMP_CWORD-2]} in\n"
+    "        kind) words='run copy add directory output context' ;;\n"
+    "        esac ;;\n"
+    "    esac\n"
+    "    if [ -z \"$words\" ] && [ \"${word:0:1}\" != - ] && [ \"${before:0:1}\" != - ]; then\n"
+    "        case \"$command ${COMP_WORDS[*]}\" in\n"
+    "        'cache '*' show '* | 'cache '*' rm '*) words=$(_bud_ask cache ls -q | cut -c 1-12) "
+    ";;\n"
+    "        'images '* | 'rmi '* | 'tag '* | 'inspect '* | 'history '*) words=$(_bud_images) ;;\n"
+    "        esac\n"
+    "    fi\n"
+    "    [[ $words != *=* ]] || compopt -o nospace 2> /dev/null\n";
+
 void help_completion(struct buf *out) {
+    buf_append_c(out, "# bash completion for bud, made by `bud help --completion`\n");
+    buf_append_c(out, completion_questions);
     buf_append_c(out,
-                 "# bash completion for bud, made by `bud help --completion`\n"
                  "_bud() {\n"
                  "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
                  "    local options='' words='' command='' commands='");
@@ -396,8 +456,9 @@ void help_completion(struct buf *out) {
             append_completion_values(out, completion_name(commands[i]), group->options);
         }
     }
-    buf_append_c(out, "    esac\n"
-                      "    if [ -z \"$words\" ] && [ \"${word:0:1}\" = - ]; then\n"
+    buf_append_c(out, "    esac\n");
+    buf_append_c(out, completion_answers);
+    buf_append_c(out, "    if [ -z \"$words\" ] && [ \"${word:0:1}\" = - ]; then\n"
                       "        words=$options\n"
                       "    elif [ -z \"$words$command\" ]; then\n"
                       "        words=$commands\n"

@@ -70,6 +70,30 @@ load helper
     is "$(completed bud plan --network n)" "none"
     is "$(completed bud help ta)" "targets tag"
     is "$(completed bud build some)" ""
+    is "$(completed bud cache ls --filter su)" "superseded"
+    is "$(completed bud cache ls --filter kind = o)" "output"
+}
+
+@test "completion asks bud for the stages of the Dockerfile, and for the images and keys of the store" {
+    "$BUD" help --completion > completion
+    completed() {
+        bash -c '. ./completion; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _bud; echo "${COMPREPLY[*]}"' \
+            bash "$BUD" "${STORAGE[@]}" "$@"
+    }
+    context app <<< $'FROM scratch AS base\nCOPY completion /\nFROM base AS build\nFROM base'
+    cp completion app
+    is "$(completed build --target b)" "" # no Dockerfile here
+    is "$(completed build app --target b)" "base build"
+    is "$(completed plan -f app/Dockerfile --no-cache-filter bu)" "build"
+    is "$(completed rmi a)" ""
+    [ "$(id -u)" = 0 ] || skip "builds need root here"
+    run_bud 0 -t apple -t registry.example.com/pear:1 app
+    is "$(completed rmi a)" "apple"
+    is "$(completed -t x --from r)" "registry.example.com/pear:1"
+    local key
+    key=$(bud cache ls -q --filter kind=copy)
+    is "$(completed cache show "${key:0:4}")" "${key:0:12}"
+    is "$(completed cache ls "${key:0:4}")" ""
 }
 
 @test "version" {
