@@ -74,8 +74,8 @@ int walk_not_found(struct walk *walk, struct str path, struct str source,
     }
     const char *nearest = fs_nearest(resolved->directory, resolved->missing, &walk->arena);
     if (nearest) {
-        return error_hint(error, "did you mean %.*s%s%s?", STR_ARG(resolved->path),
-                          resolved->path.len > 0 ? "/" : "", nearest);
+        return error_hint(error, "did you mean %s%.*s%s%s?", walk->tree->is_context ? "" : "/",
+                          STR_ARG(resolved->path), resolved->path.len > 0 ? "/" : "", nearest);
     }
     return error_hint(error,
                       walk->tree->is_context

@@ -205,6 +205,12 @@ END
     run ! grep -q 'RUN true' <<< "$stderr" # found before anything was run
 }
 
+@test "COPY of a path that a stage does not have: the nearest one, from the root of the stage" {
+    dockerfile <<< $'FROM busybox AS one\nFROM scratch\nCOPY --from=one /bni /'
+    build_fails 125
+    told_at 3 '"/bni": not found in stage one' "did you mean /bin?"
+}
+
 @test "COPY cannot leave the context: ../ and absolute paths stay inside" {
     echo secret > "$BATS_TEST_TMPDIR/outside"
     for source in ../outside ../../../../../../../../etc/shadow /etc/shadow "$BATS_TEST_TMPDIR/outside" sub/../../outside; do
