@@ -80,6 +80,11 @@ static size_t common_length(struct str a, struct str b) {
     return begin + end;
 }
 
+/* A FROM copies files where a directory stands for its image: that is like no COPY. */
+static bool is_from(struct str text) {
+    return str_equal_nocase(str_sub(text, 0, strlen("FROM ")), STR("FROM "));
+}
+
 /* 0: they cannot be the same. */
 static unsigned score(const struct matching *matching, size_t old, size_t now) {
     const struct old_step *before = &matching->old.items[old];
@@ -87,7 +92,8 @@ static unsigned score(const struct matching *matching, size_t old, size_t now) {
     if (before->kind.len == 0) {
         return 1;
     }
-    if (!str_equal(before->kind, recipe_kind(step))) {
+    if (!str_equal(before->kind, recipe_kind(step)) ||
+        is_from(before->text) != is_from(step->text)) {
         return 0;
     }
     if (str_equal(before->text, step->text)) {

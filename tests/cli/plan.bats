@@ -411,3 +411,11 @@ END
     contains "$(bud plan .)" "← $directory/SomeServiceImplementation.java changed"
     contains "$(bud plan --format dot .)" "$directory/SomeServiceImplementation.java changed"
 }
+
+@test "a directory in the place of a stage is like none of its instructions" {
+    echo a > a
+    dockerfile <<< $'FROM busybox AS base\nCOPY a /a\nFROM busybox\nCOPY --from=base /a /'
+    build
+    PLAN_OPTIONS=(--target base --build-context base=.)
+    is "$(step FROM)" 'miss: new instruction'
+}
