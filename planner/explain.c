@@ -4,63 +4,69 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "planner/explain_files.h"
-#include "planner/recipe.h"
+#include "planner/explain_part.h"
 
 #include <stdlib.h>
 
 #define MAX_SHOWN 3
 #define MAX_VALUE 40 /* bytes of a value that are shown */
 
-/* How telling a difference is: files before the directories they are in and before contents, own changes before the
- * parent's. */
-enum rank { RANK_OWN, RANK_DIRECTORY, RANK_CONTENT, RANK_PARENT };
+static bool is_control(char byte) {
+    return (unsigned char)byte < 0x20 || byte == 0x7f;
+}
 
-struct difference {
-    struct str text;
-    enum rank rank;
-};
+static bool is_within_character(char byte) {
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
 
-struct comparison {
-    const struct step *step;
-    struct arena *arena;
-    const struct str *base;    /* the name of the image that was below; NULL: none, or not known */
-    const struct str *base_id; /* and its ID */
-    const struct str *arguments; /* names of ARGs it had; NULL: none, or not known */
-    const struct map *listings;  /* directories in which others came or went */
-    VEC(struct difference) list;
-    bool has_command;
-    bool
-        has_selection; /* what is taken is written otherwise: that files came or went says nothing then */
-    bool has_content; /* files or directories are named */
-    bool has_files;   /* and some are not directories */
-};
-
-static struct str shown(struct str value, struct arena *arena) {
-    for (size_t i = 0; i < value.len && i < MAX_VALUE; i++) {
-        if ((unsigned char)value.data[i] < 0x20) {
-            return str_printf(arena, "%.*s…", (int)i, value.data);
-        }
+static size_t common_length(struct str a, struct str b) {
+    size_t length = 0;
+    while (length < a.len && length < b.len && a.data[length] == b.data[length]) {
+        length++;
     }
-    if (value.len <= MAX_VALUE) {
-        return value.len > 0 ? value : STR("\"\"");
+    return length;
+}
+
+struct str explain_cut(struct arena *arena, struct str value, const struct str *other,
+                       size_t width) {
+    size_t same = other ? common_length(value, *other) : 0;
+    size_t begin = value.len > width && same > width / 2 ? same - width / 4 : 0;
+    for (size_t i = begin; i < same; i++) {
+        begin = is_control(value.data[i]) ? i + 1 : begin;
     }
-    size_t end = MAX_VALUE; /* not within a character */
-    while (end > 0 && ((unsigned char)value.data[end] & 0xc0) == 0x80) {
+    while (begin < value.len && is_within_character(value.data[begin])) {
+        begin++;
+    }
+    size_t end = begin;
+    while (end < value.len && end < begin + width && !is_control(value.data[end])) {
+        end++;
+    }
+    while (end < value.len && end > begin && is_within_character(value.data[end])) {
         end--;
     }
-    return str_printf(arena, "%.*s…", (int)end, value.data);
+    if (value.len == 0) {
+        return STR("\"\"");
+    }
+    return str_printf(arena, "%s%.*s%s", begin > 0 ? "…" : "", (int)(end - begin),
+                      value.data + begin, end < value.len ? "…" : "");
 }
 
-static void add(struct comparison *c, enum rank rank, struct str text) {
-    vec_push(&c->list, (struct difference){ text, rank });
+void explain_add(struct comparison *c, enum rank rank, struct str text) {
+    arena_vec_push(c->arena, &c->list, ((struct difference){ text, rank }));
 }
 
-static void add_change(struct comparison *c, struct str name, const struct str *before,
-                       const struct str *now) {
-    struct str old = before ? shown(*before, c->arena) : STR("none");
-    struct str new = now ? shown(*now, c->arena) : STR("none");
-    add(c, RANK_OWN,
-        str_printf(c->arena, "%.*s: %.*s → %.*s", STR_ARG(name), STR_ARG(old), STR_ARG(new)));
+struct str explain_change(struct arena *arena, struct str name, const struct str *before,
+                          const struct str *now) {
+    struct str old = before ? explain_cut(arena, *before, now, MAX_VALUE) : STR("none");
+    struct str new = now ? explain_cut(arena, *now, before, MAX_VALUE) : STR("none");
+    return str_printf(arena, "%.*s: %.*s → %.*s", STR_ARG(name), STR_ARG(old), STR_ARG(new));
+}
+
+struct str explain_named(struct arena *arena, struct str name, const struct str *before,
+                         const struct str *now) {
+    return !before ? str_printf(arena, "%.*s is new", STR_ARG(name))
+           : !now  ? str_printf(arena, "%.*s is gone", STR_ARG(name))
+                   : explain_change(arena, name, before, now);
 }
 
 static bool is_argument(const struct step *step, struct str name) {
@@ -93,106 +99,34 @@ static bool is_listed(const struct str *list, struct str name) {
 
 static void compare_variable(struct comparison *c, struct str name, const struct str *before,
                              const struct str *now) {
-    bool is_arg = now ? is_argument(c->step, name) : is_listed(c->arguments, name);
-    const char *keyword = is_arg ? "ARG" : "ENV";
-    struct str text =
-        !before ? str_printf(c->arena, "%s %.*s is new", keyword, STR_ARG(name))
-        : !now  ? str_printf(c->arena, "%s %.*s is gone", keyword, STR_ARG(name))
-                : str_printf(c->arena, "%s %.*s: %.*s → %.*s", keyword, STR_ARG(name),
-                             STR_ARG(shown(*before, c->arena)), STR_ARG(shown(*now, c->arena)));
-    add(c, RANK_OWN, text);
-}
-
-/* "100644 0123456789abcdef", as recipe_files.c writes it. */
-static bool parse_file(struct str value, uint64_t *mode, struct str *digest) {
-    struct str number;
-    *digest = value;
-    return str_split(digest, ' ', &number) && str_parse_uint(number, 8, UINT32_MAX, mode);
-}
-
-static const char *type_name(uint64_t mode) {
-    return S_ISREG(mode)   ? "a file"
-           : S_ISDIR(mode) ? "a directory"
-           : S_ISLNK(mode) ? "a link"
-                           : "a special file";
-}
-
-/* The same path before and now. */
-static struct str describe_file(struct comparison *c, struct str path, struct str before,
-                                struct str now) {
-    uint64_t old_mode, mode;
-    struct str old_digest, digest;
-    if (!parse_file(before, &old_mode, &old_digest) || !parse_file(now, &mode, &digest)) {
-        return str_printf(c->arena, "%.*s changed", STR_ARG(path));
-    }
-    if ((old_mode & S_IFMT) != (mode & S_IFMT)) {
-        return str_printf(c->arena, "%.*s is %s now", STR_ARG(path), type_name(mode));
-    }
-    if (str_equal(old_digest, digest)) {
-        return str_printf(c->arena, "mode of %.*s: %04o → %04o", STR_ARG(path),
-                          (unsigned)old_mode & 07777, (unsigned)mode & 07777);
-    }
-    return str_printf(c->arena, S_ISDIR(mode) ? "attributes of %.*s/ changed" : "%.*s changed",
-                      STR_ARG(path));
-}
-
-/* PATH is not taken any more: is it there all the same? */
-static bool is_left_out(const struct comparison *c, struct str path) {
-    struct str told = path, origin = recipe_split_origin(&path);
-    for (size_t i = 0; i < c->step->input_count; i++) {
-        const struct step_input *input = &c->step->inputs[i];
-        bool is_its = input->context && str_equal(recipe_origin(input, c->arena), origin);
-        _cleanup_fd_ int fd = is_its
-                                  ? fs_open_beneath(input->context->fd,
-                                                    str_dup(c->arena, origin.len > 0 ? path : told),
-                                                    O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, NULL)
-                                  : -1;
-        if (fd >= 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void compare_file(struct comparison *c, struct str path, const struct str *before,
-                         const struct str *now) {
-    uint64_t mode = 0;
-    struct str digest;
-    bool is_directory = parse_file(now ? *now : *before, &mode, &digest) && S_ISDIR(mode);
-    c->has_content = true;
-    c->has_files |= !is_directory;
-    if (c->has_selection && !(before && now)) {
-        return;
-    }
-    add(c, is_directory && !(before && now) ? RANK_DIRECTORY : RANK_OWN,
-        !before ? str_printf(c->arena, "new %s %.*s", is_directory ? "directory" : "file",
-                             STR_ARG(path))
-        : !now  ? str_printf(c->arena,
-                            is_left_out(c, path) ? "%.*s is left out now" : "%.*s was removed",
-                             STR_ARG(path))
-                : describe_file(c, path, *before, *now));
+    const struct str *arguments = map_get(c->before, STR("ARG names"));
+    bool is_arg = now ? is_argument(c->step, name) : is_listed(arguments, name);
+    struct str told = str_printf(c->arena, "%s %.*s", is_arg ? "ARG" : "ENV", STR_ARG(name));
+    explain_add(c, RANK_OWN, explain_named(c->arena, told, before, now));
 }
 
 static void compare_directory(struct comparison *c, struct str path, const struct str *before,
                               const struct str *now) {
     c->has_content = true;
+    c->is_unexplained = true;
     if (before && now && map_has(c->listings, path)) {
         return; /* the directory that came or went is named */
     }
-    add(c, RANK_OWN,
-        !before ? str_printf(c->arena, "new files in %.*s/", STR_ARG(path))
-        : !now  ? str_printf(c->arena, "the files of %.*s/ were removed", STR_ARG(path))
-                : str_printf(c->arena, "files in %.*s/ changed", STR_ARG(path)));
+    explain_add(c, RANK_OWN,
+                !before ? str_printf(c->arena, "new files in %.*s/", STR_ARG(path))
+                : !now  ? str_printf(c->arena, "the files of %.*s/ were removed", STR_ARG(path))
+                        : str_printf(c->arena, "files in %.*s/ changed", STR_ARG(path)));
 }
 
 /* An image that has the name now moved only when it had that name for the step before, too. */
 static struct str describe_parent(const struct comparison *c, const struct str *before) {
     const struct step *source = recipe_base(c->step);
-    struct str former = c->base                                     ? *c->base
+    const struct str *base_name = map_get(c->before, STR("base image"));
+    const struct str *base_id = map_get(c->before, STR("base image ID"));
+    struct str former = base_name                                   ? *base_name
                         : before && str_equal_c(*before, "scratch") ? STR("scratch")
                                                                     : STR_EMPTY;
-    if (!source || former.len == 0 ||
-        (c->base_id && str_equal_c(*c->base_id, source->source.image))) {
+    if (!source || former.len == 0 || (base_id && str_equal_c(*base_id, source->source.image))) {
         return STR("the steps before it are others");
     }
     struct str base = recipe_base_name(source, c->arena);
@@ -202,12 +136,13 @@ static struct str describe_parent(const struct comparison *c, const struct str *
 }
 
 static void compare_parent(struct comparison *c, enum rank rank, const struct str *before) {
-    add(c, rank, describe_parent(c, before));
+    explain_add(c, rank, describe_parent(c, before));
 }
 
 static void compare_content(struct comparison *c) {
     struct str label = c->step->input_count > 0 ? c->step->inputs[0].label : STR("the sources");
-    add(c, RANK_CONTENT, str_printf(c->arena, "the files from %.*s changed", STR_ARG(label)));
+    explain_add(c, RANK_CONTENT,
+                str_printf(c->arena, "the files from %.*s changed", STR_ARG(label)));
 }
 
 /* "bind ro CONTENT", as recipe.c writes it: do they differ in the content alone? */
@@ -233,7 +168,7 @@ static bool is_time(struct str name, const struct str *value) {
 static struct str shown_time(struct comparison *c, const struct str *value) {
     uint64_t time;
     if (!value || !str_parse_uint(*value, 10, UINT64_MAX, &time)) {
-        return value ? shown(*value, c->arena) : STR("none");
+        return value ? explain_cut(c->arena, *value, NULL, MAX_VALUE) : STR("none");
     }
     unsigned long long seconds = time / 1000000000, rest = time % 1000000000;
     return rest > 0 ? str_printf(c->arena, "%llu.%09llu", seconds, rest)
@@ -242,9 +177,20 @@ static struct str shown_time(struct comparison *c, const struct str *value) {
 
 static void compare_time(struct comparison *c, struct str name, const struct str *before,
                          const struct str *now) {
-    add(c, RANK_OWN,
-        str_printf(c->arena, "%.*s: %.*s → %.*s", STR_ARG(name), STR_ARG(shown_time(c, before)),
-                   STR_ARG(shown_time(c, now))));
+    explain_add(c, RANK_OWN,
+                str_printf(c->arena, "%.*s: %.*s → %.*s", STR_ARG(name),
+                           STR_ARG(shown_time(c, before)), STR_ARG(shown_time(c, now))));
+}
+
+/* What is taken, as it is written: looked at when it is known what of it came and went. */
+static bool is_selection(struct str name) {
+    return str_equal_c(name, "sources") || str_equal_c(name, "excluded");
+}
+
+/* By themselves those are no cause. */
+static bool is_remark(struct str name) {
+    return str_equal_c(name, "base image") || str_equal_c(name, "base image ID") ||
+           str_equal_c(name, "ARG names") || str_has_prefix(name, STR("file "));
 }
 
 /* BEFORE or NOW may be NULL: the ingredient is new or gone. */
@@ -255,19 +201,11 @@ static void compare(struct comparison *c, struct str name, const struct str *bef
         compare_variable(c, rest, before, now);
     } else if (is_time(name, now ? now : before)) {
         compare_time(c, name, before, now);
-    } else if (take_prefix(&rest, STR("file "))) {
-        compare_file(c, rest, before, now);
-    } else if (take_prefix(&rest, STR("directory ")) || take_prefix(&rest, STR("directories "))) {
-        compare_directory(c, rest, before, now);
     } else if (str_has_prefix(name, STR("argument ")) || str_has_prefix(name, STR("script "))) {
         if (!c->has_command) {
-            add(c, RANK_OWN, STR("the command changed"));
+            explain_add(c, RANK_OWN, STR("the command changed"));
         }
         c->has_command = true;
-    } else if (str_equal_c(name, "sources") || str_equal_c(name, "excluded")) {
-        if (c->has_selection) {
-            add_change(c, name, before, now);
-        }
     } else if (str_equal_c(name, "parent")) {
         compare_parent(c, RANK_PARENT, before);
     } else if (is_layer_of_base(c, name)) {
@@ -275,24 +213,26 @@ static void compare(struct comparison *c, struct str name, const struct str *bef
     } else if (str_equal_c(name, "content")) {
         compare_content(c);
     } else if (take_prefix(&rest, STR("mount ")) && is_same_bind(before, now)) {
-        add(c, RANK_CONTENT, str_printf(c->arena, "the files on %.*s changed", STR_ARG(rest)));
-    } else if (take_prefix(&rest, STR("heredoc "))) {
-        add(c, RANK_OWN, STR("a heredoc changed"));
+        explain_add(c, RANK_CONTENT,
+                    str_printf(c->arena, "the files on %.*s changed", STR_ARG(rest)));
+    } else if (str_has_prefix(name, STR("heredoc "))) {
+        explain_add(c, RANK_OWN, STR("a heredoc changed"));
     } else if (str_has_prefix(name, STR("layer "))) {
-        add(c, RANK_PARENT, STR("the layers are others"));
+        explain_add(c, RANK_PARENT, STR("the layers are others"));
     } else if (str_equal_c(name, "config")) {
-        add(c, RANK_OWN, STR("the configuration changed"));
-    } else if (!str_equal_c(name, "base image") && !str_equal_c(name, "base image ID") &&
-               !str_equal_c(name, "ARG names")) { /* those are no cause by themselves */
-        add_change(c, name, before, now);
+        explain_add(c, RANK_OWN, STR("the configuration changed"));
+    } else if (!is_remark(name)) {
+        explain_add(c, RANK_OWN, explain_change(c->arena, name, before, now));
     }
+}
+
+static bool is_directory(struct str name) {
+    return str_has_prefix(name, STR("directory ")) || str_has_prefix(name, STR("directories "));
 }
 
 /* An empty value of a directory is one that is not known. */
 static bool is_same(struct str name, struct str before, struct str now) {
-    return str_equal(before, now) ||
-           ((before.len == 0 || now.len == 0) &&
-            (str_has_prefix(name, STR("directory ")) || str_has_prefix(name, STR("directories "))));
+    return str_equal(before, now) || ((before.len == 0 || now.len == 0) && is_directory(name));
 }
 
 /* Adds to LISTINGS the directories that have other entries because those among ITEMS are not in OTHERS. */
@@ -309,52 +249,89 @@ static void find_listings(const struct ingredient_list *items, const struct map 
     }
 }
 
-static bool differs(const struct map *before, const struct map *now, const char *name) {
-    const struct str *old = map_get(before, str_of(name)), *new = map_get(now, str_of(name));
+/* Calls VISIT for every ingredient that is another one now, is new or is gone. */
+static void each_difference(struct comparison *c,
+                            void (*visit)(struct comparison *c, struct str name,
+                                          const struct str *before, const struct str *now)) {
+    for (size_t i = 0; i < c->new.count; i++) {
+        const struct ingredient *ingredient = &c->new.items[i];
+        const struct str *before = map_get(c->before, ingredient->name);
+        if (!before || !is_same(ingredient->name, *before, ingredient->value)) {
+            visit(c, ingredient->name, before, &ingredient->value);
+        }
+    }
+    for (size_t i = 0; i < c->old.count; i++) {
+        const struct ingredient *ingredient = &c->old.items[i];
+        if (!map_has(c->now, ingredient->name)) {
+            visit(c, ingredient->name, &ingredient->value, NULL);
+        }
+    }
+}
+
+static bool differs(const struct comparison *c, struct str name) {
+    const struct str *old = map_get(c->before, name), *new = map_get(c->now, name);
     return !old != !new || (old && !str_equal(*old, *new));
+}
+
+static void find_selection(struct comparison *c, struct str name, const struct str *before,
+                           const struct str *now) {
+    (void)before, (void)now;
+    c->has_selection |= is_selection(name) && differs(c, STR("content"));
+}
+
+static void compare_other(struct comparison *c, struct str name, const struct str *before,
+                          const struct str *now) {
+    if (!is_selection(name) && !is_directory(name)) {
+        compare(c, name, before, now);
+    }
+}
+
+static void compare_directories(struct comparison *c, struct str name, const struct str *before,
+                                const struct str *now) {
+    if (take_prefix(&name, STR("directory ")) || take_prefix(&name, STR("directories "))) {
+        compare_directory(c, name, before, now);
+    }
+}
+
+/* That files changed, went or are left out now does not depend on how the sources are written. */
+static void compare_selection(struct comparison *c, struct str name, const struct str *before,
+                              const struct str *now) {
+    if (is_selection(name)) {
+        explain_add(c, RANK_OWN, explain_change(c->arena, name, before, now));
+    }
 }
 
 static void compare_all(struct comparison *c, const struct cache_record *record) {
     _cleanup_map_ struct map before = MAP_INIT;
     _cleanup_map_ struct map now = MAP_INIT;
     _cleanup_map_ struct map listings = MAP_INIT;
-    struct ingredient_list old = { 0 }, new = { 0 };
-    explain_files_align(record, c->step, c->arena, &old, &new);
-    for (size_t i = 0; i < old.count; i++) {
-        map_set(&before, old.items[i].name, &old.items[i].value);
+    explain_files_align(record, c->step, c->arena, &c->old, &c->new);
+    for (size_t i = 0; i < c->old.count; i++) {
+        map_set(&before, c->old.items[i].name, &c->old.items[i].value);
     }
-    for (size_t i = 0; i < new.count; i++) {
-        map_set(&now, new.items[i].name, &new.items[i].value);
+    for (size_t i = 0; i < c->new.count; i++) {
+        map_set(&now, c->new.items[i].name, &c->new.items[i].value);
     }
-    c->base = map_get(&before, STR("base image"));
-    c->base_id = map_get(&before, STR("base image ID"));
-    c->arguments = map_get(&before, STR("ARG names"));
-    c->has_selection = differs(&before, &now, "content") &&
-                       (differs(&before, &now, "sources") || differs(&before, &now, "excluded"));
+    c->before = &before;
+    c->now = &now;
     c->listings = &listings;
-    find_listings(&new, &before, c->arena, &listings);
-    find_listings(&old, &now, c->arena, &listings);
-    for (size_t i = 0; i < new.count; i++) {
-        const struct ingredient *ingredient = &new.items[i];
-        const struct str *value = map_get(&before, ingredient->name);
-        if (!value || !is_same(ingredient->name, *value, ingredient->value)) {
-            compare(c, ingredient->name, value, &ingredient->value);
-        }
+    find_listings(&c->new, &before, c->arena, &listings);
+    find_listings(&c->old, &now, c->arena, &listings);
+    each_difference(c, find_selection);
+    each_difference(c, compare_other);
+    explain_paths(c);
+    each_difference(c, compare_directories);
+    if (c->has_selection && (c->is_unexplained || !c->has_content)) {
+        each_difference(c, compare_selection);
+        c->has_content = true;
     }
-    for (size_t i = 0; i < old.count; i++) {
-        const struct ingredient *ingredient = &old.items[i];
-        if (!map_has(&now, ingredient->name)) {
-            compare(c, ingredient->name, &ingredient->value, NULL);
-        }
-    }
-    c->listings = NULL; /* it ends here */
+    c->before = c->now = c->listings = NULL; /* they end here */
 }
 
 /* Is DIFFERENCE worth a place, given that others of lower rank are there? */
 static bool is_shown(const struct comparison *c, size_t at) {
     const struct difference *difference = &c->list.items[at];
-    if ((difference->rank == RANK_CONTENT && c->has_content) ||
-        (difference->rank == RANK_DIRECTORY && c->has_files)) {
+    if (difference->rank == RANK_CONTENT && c->has_content) {
         return false;
     }
     for (size_t i = 0; i < c->list.count; i++) {
@@ -376,9 +353,12 @@ static struct str describe(const struct cache_record *old, const struct step *st
     _cleanup_buf_ struct buf text = BUF_INIT;
     size_t count = 0, more = 0;
     for (size_t i = 0; i < c.list.count; i++) {
-        if (count >= MAX_SHOWN && c.list.items[i].rank == RANK_OWN) {
+        if (!is_shown(&c, i)) {
+            continue;
+        }
+        if (count == MAX_SHOWN) {
             more++;
-        } else if (count < MAX_SHOWN && is_shown(&c, i)) {
+        } else {
             buf_append_c(&text, count++ > 0 ? ", " : "");
             buf_append_str(&text, c.list.items[i].text);
         }
@@ -386,7 +366,6 @@ static struct str describe(const struct cache_record *old, const struct step *st
     if (more > 0) {
         buf_printf(&text, " and %zu more", more);
     }
-    vec_free(&c.list);
     return str_copy(arena, buf_str(&text));
 }
 

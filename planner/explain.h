@@ -25,4 +25,10 @@ uint64_t explain_expected(const struct last *last);
  * "src/main.c changed", "ARG VERSION: 1.2 → 1.3", "no record: first build". In ARENA. */
 struct str explain_miss(const struct last *last, const struct step *step, struct arena *arena);
 
+/* What is shown of VALUE: about WIDTH bytes of it, on one line, around where it begins to differ from OTHER (NULL: its beginning),
+ * with … where something is left out; in ARENA. */
+struct str explain_cut(struct arena *arena, struct str value, const struct str *other,
+                       size_t width);
+
 #endif
+

@@ -412,10 +412,62 @@ END
     contains "$(bud plan --format dot .)" "$directory/SomeServiceImplementation.java changed"
 }
 
+# A build of instruction $2 in a context that $1 makes; then $3 is done to it, and the reason must be $4.
+becomes() {
+    rm -rf ./* .dockerignore "$STORE"/root/bud/cache.mdb*
+    eval "$1"
+    dockerfile <<< $'FROM busybox\n'"$2"
+    build
+    eval "$3"
+    is "$(step "${2%% *}")" "miss: $4" || return 1
+    build --explain
+    contains "$stderr" "because: $4"
+}
+
+@test "what became of a file that is not taken any more, or is another" {
+    local files='echo b > b; echo m > m'
+    becomes "$files" 'COPY b /b' 'rm b; mkdir b' 'b is a directory now'
+    becomes "$files" 'COPY b /b' 'rm b; mkdir b; echo x > b/x' 'b is a directory now'
+    becomes "$files" 'RUN --mount=source=m,target=/m true' 'rm m; mkdir m; echo x > m/x' 'm is a directory now'
+    becomes "$files" 'COPY b m /d/' 'rm b; mkdir b; rm m; mkfifo m' 'm is a special file now, b is a directory now'
+    becomes "$files" 'COPY b /b' 'ln -sf m b' 'm is taken now, b is a link now'
+    becomes "$files; ln -s m l" 'COPY l /b' 'rm l; echo m > l; echo >> l' 'l is a file now, m is not taken now'
+    becomes "$files; ln -s m l" 'COPY l /b' 'ln -sf b l' 'b is taken now, m is not taken now'
+    becomes 'mkdir b; echo x > b/x' 'COPY b /b' 'rm -r b; echo b > b' 'b is a file now'
+    becomes 'mkdir b; echo x > b/x' 'COPY . /b' 'rm -r b; echo b > b' 'b is a file now'
+    becomes 'mkdir b' 'COPY b /b' 'rm -r b; echo b > b' 'b is a file now'
+    becomes "$files" 'COPY [bm] /d/' 'echo m > .dockerignore' 'm is left out now'
+    becomes "$files" 'COPY [bm] /d/' 'rm m' 'm was removed'
+}
+
+@test "a directory that came or went is named for all in it, beside others" {
+    becomes 'echo 1 > n1; mkdir d' 'COPY . /x' 'rmdir d' 'd was removed'
+    becomes 'echo 1 > n1; mkdir d' 'COPY . /x' 'rmdir d; rm n1' 'd was removed, n1 was removed'
+    becomes 'mkdir -p x/y d; touch x/1 x/y/2' 'COPY . /x' 'rm -r x' 'x was removed'
+    becomes 'touch a' 'COPY . /x' 'mkdir -p e/f/g; touch e/f/h' 'new directory e'
+    becomes 'mkdir e' 'COPY . /x' 'mkdir -p e/f/g; touch n' 'new file n, new directory e/f'
+    becomes 'mkdir -p 1/2 3/4 5/6 7/8 9' 'COPY . /x' 'rm -r ?' '1 was removed, 3 was removed, 5 was removed and 2 more'
+}
+
+@test "how sources are written is a reason for what nothing else explains" {
+    becomes 'touch b m' 'COPY b m /d/' 'echo m > .dockerignore; sed -i "s/b m/[bm]/" Dockerfile' 'm is left out now'
+    becomes 'touch b m' 'COPY b m /d/' 'rm m; sed -i "s/b m/[bm]/" Dockerfile' 'm was removed'
+    becomes 'touch b m n' 'COPY b m /d/' 'echo m > .dockerignore; sed -i "s/b m/[bmn]/" Dockerfile' \
+        'm is left out now, sources: b m → [bmn]'
+}
+
 @test "a directory in the place of a stage is like none of its instructions" {
     echo a > a
     dockerfile <<< $'FROM busybox AS base\nCOPY a /a\nFROM busybox\nCOPY --from=base /a /'
     build
     PLAN_OPTIONS=(--target base --build-context base=.)
     is "$(step FROM)" 'miss: new instruction'
+}
+
+@test "long values are shown from where they differ" {
+    local long=/opt/a/bin:/opt/b/bin:/opt/c/bin:/opt/d/bin:/opt/e/bin
+    dockerfile <<< $'FROM busybox\nENV P='"$long:/one"$'\nRUN true'
+    build
+    sed -i 's/one/two/' Dockerfile
+    is "$(step RUN)" 'miss: ENV P: …pt/e/bin:/one → …pt/e/bin:/two'
 }

@@ -278,7 +278,7 @@ static const struct scenario scenarios[] = {
     { "changed file", COPY_RUN, NULL, NULL, NULL, change_file, "stage-0/1 stage-0/2 image ",
       "src/main.c changed", false },
     { "new file", COPY_RUN, NULL, NULL, NULL, add_file, "stage-0/1 stage-0/2 image ",
-      "new file src/web/x.js", false },
+      "new directory src/web", false },
     { "many new files", COPY_RUN, NULL, NULL, NULL, change_four, "stage-0/1 stage-0/2 image ",
       "new file src/1, new file src/2, new file src/3 and 1 more", false },
     { "caching 7.6", COPY_RUN, NULL, NULL, "Y=1", NULL, "", NULL, false },

@@ -1,0 +1,42 @@
+/* explain_part: what the parts of explain.c share while one step is compared with its former record. Internal to them. */
+#ifndef BUD_PLANNER_EXPLAIN_PART_H
+#define BUD_PLANNER_EXPLAIN_PART_H
+
+#include "base/map.h"
+#include "planner/recipe.h"
+
+/* How telling a difference is: own changes before what they come to, and before the parent's. */
+enum rank { RANK_OWN, RANK_CONTENT, RANK_PARENT };
+
+struct difference {
+    struct str text;
+    enum rank rank;
+};
+
+struct comparison {
+    const struct step *step;
+    struct arena *arena;
+    struct ingredient_list old, new; /* in the same detail */
+    const struct map *before, *now;  /* the same: name -> value */
+    const struct map *listings;      /* directories in which others came or went */
+    struct {                         /* in the arena */
+        struct difference *items;
+        size_t count, capacity;
+    } list;
+    bool has_command;
+    bool has_selection;  /* what is taken is written otherwise, and other files are taken */
+    bool has_content;    /* files or directories are named */
+    bool is_unexplained; /* files came or went that were there before, or are still */
+};
+
+void explain_add(struct comparison *c, enum rank rank, struct str text);
+/* "NAME: BEFORE → NOW", either of which may be NULL: none. */
+struct str explain_change(struct arena *arena, struct str name, const struct str *before,
+                          const struct str *now);
+/* The same of what has a name of its own, "ENV PATH": "ENV PATH is new". */
+struct str explain_named(struct arena *arena, struct str name, const struct str *before,
+                         const struct str *now);
+
+/* The files of contexts, "file PATH", one by one: explain_paths.c. */
+void explain_paths(struct comparison *c);
+#endif
