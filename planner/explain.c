@@ -145,13 +145,6 @@ static void compare_content(struct comparison *c) {
                 str_printf(c->arena, "the files from %.*s changed", STR_ARG(label)));
 }
 
-/* "bind ro CONTENT", as recipe.c writes it: do they differ in the content alone? */
-static bool is_same_bind(const struct str *before, const struct str *now) {
-    size_t mode = sizeof("bind ro") - 1;
-    return before && now && str_has_prefix(*now, STR("bind ")) &&
-           str_equal(str_sub(*before, 0, mode), str_sub(*now, 0, mode));
-}
-
 /* Does an image that is nothing but its base name it by this ingredient? */
 static bool is_layer_of_base(const struct comparison *c, struct str name) {
     return c->step->kind == STEP_IMAGE && c->step->parent && c->step->parent->kind == STEP_SOURCE &&
@@ -184,7 +177,8 @@ static void compare_time(struct comparison *c, struct str name, const struct str
 
 /* What is taken, as it is written: looked at when it is known what of it came and went. */
 static bool is_selection(struct str name) {
-    return str_equal_c(name, "sources") || str_equal_c(name, "excluded");
+    return str_equal_c(name, "sources") || str_equal_c(name, "excluded") ||
+           str_has_prefix(name, STR("mounted on "));
 }
 
 /* By themselves those are no cause. */
@@ -212,16 +206,17 @@ static void compare(struct comparison *c, struct str name, const struct str *bef
         compare_parent(c, RANK_OWN, before);
     } else if (str_equal_c(name, "content")) {
         compare_content(c);
-    } else if (take_prefix(&rest, STR("mount ")) && is_same_bind(before, now)) {
-        explain_add(c, RANK_CONTENT,
-                    str_printf(c->arena, "the files on %.*s changed", STR_ARG(rest)));
+    } else if (take_prefix(&rest, STR("mount "))) {
+        explain_mount(c, rest, before, now);
+    } else if (str_has_prefix(name, STR("secret "))) {
+        explain_add(c, RANK_OWN, explain_named(c->arena, name, before, now));
     } else if (str_has_prefix(name, STR("heredoc "))) {
         explain_add(c, RANK_OWN, STR("a heredoc changed"));
     } else if (str_has_prefix(name, STR("layer "))) {
         explain_add(c, RANK_PARENT, STR("the layers are others"));
     } else if (str_equal_c(name, "config")) {
         explain_add(c, RANK_OWN, STR("the configuration changed"));
-    } else if (!is_remark(name)) {
+    } else if (!is_remark(name) && !explain_option(c, name, before, now)) {
         explain_add(c, RANK_OWN, explain_change(c->arena, name, before, now));
     }
 }
@@ -275,8 +270,14 @@ static bool differs(const struct comparison *c, struct str name) {
 
 static void find_selection(struct comparison *c, struct str name, const struct str *before,
                            const struct str *now) {
-    (void)before, (void)now;
-    c->has_selection |= is_selection(name) && differs(c, STR("content"));
+    struct str target = name;
+    if (take_prefix(&target, STR("mounted on "))) {
+        struct str mount = str_printf(c->arena, "mount %.*s", STR_ARG(target));
+        bool is_both = map_has(c->before, mount) && map_has(c->now, mount);
+        c->has_selection |= before && now ? differs(c, mount) : !is_both;
+    } else if (is_selection(name)) {
+        c->has_selection |= differs(c, STR("content"));
+    }
 }
 
 static void compare_other(struct comparison *c, struct str name, const struct str *before,
@@ -296,7 +297,8 @@ static void compare_directories(struct comparison *c, struct str name, const str
 /* That files changed, went or are left out now does not depend on how the sources are written. */
 static void compare_selection(struct comparison *c, struct str name, const struct str *before,
                               const struct str *now) {
-    if (is_selection(name)) {
+    bool is_mount = str_has_prefix(name, STR("mounted on ")); /* that may be new itself */
+    if (is_selection(name) && (!is_mount || (before && now))) {
         explain_add(c, RANK_OWN, explain_change(c->arena, name, before, now));
     }
 }

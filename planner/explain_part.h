@@ -39,4 +39,10 @@ struct str explain_named(struct arena *arena, struct str name, const struct str 
 
 /* The files of contexts, "file PATH", one by one: explain_paths.c. */
 void explain_paths(struct comparison *c);
+/* Of a RUN, in explain_run.c: the mount on TARGET; what the command line says for it. False: NAME is none of that. */
+void explain_mount(struct comparison *c, struct str target, const struct str *before,
+                   const struct str *now);
+bool explain_option(struct comparison *c, struct str name, const struct str *before,
+                    const struct str *now);
+
 #endif

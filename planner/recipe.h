@@ -46,8 +46,8 @@ void recipe_add_content(struct ingredient_list *list, struct arena *arena,
 /* How paths of a context are told: "[NAME] " before those of a named one, in ARENA; split off again from a PATH that is told. */
 struct str recipe_origin(const struct step_input *input, struct arena *arena);
 struct str recipe_split_origin(struct str *path);
-/* Adds what explains a later miss: the image below, which variables are ARGs, the sources as written, and the files the step
- * reads, one by one, or by directory when they are very many. They are covered by the parent, the variables and the content, and
+/* Adds what explains a later miss: the image below, which variables are ARGs, what is mounted, the sources as written, and the
+ * files the step reads, one by one, or by directory when they are very many. They are covered by the parent, the variables and the content, and
  * do not change the key. */
 void recipe_add_explanations(struct step *step, struct arena *arena);
 

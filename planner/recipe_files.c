@@ -145,24 +145,38 @@ static void add_words(struct ingredient_list *list, struct arena *arena, const c
     }
 }
 
-void recipe_add_explanations(struct step *step, struct arena *arena) {
-    struct ingredient_list list = { step->ingredients, step->ingredient_count,
-                                    step->ingredient_count };
+/* All but the files. */
+static void add_remarks(struct ingredient_list *list, struct arena *arena,
+                        const struct step *step) {
     const struct step *base = step_is_independent(step) ? NULL : recipe_base(step);
     if (base) {
-        ingredient_add(&list, arena, STR("base image"), recipe_base_name(base, arena));
-        ingredient_add(&list, arena, STR("base image ID"), str_of(base->source.image));
+        ingredient_add(list, arena, STR("base image"), recipe_base_name(base, arena));
+        ingredient_add(list, arena, STR("base image ID"), str_of(base->source.image));
     }
     if (step->kind ==
         STEP_EXEC) { /* of variables that are gone nothing else would tell which were ARGs */
         const struct str_list *names = &step->exec.arguments;
-        add_words(&list, arena, "ARG names", names->items, names->count);
+        add_words(list, arena, "ARG names", names->items, names->count);
+    }
+    for (size_t i = 0; step->kind == STEP_EXEC && i < step->exec.mount_count; i++) {
+        const struct mount_plan *mount = &step->exec.mounts[i];
+        if (mount->input < step->input_count) {
+            struct str words[] = { step->inputs[mount->input].label, mount->source };
+            const char *name = arena_printf(arena, "mounted on %.*s", STR_ARG(mount->target));
+            add_words(list, arena, name, words, str_equal_c(mount->source, "/") ? 1 : 2);
+        }
     }
     if (step->kind == STEP_FILE) {
         const struct selection *selection = &step->file.selection;
-        add_words(&list, arena, "sources", selection->sources, selection->source_count);
-        add_words(&list, arena, "excluded", selection->exclude_texts, selection->exclude_count);
+        add_words(list, arena, "sources", selection->sources, selection->source_count);
+        add_words(list, arena, "excluded", selection->exclude_texts, selection->exclude_count);
     }
+}
+
+void recipe_add_explanations(struct step *step, struct arena *arena) {
+    struct ingredient_list list = { step->ingredients, step->ingredient_count,
+                                    step->ingredient_count };
+    add_remarks(&list, arena, step);
     for (size_t i = 0; i < step->input_count; i++) {
         if (step->inputs[i].details) {
             recipe_add_content(&list, arena, &step->inputs[i],

@@ -454,6 +454,8 @@ becomes() {
     becomes 'touch b m' 'COPY b m /d/' 'rm m; sed -i "s/b m/[bm]/" Dockerfile' 'm was removed'
     becomes 'touch b m n' 'COPY b m /d/' 'echo m > .dockerignore; sed -i "s/b m/[bmn]/" Dockerfile' \
         'm is left out now, sources: b m → [bmn]'
+    becomes 'mkdir s t; touch s/a; echo a > t/a' 'RUN --mount=source=s,target=/m true' 'sed -i s/=s,/=t,/ Dockerfile' \
+        'mounted on /m: context /s → context /t'
 }
 
 @test "a directory in the place of a stage is like none of its instructions" {
@@ -462,6 +464,43 @@ becomes() {
     build
     PLAN_OPTIONS=(--target base --build-context base=.)
     is "$(step FROM)" 'miss: new instruction'
+}
+
+@test "what options and mounts changed" {
+    echo a > a
+    # of the RUN $1, built with the options $2, when planned with the options $4 and $3 instead of the $1
+    run_reason() {
+        rm -f "$STORE"/root/bud/cache.mdb*
+        dockerfile <<< $'FROM busybox AS s\nCOPY a /a\nFROM busybox\nRUN '"$1 true"
+        # shellcheck disable=SC2086
+        build $2
+        dockerfile <<< $'FROM busybox AS s\nCOPY a /a\nFROM busybox\nRUN '"$3 true"
+        # shellcheck disable=SC2206
+        PLAN_OPTIONS=($4)
+        is "$(step RUN)" "miss: $5"
+    }
+    run_reason '' '' '' '--add-host=foo:1.2.3.4' '--add-host foo is new'
+    run_reason '' '--add-host=a:1.2.3.4' '' '--add-host=b:1.2.3.4 --add-host=a:1.2.3.4' '--add-host b is new'
+    run_reason '' '--ulimit=nofile=99' '' '' '--ulimit nofile=99 is gone'
+    run_reason '' '' '' '--cap-add=sys_admin --cap-drop=chown' '--cap-add CAP_SYS_ADMIN is new, --cap-drop CAP_CHOWN is new'
+    run_reason '--mount=type=tmpfs,target=/t' '' '--mount=type=tmpfs,target=/t,size=1048576' '' \
+        'mount /t: size the default → 1.05 MB'
+    run_reason '--mount=type=cache,target=/c,uid=5,mode=0700' '' '--mount=type=cache,target=/c,sharing=locked' '' \
+        'mount /c: sharing shared → locked, mode 700 → 755, owner 5:0 → 0:0'
+    run_reason '--mount=type=cache,target=/c' '' '--mount=type=tmpfs,target=/c' '' 'mount /c: cache → tmpfs'
+    run_reason '' '' '--mount=type=cache,target=/c' '' 'mount /c is new'
+    run_reason '' '' '--mount=target=/c' '' 'mount /c is new'
+    run_reason '--mount=from=s,target=/in' '' '--mount=from=s,target=/in,rw' '' 'mount /in: ro → rw'
+    run_reason '--mount=type=secret,id=s' '' '--mount=type=secret,id=s,required' '' 'mount /run/secrets/s: optional → required'
+    run_reason '' '' '--mount=type=secret,id=s,env=S' '' 'secret S is new'
+    dockerfile <<< $'FROM busybox AS s\nCOPY a /a\nFROM busybox\nRUN --mount=from=s,target=/in true'
+    build
+    echo b > a
+    build --explain
+    contains "$stderr" 'because: the files of stage s on /in changed'
+    sed -i 's/type=bind,//; s/=s,/=t,/; s/AS s/AS t/; s/COPY a/COPY Dockerfile/' Dockerfile
+    build --explain
+    contains "$stderr" 'because: mounted on /in: stage s → stage t'
 }
 
 @test "long values are shown from where they differ" {
