@@ -2,6 +2,7 @@
 #include "cli/cache.h"
 
 #include "cli/human.h"
+#include "planner/explain.h"
 
 #include <stdlib.h>
 
@@ -219,8 +220,23 @@ static struct difference *compare(const struct cache_record *before, const struc
     return list;
 }
 
-static const char *shown(const struct cache_view *view, const struct str *value) {
-    return value ? human_line(view->arena, *value, VALUE_WIDTH) : "(none)";
+/* Two configs are not read by anybody: what differs in them is. */
+static void print_config(const struct cache_view *view, struct buf *out,
+                         const struct difference *difference) {
+    struct str_list list = explain_config(view->arena, *difference->before, *difference->now);
+    for (size_t i = 0; i < list.count; i++) {
+        buf_printf(out, "  %s: %s\n", human_line(view->arena, difference->name, VALUE_WIDTH),
+                   human_line(view->arena, list.items[i], SIZE_MAX));
+    }
+    if (list.count == 0) {
+        buf_append_c(out, "  config: only the layers of the base image\n");
+    }
+}
+
+static const char *shown(const struct cache_view *view, const struct str *value,
+                         const struct str *other) {
+    return value ? str_dup(view->arena, explain_cut(view->arena, *value, other, VALUE_WIDTH))
+                 : "(none)";
 }
 
 static void print_differences(const struct cache_view *view, struct buf *out,
@@ -228,8 +244,13 @@ static void print_differences(const struct cache_view *view, struct buf *out,
     size_t count;
     const struct difference *list = compare(&before->record, &now->record, view->arena, &count);
     for (size_t i = 0; i < count; i++) {
+        const struct str *old = list[i].before, *new = list[i].now;
+        if (old && new &&str_equal_c(list[i].name, "config")) {
+            print_config(view, out, &list[i]);
+            continue;
+        }
         buf_printf(out, "  %s: %s → %s\n", human_line(view->arena, list[i].name, VALUE_WIDTH),
-                   shown(view, list[i].before), shown(view, list[i].now));
+                   shown(view, old, new), shown(view, new, old));
     }
     if (count == 0) {
         buf_append_c(out, "  no ingredient differs\n");

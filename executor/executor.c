@@ -266,6 +266,7 @@ static int run(struct execution *execution, struct executor_result *result, stru
         }
         status = status < 0 ? -1 : finish_cached(execution, &images, result, error);
     } else if (status == 0) {
+        progress_image(execution->progress, image);
         status = commit_image(&work, &execution->outcomes, execution->hashing, options->names,
                               options->is_recording, scheduled.keys, scheduled.key_count,
                               &result->image, error);

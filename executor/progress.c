@@ -74,7 +74,9 @@ static void write_out(const struct progress *progress, const struct buf *text) {
 
 static void announce(struct progress *progress, const struct step *step, const char *state) {
     _cleanup_buf_ struct buf line = BUF_INIT;
-    append_label(&line, progress, step);
+    if (step->kind != STEP_IMAGE) {
+        append_label(&line, progress, step);
+    }
     if (is_beside_stages(step)) {
         line.len--; /* the label says it all */
     } else {
@@ -93,6 +95,12 @@ void progress_begin(struct progress *progress, const struct step *step) {
         pthread_mutex_lock(&progress->lock);
         announce(progress, step, "");
         pthread_mutex_unlock(&progress->lock);
+    }
+}
+
+void progress_image(struct progress *progress, const struct step *image) {
+    if (progress->is_explaining && image->reason.len > 0) {
+        progress_begin(progress, image);
     }
 }
 

@@ -11,6 +11,8 @@ struct progress;
 struct progress *progress_new(int out, const struct plan *plan, bool is_quiet, bool is_explaining);
 void progress_free(struct progress *progress);
 void progress_begin(struct progress *progress, const struct step *step);
+/* Of the image, which has no line of its own: only why it is made, when that is asked for. */
+void progress_image(struct progress *progress, const struct step *image);
 void progress_hit(struct progress *progress, const struct step *step);
 /* Any bytes of the step's output; whole lines are written at once, an unfinished one with progress_end. */
 void progress_output(struct progress *progress, const struct step *step, const char *data,

@@ -175,6 +175,16 @@ static void compare_time(struct comparison *c, struct str name, const struct str
                            STR_ARG(shown_time(c, before)), STR_ARG(shown_time(c, now))));
 }
 
+static void compare_config(struct comparison *c, const struct str *before, const struct str *now) {
+    struct str_list list = explain_config(c->arena, *before, *now);
+    for (size_t i = 0; i < list.count; i++) {
+        explain_add(c, RANK_OWN, list.items[i]);
+    }
+    if (list.count == 0) { /* the layers of its base */
+        explain_add(c, RANK_PARENT, STR("the configuration changed"));
+    }
+}
+
 /* What is taken, as it is written: looked at when it is known what of it came and went. */
 static bool is_selection(struct str name) {
     return str_equal_c(name, "sources") || str_equal_c(name, "excluded") ||
@@ -214,8 +224,8 @@ static void compare(struct comparison *c, struct str name, const struct str *bef
         explain_add(c, RANK_OWN, STR("a heredoc changed"));
     } else if (str_has_prefix(name, STR("layer "))) {
         explain_add(c, RANK_PARENT, STR("the layers are others"));
-    } else if (str_equal_c(name, "config")) {
-        explain_add(c, RANK_OWN, STR("the configuration changed"));
+    } else if (str_equal_c(name, "config") && before && now) {
+        compare_config(c, before, now);
     } else if (!is_remark(name) && !explain_option(c, name, before, now)) {
         explain_add(c, RANK_OWN, explain_change(c->arena, name, before, now));
     }

@@ -1,4 +1,4 @@
-/* explain: why a step has no cached result, in words. Internal to this folder. */
+/* explain: why a step has no cached result, in words. Internal to this folder, but for what `bud cache why` needs. */
 #ifndef BUD_PLANNER_EXPLAIN_H
 #define BUD_PLANNER_EXPLAIN_H
 
@@ -25,10 +25,12 @@ uint64_t explain_expected(const struct last *last);
  * "src/main.c changed", "ARG VERSION: 1.2 → 1.3", "no record: first build". In ARENA. */
 struct str explain_miss(const struct last *last, const struct step *step, struct arena *arena);
 
+/* For every caller: in what the configs BEFORE and NOW of an image differ, "LABEL v: 1 → 2", "CMD changed"; in ARENA. Empty:
+ * in the layers of the base image. */
+struct str_list explain_config(struct arena *arena, struct str before, struct str now);
 /* What is shown of VALUE: about WIDTH bytes of it, on one line, around where it begins to differ from OTHER (NULL: its beginning),
  * with … where something is left out; in ARENA. */
 struct str explain_cut(struct arena *arena, struct str value, const struct str *other,
                        size_t width);
 
 #endif
-

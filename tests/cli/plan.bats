@@ -466,6 +466,34 @@ becomes() {
     is "$(step FROM)" 'miss: new instruction'
 }
 
+@test "what of an image's config changed" {
+    local before=$'ENV P=1\nLABEL v=1 w="two words"\nEXPOSE 80\nCMD ["a"]\nUSER u\nCOPY a /a' reason
+    # of the image, when sed does $1 to that Dockerfile
+    image_reason() {
+        dockerfile <<< $'FROM busybox\n'"$before"
+        build
+        sed -i "$1" Dockerfile
+        reason=$(bud plan --format json "${@:2}" . | jq -r '.steps[-1].reason')
+        build --explain "${@:2}"
+        contains "$stderr" $'\nimage\n    because: '"$reason"
+    }
+    echo a > a
+    image_reason 's/v=1/v=2/; s/P=1/P=2/; s/"a"/"b"/'
+    is "$reason" 'ENV P: 1 → 2, LABEL v: 1 → 2, CMD changed'
+    contains "$(bud cache why)" 'ENV P: 1 → 2, LABEL v: 1 → 2, CMD changed'
+    is "$(bud cache why image | tail -n 3)" $'  config: ENV P: 1 → 2\n  config: LABEL v: 1 → 2\n  config: CMD changed'
+    image_reason 's/USER u/USER v/; s/^EXPOSE.*/STOPSIGNAL 9/; s/v=1 //'
+    is "$reason" 'LABEL v is gone, USER: u → v, EXPOSE is gone and 1 more'
+    image_reason 's/COPY a/COPY .\/a/'
+    is "$reason" 'the history changed'
+    image_reason '' --annotation x=1
+    is "$reason" 'annotation x: none → 1'
+    image_reason '' --squash
+    is "$reason" '--squash is new'
+    build -q --explain
+    is "$stderr" ''
+}
+
 @test "what options and mounts changed" {
     echo a > a
     # of the RUN $1, built with the options $2, when planned with the options $4 and $3 instead of the $1

@@ -101,7 +101,7 @@ END_OF_FILE
     scenario "an ignore file for what is copied" "echo src/b.c > .dockerignore" "one/1 one/2" "src/b.c is left out now"
     scenario "a comment" "sed -i '1i # syntax of old' Dockerfile" "" ""
     scenario "spaces and case" "sed -i 's/^COPY src /copy   src   /' Dockerfile" "" ""
-    scenario "a label" "sed -i 's/l=1/l=2/' Dockerfile" "" "the configuration changed"
+    scenario "a label" "sed -i 's/l=1/l=2/' Dockerfile" "" "LABEL l: 1 → 2"
     scenario "ENV before COPY" "sed -i '1a ENV A=1' Dockerfile" "" ""
     scenario "a stage nobody needs" "sed -i '3a FROM scratch AS unused\nCOPY docs /' Dockerfile" "" ""
     scenario "--chmod" "sed -i 's/COPY docs/COPY --chmod=600 docs/' Dockerfile" "one/2 stage-1/3" "chmod: none → 600"

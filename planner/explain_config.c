@@ -1,0 +1,122 @@
+/* What of an image's config changed, as the Dockerfile calls it. */
+#include "base/json.h"
+#include "base/vec.h"
+#include "planner/explain.h"
+#include "planner/explain_part.h"
+
+/* The members of `config`, and those of the whole (docs/cache.md, Ingredients). */
+static const struct {
+    const char *member, *name;
+    bool is_outer;
+} members[] = {
+    { "User", "USER", false },
+    { "ExposedPorts", "EXPOSE", false },
+    { "Entrypoint", "ENTRYPOINT", false },
+    { "Cmd", "CMD", false },
+    { "ArgsEscaped", "CMD", false },
+    { "Volumes", "VOLUME", false },
+    { "WorkingDir", "WORKDIR", false },
+    { "StopSignal", "STOPSIGNAL", false },
+    { "Healthcheck", "HEALTHCHECK", false },
+    { "OnBuild", "ONBUILD", false },
+    { "Shell", "SHELL", false },
+    { "author", "MAINTAINER", true },
+    { "architecture", "architecture", true },
+    { "variant", "variant", true },
+    { "os", "os", true },
+    { "os.version", "os.version", true },
+};
+
+static void add(struct str_list *list, struct arena *arena, struct str text) {
+    for (size_t i = 0; i < list->count; i++) {
+        if (str_equal(list->items[i], text)) {
+            return;
+        }
+    }
+    str_list_push(list, arena, text);
+}
+
+static struct str text_of(const json_t *string) {
+    return str_make(json_string_value(string), json_string_length(string));
+}
+
+static bool is_same(const json_t *before, const json_t *now) {
+    return before == now || json_equal((json_t *)before, (json_t *)now);
+}
+
+static void compare_member(struct str_list *list, struct arena *arena, const char *name,
+                           const json_t *before, const json_t *now) {
+    struct str old = text_of(before), new = text_of(now);
+    if (is_same(before, now)) {
+        return;
+    }
+    if ((!before || json_is_string(before)) && (!now || json_is_string(now))) {
+        add(list, arena,
+            explain_change(arena, str_of(name), before ? &old : NULL, now ? &new : NULL));
+    } else {
+        add(list, arena,
+            str_printf(arena, "%s %s", name,
+                       !before ? "is new"
+                       : !now  ? "is gone"
+                               : "changed"));
+    }
+}
+
+/* Name -> value of the variables, or of the labels. */
+static void read_names(const json_t *from, struct arena *arena, struct map *out) {
+    size_t i;
+    json_t *item;
+    const char *label;
+    json_array_foreach((json_t *)from, i, item) {
+        struct str *value = arena_new(arena, struct str), name;
+        *value = text_of(item);
+        str_split(value, '=', &name);
+        map_set(out, name, value);
+    }
+    json_object_foreach((json_t *)from, label, item) {
+        struct str *value = arena_new(arena, struct str);
+        *value = text_of(item);
+        map_set(out, str_of(label), value);
+    }
+}
+
+static void compare_names(struct str_list *list, struct arena *arena, const char *instruction,
+                          const json_t *before, const json_t *now) {
+    _cleanup_map_ struct map old = MAP_INIT;
+    _cleanup_map_ struct map new = MAP_INIT;
+    read_names(before, arena, &old);
+    read_names(now, arena, &new);
+    for (size_t i = 0; i < new.count + old.count; i++) {
+        struct str name = i < new.count ? new.entries[i].key : old.entries[i - new.count].key;
+        const struct str *was = map_get(&old, name), *is = map_get(&new, name);
+        if (!was || !is || !str_equal(*was, *is)) {
+            add(list, arena,
+                explain_named(arena, str_printf(arena, "%s %.*s", instruction, STR_ARG(name)), was,
+                              is));
+        }
+    }
+}
+
+struct str_list explain_config(struct arena *arena, struct str before, struct str now) {
+    struct str_list list = { 0 };
+    _cleanup_json_ json_t *old = json_parse(before, "config", NULL);
+    _cleanup_json_ json_t *new = json_parse(now, "config", NULL);
+    const json_t *old_config = json_object_get(old, "config");
+    const json_t *new_config = json_object_get(new, "config");
+    compare_names(&list, arena, "ENV", json_object_get(old_config, "Env"),
+                  json_object_get(new_config, "Env"));
+    compare_names(&list, arena, "LABEL", json_object_get(old_config, "Labels"),
+                  json_object_get(new_config, "Labels"));
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        const char *member = members[i].member;
+        compare_member(&list, arena, members[i].name,
+                       json_object_get(members[i].is_outer ? old : old_config, member),
+                       json_object_get(members[i].is_outer ? new : new_config, member));
+    }
+    /* Every instruction is in the history: alone it tells of one that is written otherwise. */
+    if (list.count == 0 &&
+        !is_same(json_object_get(old, "history"), json_object_get(new, "history"))) {
+        str_list_push(&list, arena, STR("the history changed"));
+    }
+    return list;
+}
