@@ -9,6 +9,7 @@
 #include "executor/scheduler.h"
 #include "executor/signals.h"
 #include "planner/former.h"
+#include "planner/recipe.h"
 #include "registry/oci_import.h"
 #include "store/container.h"
 #include "store/image.h"
@@ -121,12 +122,31 @@ static void move_places(struct execution *execution) {
     }
 }
 
+/* A step that is written otherwise and comes to the same finds the record of what was written before: the next reason is to
+ * compare with what is written now. Steps that share a record tell of the first. */
+static void tell_again(struct execution *execution) {
+    struct plan *plan = execution->plan;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        struct step *step = plan->steps[i];
+        _cleanup_error_ struct error error = ERROR_INIT;
+        if (step->state != STEP_HIT || recipe_is_told(plan, step)) {
+            continue;
+        }
+        recipe_add_explanations(step, &plan->arena);
+        if (cache_tell(execution->cache, &step->key, step->text, step->ingredients,
+                       step->ingredient_count, &error) < 0) {
+            log_debug("%s", error.message); /* only reasons depend on it */
+        }
+    }
+}
+
 /* Which records this build found: they are the last of its places from now on. When all is what the last build of this
  * Dockerfile had, and nothing ran, nothing is written. */
 static void tell_found(struct execution *execution, bool is_all) {
     struct error error = ERROR_INIT;
     struct cache_place *places;
     size_t count = former_found(execution->plan, execution->cache, &execution->arena, &places);
+    tell_again(execution);
     if (is_all && cache_places_are(execution->cache, places, count)) {
         return;
     }

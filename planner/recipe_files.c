@@ -186,3 +186,45 @@ void recipe_add_explanations(struct step *step, struct arena *arena) {
     step->ingredients = list.items;
     step->ingredient_count = list.count;
 }
+
+static bool is_first_of_its_key(const struct plan *plan, const struct step *step) {
+    for (size_t i = 0; i < step->id; i++) {
+        if (digest_equal(&plan->steps[i]->key, &step->key)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_of_files(struct str name) {
+    return str_has_prefix(name, STR("file ")) || str_has_prefix(name, STR("directory ")) ||
+           str_has_prefix(name, STR("directories "));
+}
+
+/* The remarks of a record stand behind what makes its key, before the files. */
+static bool has_remarks(const struct cache_record *record, size_t from,
+                        const struct ingredient_list *remarks) {
+    size_t end = from + remarks->count;
+    if (record->ingredient_count < end) {
+        return false;
+    }
+    for (size_t i = 0; i < remarks->count; i++) {
+        const struct ingredient *told = &record->ingredients[from + i];
+        if (!str_equal(told->name, remarks->items[i].name) ||
+            !str_equal(told->value, remarks->items[i].value)) {
+            return false;
+        }
+    }
+    return record->ingredient_count == end || is_of_files(record->ingredients[end].name);
+}
+
+bool recipe_is_told(const struct plan *plan, const struct step *step) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct ingredient_list list = { 0 };
+    if (step->kind == STEP_SOURCE) {
+        return true;
+    }
+    add_remarks(&list, &arena, step);
+    return has_remarks(&step->record, step->ingredient_count, &list) ||
+           !is_first_of_its_key(plan, step);
+}

@@ -196,6 +196,36 @@ int cache_store(struct cache *cache, const struct cache_record *record, const st
     return cache_file_write(cache->file, store_record, &change, error);
 }
 
+struct telling {
+    const struct digest *key;
+    struct str text;
+    const struct ingredient *ingredients;
+    size_t count;
+};
+
+static int tell(struct cache_file *file, MDB_txn *transaction, void *context) {
+    const struct telling *telling = context;
+    struct str key = cache_table_key(telling->key), payload;
+    struct cache_record record;
+    struct cache_claim claim;
+    _cleanup_buf_ struct buf out = BUF_INIT;
+    if (!cache_table_get(file, transaction, CACHE_RECORDS, key, &payload) ||
+        !cache_record_decode(payload, NULL, &record, &claim)) {
+        return 0; /* removed meanwhile */
+    }
+    record.text = telling->text;
+    record.ingredients = telling->ingredients;
+    record.ingredient_count = telling->count;
+    cache_record_encode(&out, &record, &claim);
+    return cache_table_put(file, transaction, CACHE_RECORDS, key, buf_str(&out));
+}
+
+int cache_tell(struct cache *cache, const struct digest *key, struct str text,
+               const struct ingredient *ingredients, size_t count, struct error *error) {
+    struct telling telling = { key, text, ingredients, count };
+    return cache_file_write(cache->file, tell, &telling, error);
+}
+
 int cache_drop_record(struct cache_file *file, MDB_txn *transaction, struct str key) {
     int code = unindex(file, transaction, key);
     if (code == 0) {

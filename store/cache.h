@@ -70,6 +70,9 @@ bool cache_is_kept(struct cache *cache, const struct digest *key);
 /* Adds or replaces the record, and makes it the last one of PLACE (NULL: none). */
 int cache_store(struct cache *cache, const struct cache_record *record, const struct digest *place,
                 struct error *error);
+/* The record under KEY tells of its step by TEXT and INGREDIENTS from now on; nothing else of it changes. */
+int cache_tell(struct cache *cache, const struct digest *key, struct str text,
+               const struct ingredient *ingredients, size_t count, struct error *error);
 /* The last key recorded at PLACE (a hash of context, Dockerfile, stage and ordinal); zero where a build had no record of its
  * own, so that the places of a stage have no gaps. */
 bool cache_last_at(struct cache *cache, const struct digest *place, struct digest *key);

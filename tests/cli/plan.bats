@@ -458,6 +458,45 @@ becomes() {
         'mounted on /m: context /s → context /t'
 }
 
+@test "reasons compare with what the last build said, also when it found all" {
+    local before
+    mkdir s t
+    touch b m s/x t/x
+    dockerfile <<< $'FROM busybox\nCOPY --exclude=*.x b m /d/\nRUN --mount=source=s,target=/m true'
+    build
+    bud tag busybox same
+    sed -i 's/busybox/same/; s/b m/[bm]/; s/[*].x/*.y/; s/source=s/source=t/' Dockerfile
+    contains "$(bud plan .)" '2 cached'
+    build
+    contains "$(bud plan .)" 'nothing to do'
+    before=$(sha256sum "$STORE/root/bud/cache.mdb")
+    build
+    is "$(sha256sum "$STORE/root/bud/cache.mdb")" "$before"
+    echo changed | tee m > t/x
+    is "$(step COPY)" 'miss: m changed'
+    sed -i /COPY/d Dockerfile
+    is "$(step RUN)" 'miss: t/x changed'
+    sed -i '1a COPY --exclude=*.y [bm] /d/' Dockerfile
+    echo m > .dockerignore
+    is "$(step COPY)" 'miss: m is left out now'
+    rm .dockerignore
+    : > m
+    build -f - <<< $'FROM same\nLABEL new=base'
+    bud tag image same
+    is "$(step COPY)" 'miss: base image same moved'
+}
+
+@test "steps that find one record, written differently, are no news in each build" {
+    touch b m
+    dockerfile <<< $'FROM busybox AS one\nCOPY b m /d/\nFROM busybox\nCOPY [bm] /d/\nCOPY --from=one /d /e'
+    build
+    build
+    local before
+    before=$(sha256sum "$STORE/root/bud/cache.mdb")
+    build
+    is "$(sha256sum "$STORE/root/bud/cache.mdb")" "$before"
+}
+
 @test "a directory in the place of a stage is like none of its instructions" {
     echo a > a
     dockerfile <<< $'FROM busybox AS base\nCOPY a /a\nFROM busybox\nCOPY --from=base /a /'

@@ -108,6 +108,40 @@ static void records_come_back(void **state) {
     cache_close(cache);
 }
 
+static void a_step_is_told_otherwise(void **state) {
+    struct fixture *fixture = *state;
+    struct cache *cache = open_cache(fixture, CACHE_WRITE);
+    struct ingredient before = { STR("sources"), STR("a b") },
+                      now = { STR("sources"), STR("[ab]") };
+    struct cache_record record = { .result = STR("result"),
+                                   .text = STR("COPY a b /"),
+                                   .reason = STR("new"),
+                                   .created = 5,
+                                   .ingredients = &before,
+                                   .ingredient_count = 1 };
+    struct cache_record found;
+    struct digest place = key_of(1000), gone = key_of(7);
+    record.key = key_of(2);
+    assert_int_equal(cache_store(cache, &record, &place, NULL), 0);
+    record.key = key_of(1);
+    assert_int_equal(cache_store(cache, &record, &place, NULL), 0);
+    assert_int_equal(cache_settle(cache, &record.key, 1, NULL), 0);
+    assert_int_equal(cache_tell(cache, &gone, STR("COPY"), &now, 1, NULL), 0);
+    assert_false(cache_is_kept(cache, &gone));
+    assert_int_equal(cache_tell(cache, &record.key, STR("COPY [ab] /"), &now, 1, NULL), 0);
+    assert_true(cache_lookup(cache, &record.key, &fixture->arena, &found));
+    assert_string_equal(found.text.data, "COPY [ab] /");
+    assert_int_equal(found.ingredient_count, 1);
+    assert_string_equal(found.ingredients[0].value.data, "[ab]");
+    assert_string_equal(found.result.data, "result");
+    assert_string_equal(found.reason.data, "new");
+    assert_int_equal(found.created, 5);
+    struct digest previous = key_of(2);
+    assert_true(digest_equal(found.previous, &previous));
+    assert_true(cache_is_settled(cache, &record.key, 1));
+    cache_close(cache);
+}
+
 static void who_is_found_is_the_last(void **state) {
     struct fixture *fixture = *state;
     struct cache *cache = open_cache(fixture, CACHE_WRITE);
@@ -782,6 +816,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_overlay, fixture_end)
     const struct CMUnitTest tests[] = {
         TEST(records_come_back),
+        TEST(a_step_is_told_otherwise),
         TEST(who_is_found_is_the_last),
         TEST(sites_go_with_their_places),
         TEST(results_are_indexed),
