@@ -20,7 +20,7 @@ struct work {
     struct cache *cache;
     const struct plan *plan;
     struct progress *progress;
-    struct context_copies *copies; /* executor/context_copy.h */
+    struct context_copies *copies;   /* executor/context_copy.h */
     const atomic_bool *is_cancelled; /* set: end soon with ERROR_INTERRUPTED, children killed */
 };
 
