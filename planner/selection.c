@@ -228,10 +228,16 @@ static int take_pivot(struct walk *walk, struct str path, struct str source, str
         return -1;
     }
     if (!resolved.exists || !S_ISDIR(resolved.stat.st_mode)) {
-        bool is_pattern = pattern_has_wildcard(source); /* then only directories were meant */
-        return resolved.exists || is_pattern
-                   ? 0
-                   : walk_not_found(walk, source, source, &resolved, error);
+        if (pattern_has_wildcard(source)) { /* then only directories were meant */
+            return 0;
+        }
+        if (!resolved.exists) {
+            return walk_not_found(walk, source, source, &resolved, error);
+        }
+        error_set(error, ERROR_NOT_FOUND, "\"/%.*s\": not found in %s", STR_ARG(source),
+                  walk->tree->name);
+        return error_hint(error, "%.*s is no directory; what stands before /./ is one",
+                          STR_ARG(path));
     }
     struct selection_result result = {
         .path = resolved.path,
