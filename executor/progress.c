@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "base/str.h"
+#include "planner/print.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -80,11 +81,17 @@ static void announce(struct progress *progress, const struct step *step, const c
     if (is_beside_stages(step)) {
         line.len--; /* the label says it all */
     } else {
-        buf_append_str(&line, first_line(step->text));
+        print_whole(&line, first_line(step->text));
+    }
+    struct str image = print_source_name(step, step->text);
+    if (image.len > 0) {
+        buf_append_c(&line, " = ");
+        print_whole(&line, image);
     }
     buf_append_c(&line, state);
     if (progress->is_explaining && step->state != STEP_HIT && step->reason.len > 0) {
-        buf_printf(&line, "\n    because: %.*s", STR_ARG(step->reason));
+        buf_append_c(&line, "\n    because: ");
+        print_whole(&line, step->reason);
     }
     buf_append_c(&line, "\n");
     write_out(progress, &line);

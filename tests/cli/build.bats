@@ -147,6 +147,7 @@ ARG BASE=other
 RUN echo "3: $BASE"
 END
     build
+    contains "$stderr" $'[1/4] FROM $BASE = busybox\n'
     is "$(printed)" $'1: \n2: busybox\n3: other'
     build --no-cache --build-arg BASE=localhost/busybox
     is "$(printed)" $'1: \n2: localhost/busybox\n3: localhost/busybox'

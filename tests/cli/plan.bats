@@ -99,6 +99,12 @@ END
     printf 'FROM busybox\nRUN echo "\033[2Jx\tyz"\n' > Dockerfile
     run_bud 0 plan .
     run ! grep -q $'\033' <<< "$output"
+    printf 'FROM busybox\nCOPY d /d\nRUN : "\033[2Jx\tyz"\n' > Dockerfile
+    mkdir d && build
+    touch d/$'a\033[2J'
+    build --explain
+    contains "$stderr" "because: new file d/a [2J"
+    run ! grep -q $'\033' <<< "$stderr"
 }
 
 @test "colours only for a terminal that wants them" {
