@@ -2,6 +2,7 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/lull.h"
 #include "store/cache_aside.h"
 #include "store/cache_extent.h"
 #include "store/cache_mark.h"
@@ -21,6 +22,8 @@
 /* What may be a moment in the life of a sound file is looked at so often, so many microseconds apart. */
 #define LOOKS 6
 #define PAUSE 10000
+/* So many ns after the last commit, what was committed is written out, while the steps go on. */
+#define LULL 1000000000
 
 static const char *const table_names[CACHE_TABLES] = {
     [CACHE_META] = "meta",         [CACHE_RECORDS] = "records", [CACHE_PLACES] = "places",
@@ -44,6 +47,9 @@ struct cache_file {
     atomic_bool is_opened_to_read; /* although is_writable; opened anew before the first change */
     pthread_mutex_t mutex;         /* for what follows */
     bool has_written;
+    enum cache_mark mark; /* as the file was opened */
+    int kept_mark;        /* our lock on it, under LMDB's write lock; -1: none */
+    struct lull *lull;
     char boot[BOOT_ID_LEN + 1]; /* "" until read */
 };
 
@@ -91,9 +97,9 @@ const char *cache_file_boot(struct cache_file *file) {
 }
 
 static bool is_torn(struct cache_file *file) {
-    _cleanup_buf_ struct buf boot = BUF_INIT;
-    return cache_mark_get(file->directory, CACHE_FILE_NAME, &boot) &&
-           !str_equal_c(buf_str(&boot), cache_file_boot(file));
+    file->mark =
+        cache_mark_look(file->directory, CACHE_FILE_NAME, str_of(cache_file_boot(file)));
+    return file->mark == CACHE_MARK_TORN;
 }
 
 /* A writer extends the file only after it has committed. */
@@ -361,6 +367,30 @@ static int replace_damaged(struct cache_file *file, struct verdict *verdict, str
     return 0;
 }
 
+/* All is synced. Whoever calls this makes the mark's removal durable, too, or a power cut brings it back. */
+static bool take_off_mark(struct cache_file *file) {
+    if (cache_mark_remove(file->directory, CACHE_FILE_NAME)) {
+        return false;
+    }
+    cache_stamp_write(file->directory, CACHE_FILE_NAME);
+    return true;
+}
+
+/* Under LMDB's write lock, so that everybody's commits are in what is synced and nobody marks the file meanwhile. */
+static void write_out(struct cache_file *file) {
+    MDB_txn *transaction;
+    if (mdb_txn_begin(file->env, NULL, 0, &transaction)) {
+        return;
+    }
+    struct str boot = str_of(cache_file_boot(file));
+    bool is_done = cache_mark_look(file->directory, CACHE_FILE_NAME, boot) != CACHE_MARK_NONE &&
+                   mdb_env_sync(file->env, 1) == 0 && take_off_mark(file);
+    mdb_txn_abort(transaction);
+    if (is_done) {
+        fsync(file->directory);
+    }
+}
+
 /* As access says, or as near to that as can be. */
 static void open_best(struct cache_file *file, enum cache_access access) {
     struct verdict verdict = try_open(file, access);
@@ -385,19 +415,9 @@ static void open_best(struct cache_file *file, enum cache_access access) {
     if (file->is_writable) {
         mdb_reader_check(file->env, NULL);
     }
-}
-
-/* Most builds have nothing to store: LMDB takes less to read, and nothing can be written by mistake. False when all is
- * as it was. */
-static bool open_to_read(struct cache_file *file) {
-    if (faccessat(file->directory, CACHE_FILE_NAME, W_OK, AT_EACCESS)) {
-        return false;
+    if (file->is_writable && file->mark == CACHE_MARK_LEFT) {
+        write_out(file); /* in the place of who was killed */
     }
-    file->is_opened_to_read = true;
-    struct verdict verdict = try_open(file, CACHE_READ);
-    file->is_opened_to_read = !verdict.damage && verdict.code == 0;
-    file->is_writable = file->is_opened_to_read;
-    return file->is_opened_to_read;
 }
 
 /* Before the first change. Readers wait, and find the tables where they were. */
@@ -415,6 +435,23 @@ static void open_to_write(struct cache_file *file) {
     pthread_rwlock_unlock(&file->map_lock);
 }
 
+/* Most builds have nothing to store: LMDB takes less to read, and nothing can be written by mistake. False when all is
+ * as it was. */
+static bool open_to_read(struct cache_file *file) {
+    if (faccessat(file->directory, CACHE_FILE_NAME, W_OK, AT_EACCESS)) {
+        return false;
+    }
+    file->is_opened_to_read = true;
+    struct verdict verdict = try_open(file, CACHE_READ);
+    file->is_opened_to_read = !verdict.damage && verdict.code == 0;
+    file->is_writable = file->is_opened_to_read;
+    if (file->is_opened_to_read && file->mark == CACHE_MARK_LEFT) {
+        open_to_write(file); /* once after a kill, and it is written out */
+        return true;
+    }
+    return file->is_opened_to_read;
+}
+
 static int open_directory(const char *directory, enum cache_access access) {
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0 || errno != ENOENT || access == CACHE_READ) {
@@ -427,69 +464,7 @@ static int open_directory(const char *directory, enum cache_access access) {
     return open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-struct cache_file *cache_file_open(const char *directory, enum cache_access access,
-                                   size_t map_size) {
-    struct cache_file *file = xcalloc(1, sizeof(*file));
-    pthread_rwlock_init(&file->map_lock, NULL);
-    pthread_mutex_init(&file->mutex, NULL);
-    file->map_size = map_size;
-    file->is_forgiving = access != CACHE_CHANGE;
-    access = access == CACHE_CHANGE ? CACHE_WRITE : access;
-    file->path = xasprintf("%s/" CACHE_FILE_NAME, directory);
-    file->directory = open_directory(directory, access);
-    if (file->directory >= 0) {
-        if (access == CACHE_READ || !open_to_read(file)) {
-            open_best(file, access);
-        }
-    } else if (errno != ENOENT) {
-        file->is_unreadable = true;
-        log_warn("the build cache %s cannot be read: %s", file->path, strerror(errno));
-    }
-    return file;
-}
-
-/* Under LMDB's write lock, so that everybody's commits are in what is synced and nobody marks the file meanwhile. */
-static void write_out(struct cache_file *file) {
-    MDB_txn *transaction;
-    if (mdb_txn_begin(file->env, NULL, 0, &transaction)) {
-        return;
-    }
-    if (mdb_env_sync(file->env, 1) == 0) {
-        cache_mark_remove(file->directory, CACHE_FILE_NAME);
-        cache_stamp_write(file->directory, CACHE_FILE_NAME);
-    }
-    mdb_txn_abort(transaction);
-}
-
-void cache_file_close(struct cache_file *file) {
-    if (file->env) {
-        if (file->has_written) {
-            write_out(file);
-        }
-        mdb_env_close(file->env);
-    }
-    pthread_rwlock_destroy(&file->map_lock);
-    pthread_mutex_destroy(&file->mutex);
-    cleanup_fd(&file->directory);
-    free(file->path);
-    free(file);
-}
-
-bool cache_file_is_readable(const struct cache_file *file) {
-    return !file->is_unreadable;
-}
-
-bool cache_file_is_damaged(const struct cache_file *file) {
-    return file->is_damaged;
-}
-
-bool cache_file_is_writable(const struct cache_file *file) {
-    return file->is_writable;
-}
-
-MDB_dbi cache_file_table(const struct cache_file *file, enum cache_table table) {
-    return file->tables[table];
-}
+/* ---- transactions ---- */
 
 /* Another process made the map larger, or (FACTOR 2) we need to. */
 static int resize_map(struct cache_file *file, unsigned factor) {
@@ -520,6 +495,87 @@ static int begin(struct cache_file *file, unsigned flags, MDB_txn **transaction)
     }
 }
 
+static void end(struct cache_file *file, MDB_txn *transaction) {
+    mdb_txn_abort(transaction);
+    pthread_rwlock_unlock(&file->map_lock);
+}
+
+/* As write_out(), but nobody who wants to commit waits for the disk: where somebody has meanwhile, it is his to do. */
+static void write_out_in_peace(void *context) {
+    struct cache_file *file = context;
+    MDB_txn *transaction;
+    int fd;
+    if (begin(file, 0, &transaction)) {
+        return;
+    }
+    size_t id = mdb_txn_id(transaction);
+    bool is_done = mdb_env_get_fd(file->env, &fd) == 0;
+    end(file, transaction);
+    if (!is_done || fdatasync(fd) || begin(file, 0, &transaction)) {
+        return;
+    }
+    is_done = mdb_txn_id(transaction) == id && take_off_mark(file);
+    end(file, transaction);
+    if (is_done) {
+        fsync(file->directory);
+    }
+}
+
+struct cache_file *cache_file_open(const char *directory, enum cache_access access,
+                                   size_t map_size) {
+    struct cache_file *file = xcalloc(1, sizeof(*file));
+    pthread_rwlock_init(&file->map_lock, NULL);
+    pthread_mutex_init(&file->mutex, NULL);
+    file->map_size = map_size;
+    file->kept_mark = -1;
+    file->lull = lull_new(LULL, write_out_in_peace, file);
+    file->is_forgiving = access != CACHE_CHANGE;
+    access = access == CACHE_CHANGE ? CACHE_WRITE : access;
+    file->path = xasprintf("%s/" CACHE_FILE_NAME, directory);
+    file->directory = open_directory(directory, access);
+    if (file->directory >= 0) {
+        if (access == CACHE_READ || !open_to_read(file)) {
+            open_best(file, access);
+        }
+    } else if (errno != ENOENT) {
+        file->is_unreadable = true;
+        log_warn("the build cache %s cannot be read: %s", file->path, strerror(errno));
+    }
+    return file;
+}
+
+void cache_file_close(struct cache_file *file) {
+    lull_free(file->lull);
+    if (file->env) {
+        if (file->has_written) {
+            write_out(file);
+        }
+        mdb_env_close(file->env);
+    }
+    cleanup_fd(&file->kept_mark);
+    pthread_rwlock_destroy(&file->map_lock);
+    pthread_mutex_destroy(&file->mutex);
+    cleanup_fd(&file->directory);
+    free(file->path);
+    free(file);
+}
+
+bool cache_file_is_readable(const struct cache_file *file) {
+    return !file->is_unreadable;
+}
+
+bool cache_file_is_damaged(const struct cache_file *file) {
+    return file->is_damaged;
+}
+
+bool cache_file_is_writable(const struct cache_file *file) {
+    return file->is_writable;
+}
+
+MDB_dbi cache_file_table(const struct cache_file *file, enum cache_table table) {
+    return file->tables[table];
+}
+
 MDB_txn *cache_file_begin_read(struct cache_file *file) {
     MDB_txn *transaction;
     int code = begin(file, MDB_RDONLY, &transaction);
@@ -530,8 +586,7 @@ MDB_txn *cache_file_begin_read(struct cache_file *file) {
 }
 
 void cache_file_end_read(struct cache_file *file, MDB_txn *transaction) {
-    mdb_txn_abort(transaction);
-    pthread_rwlock_unlock(&file->map_lock);
+    end(file, transaction);
 }
 
 static int write_once(struct cache_file *file, cache_file_change *change, void *context) {
@@ -541,7 +596,8 @@ static int write_once(struct cache_file *file, cache_file_change *change, void *
         return code;
     }
     /* Another process may have removed the mark since we last looked. */
-    code = cache_mark_set(file->directory, CACHE_FILE_NAME, str_of(cache_file_boot(file)));
+    code = cache_mark_set(file->directory, CACHE_FILE_NAME, str_of(cache_file_boot(file)),
+                          &file->kept_mark);
     if (code == 0) {
         code = change(file, transaction, context);
     }
@@ -552,6 +608,7 @@ static int write_once(struct cache_file *file, cache_file_change *change, void *
         cache_extent_restore(file->env);
     }
     pthread_rwlock_unlock(&file->map_lock);
+    lull_touch(file->lull);
     return code;
 }
 

@@ -2,8 +2,9 @@
  *
  * Commits are not synced one by one: that would stall builds for whatever else the disk has to write. Instead the file
  * `cache.mdb-unsynced`, itself made durable before the first unsynced commit, names the boot in which such commits
- * were made; closing a cache that wrote syncs once and removes it. A file of another boot that is still marked may be
- * torn in ways LMDB cannot see, and is set aside like any damaged one.
+ * were made. It is removed after a sync: when nothing was committed for a second, in the background; when a cache that
+ * wrote is closed; and by the next who may write, where whoever committed was killed. A file of another boot that is still
+ * marked may be torn in ways LMDB cannot see, and is set aside like any damaged one.
  *
  * One process must not open the same file twice (LMDB's locks belong to the process). A handle may be used by any
  * number of threads, but not in a forked child. */

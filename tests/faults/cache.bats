@@ -169,6 +169,67 @@ is_sound() {
     [ -z "$(find "$STORE/root/bud" -name '*unsynced*')" ]
 }
 
+# Runs bud as after the next boot.
+after_boot() { # words
+    tr 0-9a-f 1-9a-f0 < /proc/sys/kernel/random/boot_id > "$BATS_TEST_TMPDIR/boot"
+    unshare --mount bash -euc 'mount --bind "$1" /proc/sys/kernel/random/boot_id; shift; exec "$@"' bash \
+        "$BATS_TEST_TMPDIR/boot" "$BUD" "${STORAGE[@]}" "$@"
+}
+
+# Begins a build whose last step takes long, in the background: its process is $slow.
+begin_slow_build() {
+    import_busybox > /dev/null
+    printf 'FROM busybox\nCOPY data/1 /\nRUN sleep 60\n' > "$BATS_TEST_TMPDIR/Slow"
+    "$BUD" "${STORAGE[@]}" build -q -f "$BATS_TEST_TMPDIR/Slow" . > /dev/null 2>&1 3>&- &
+    slow=$!
+}
+
+wait_for() { # a command
+    for _ in $(seq 500); do
+        ! "$@" || return 0
+        sleep 0.01
+    done
+    return 1
+}
+
+@test "what a killed build had not written out, the next command that could write does; older records survive the next boot" {
+    build 1 > /dev/null
+    local mark=$STORE/root/bud/cache.mdb-unsynced
+    begin_slow_build
+    wait_for test -e "$mark"
+    kill -KILL "$slow"
+    wait "$slow" || true
+    [ -e "$mark" ]
+    # who only looks writes nothing, and what finds everything syncs this once
+    bud cache ls > /dev/null
+    [ -e "$mark" ]
+    strace -f -qq -e trace=fdatasync,fsync -o "$BATS_TEST_TMPDIR/trace" "$BUD" "${STORAGE[@]}" plan --build-arg ROUND=1 . > /dev/null
+    grep -q 'fdatasync' "$BATS_TEST_TMPDIR/trace"
+    [ ! -e "$mark" ]
+    strace -f -qq -e trace=fdatasync,fsync -o "$BATS_TEST_TMPDIR/trace" "$BUD" "${STORAGE[@]}" plan --build-arg ROUND=1 . > /dev/null
+    [ ! -s "$BATS_TEST_TMPDIR/trace" ]
+    run --separate-stderr after_boot plan --build-arg ROUND=1 .
+    [[ $output == *"nothing to do"* ]]
+    [ -z "$stderr" ]
+    is_sound
+}
+
+@test "a step that takes long: what was committed before is on the disk when the power fails" {
+    build 1 > /dev/null
+    local mark=$STORE/root/bud/cache.mdb-unsynced
+    begin_slow_build
+    wait_for test -e "$mark"
+    # somebody is at it: who finds everything does not do it for him
+    strace -f -qq -e trace=fdatasync,fsync -o "$BATS_TEST_TMPDIR/trace" "$BUD" "${STORAGE[@]}" plan --build-arg ROUND=1 . > /dev/null
+    [ ! -s "$BATS_TEST_TMPDIR/trace" ]
+    wait_for test ! -e "$mark"
+    kill -KILL "$slow"
+    wait "$slow" || true
+    run --separate-stderr after_boot plan --build-arg ROUND=1 .
+    [[ $output == *"nothing to do"* ]]
+    [ -z "$stderr" ]
+}
+
 @test "who looks at the file while others write to it finds nothing wrong with it" {
     command -v strace > /dev/null || skip "no strace here"
     build 0 > /dev/null
