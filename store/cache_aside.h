@@ -8,7 +8,8 @@
 
 #include <stdbool.h>
 
-/* Takes NAME in DIRECTORY, and what lies beside it, out of the way. *as gets its new name, to be freed. */
+/* Takes NAME in DIRECTORY, and what lies beside it, out of the way. *as gets its new name, to be freed; NULL: there was
+ * no such file. */
 int cache_aside_put(int directory, const char *name, char **as, struct error *error);
 /* Removes what was put aside, and adds what it takes on the disk to *BYTES. IS_DRY: only that. */
 int cache_aside_drop(int directory, const char *name, bool is_dry, uint64_t *bytes,

@@ -116,7 +116,7 @@ static bool is_truncated(MDB_env *env) {
 /* ---- checking what somebody else wrote to ---- */
 
 static struct verdict check_head(const struct cache_file *file) {
-    _cleanup_fd_ int fd = openat(file->directory, CACHE_FILE_NAME, O_RDONLY | O_CLOEXEC);
+    _cleanup_fd_ int fd = openat(file->directory, CACHE_FILE_NAME, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     const char *why = NULL;
     for (int i = 0; fd >= 0 && i < LOOKS; i++) { /* somebody may just be making it */
         why = cache_verify_head(fd);
@@ -297,11 +297,24 @@ static struct verdict open_env(struct cache_file *file, enum cache_access access
     return verdict.damage || verdict.code ? verdict : read_tables(file);
 }
 
+/* What can be told without opening it: of some things, FIFOs among them, that alone would take for ever. */
+static struct verdict look_at(struct cache_file *file, enum cache_access access) {
+    struct stat status;
+    if (fstatat(file->directory, CACHE_FILE_NAME, &status, 0) == 0 && !S_ISREG(status.st_mode)) {
+        return damaged("it is no LMDB file");
+    }
+    if (is_torn(file) && !(access == CACHE_READ && is_missing(file))) {
+        return damaged("the machine went down before it was written out");
+    }
+    return FINE;
+}
+
 static struct verdict try_open(struct cache_file *file, enum cache_access access) {
     file->is_writable = access == CACHE_WRITE;
-    struct verdict verdict = is_torn(file)
-                                 ? damaged("the machine went down before it was written out")
-                                 : open_env(file, access);
+    struct verdict verdict = look_at(file, access);
+    if (!verdict.damage) {
+        verdict = open_env(file, access);
+    }
     if (verdict.damage || verdict.code) {
         if (file->env) {
             mdb_env_close(file->env);
@@ -317,8 +330,11 @@ static int set_aside(const struct cache_file *file, const char *why, struct erro
     if (cache_aside_put(file->directory, CACHE_FILE_NAME, &name, error)) {
         return -1;
     }
-    log_warn("the build cache %s is not usable: %s; it was set aside as %s and a new one is begun",
-             file->path, why, name);
+    if (name) {
+        log_warn("the build cache %s is not usable: %s; it was set aside as %s and a new one is "
+                 "begun",
+                 file->path, why, name);
+    }
     return 0;
 }
 

@@ -14,7 +14,7 @@ struct stamp {
     uint64_t checksum;
 };
 
-static bool make_stamp(int directory, const char *name, struct stamp *out) {
+static bool take_stamp(int directory, const char *name, struct stamp *out) {
     struct stat status;
     if (fstatat(directory, name, &status, 0)) {
         return false;
@@ -29,12 +29,26 @@ static bool make_stamp(int directory, const char *name, struct stamp *out) {
 
 static int open_stamp(int directory, const char *name, int flags) {
     _cleanup_free_ char *path = xasprintf("%s" CACHE_STAMP_SUFFIX, name);
-    return openat(directory, path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return openat(directory, path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+}
+
+/* What is no file and lies in its place goes. */
+static int open_to_stamp(int directory, const char *name) {
+    int fd = open_stamp(directory, name, O_WRONLY | O_CREAT);
+    struct stat status;
+    if (fd >= 0 ? fstat(fd, &status) == 0 && S_ISREG(status.st_mode)
+                : errno != EISDIR && errno != ELOOP && errno != ENXIO) {
+        return fd;
+    }
+    cleanup_fd(&fd);
+    _cleanup_free_ char *path = xasprintf("%s" CACHE_STAMP_SUFFIX, name);
+    return fs_remove_tree(directory, path, NULL) ? -1
+                                                 : open_stamp(directory, name, O_WRONLY | O_CREAT);
 }
 
 bool cache_stamp_is_current(int directory, const char *name) {
     struct stamp now, then;
-    if (!make_stamp(directory, name, &now)) {
+    if (!take_stamp(directory, name, &now)) {
         return true;
     }
     _cleanup_fd_ int fd = open_stamp(directory, name, O_RDONLY);
@@ -44,8 +58,8 @@ bool cache_stamp_is_current(int directory, const char *name) {
 
 void cache_stamp_write(int directory, const char *name) {
     struct stamp now;
-    _cleanup_fd_ int fd = open_stamp(directory, name, O_WRONLY | O_CREAT);
-    if (fd >= 0 && make_stamp(directory, name, &now) &&
+    _cleanup_fd_ int fd = open_to_stamp(directory, name);
+    if (fd >= 0 && take_stamp(directory, name, &now) &&
         pwrite(fd, &now, sizeof(now), 0) != sizeof(now)) {
         log_debug("cannot write %s" CACHE_STAMP_SUFFIX ": %s", name, strerror(errno));
     }

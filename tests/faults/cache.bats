@@ -131,6 +131,52 @@ is_sound() {
     is_sound
 }
 
+@test "a FIFO, a directory, a link to nowhere in the place of the cache's files: nobody waits for them, and the next build heals" {
+    build 1 > /dev/null
+    cp -a "$STORE/root/bud" "$BATS_TEST_TMPDIR/sound"
+    for suffix in '' -stamp -unsynced; do
+        for make in mkfifo mkdir 'ln -s /nowhere/at/all'; do
+            # builds say of a file behind a link that leads nowhere that they do without
+            [ "$suffix$make" != 'ln -s /nowhere/at/all' ] || continue
+            rm -rf "$STORE/root/bud"
+            cp -a "$BATS_TEST_TMPDIR/sound" "$STORE/root/bud"
+            rm -f "$STORE/root/bud/cache.mdb$suffix"
+            $make "$STORE/root/bud/cache.mdb$suffix"
+            for words in 'cache ls' 'plan --build-arg ROUND=1 .' 'build -q --build-arg ROUND=1 -t app:1 .'; do
+                # shellcheck disable=SC2086
+                run timeout 20 "$BUD" "${STORAGE[@]}" $words
+                [ "$status" = 0 ] || [[ $words == *ls && $output == *"is not used: "* ]] || {
+                    echo "$make cache.mdb$suffix: $words: $status: $output" >&2
+                    return 1
+                }
+            done
+            build 1 > /dev/null
+            run --separate-stderr bud plan --build-arg ROUND=1 .
+            [[ $output == *"nothing to do"* ]]
+            [ -z "$stderr" ] || { echo "$make cache.mdb$suffix: $stderr" >&2 && return 1; }
+            [ -f "$STORE/root/bud/cache.mdb" ]
+            [ -f "$STORE/root/bud/cache.mdb-stamp" ]
+            [ ! -e "$STORE/root/bud/cache.mdb-unsynced" ]
+        done
+    done
+}
+
+@test "what was set aside is not lost to a mark that cannot be removed at once" {
+    build 1 > /dev/null
+    sum=$(sha256sum < "$STORE/root/bud/cache.mdb")
+    mkdir "$STORE/root/bud/cache.mdb-unsynced"
+    mount -t tmpfs tmpfs "$STORE/root/bud/cache.mdb-unsynced"
+    for _ in 1 2; do
+        run bud plan .
+        [ "$(sha256sum < "$(echo "$STORE"/root/bud/cache.mdb.damaged-*)")" = "$sum" ]
+    done
+    umount "$STORE/root/bud/cache.mdb-unsynced"
+    bud plan . > /dev/null
+    run --separate-stderr bud plan .
+    [ -z "$stderr" ]
+    [ "$(sha256sum < "$(echo "$STORE"/root/bud/cache.mdb.damaged-*)")" = "$sum" ]
+}
+
 @test "SIGKILL at random points of $KILLS plans, builds and prunes each" {
     build 0 > /dev/null
     for round in $(seq "$KILLS"); do
