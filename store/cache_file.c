@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/lull.h"
 #include "store/cache_aside.h"
+#include "store/cache_copy.h"
 #include "store/cache_extent.h"
 #include "store/cache_mark.h"
 #include "store/cache_stamp.h"
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #define FORMAT "bud-cache 5"
+#define REPLACE_SUFFIX "-replace" /* of the lock under which damage is acted upon */
 #define MAX_READERS 4096 /* threads of all processes that read at the same moment; 64 bytes each */
 /* What may be a moment in the life of a sound file is looked at so often, so many microseconds apart. */
 #define LOOKS 6
@@ -115,8 +117,7 @@ static bool is_truncated(MDB_env *env) {
 
 /* ---- checking what somebody else wrote to ---- */
 
-static struct verdict check_head(const struct cache_file *file) {
-    _cleanup_fd_ int fd = openat(file->directory, CACHE_FILE_NAME, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+static struct verdict check_head(int fd) {
     const char *why = NULL;
     for (int i = 0; fd >= 0 && i < LOOKS; i++) { /* somebody may just be making it */
         why = cache_verify_head(fd);
@@ -251,34 +252,85 @@ static bool is_empty(MDB_env *env) {
 
 static void give_up(MDB_env *env, const char *message) __attribute__((noreturn));
 
-static struct verdict open_env(struct cache_file *file, enum cache_access access) {
-    if (access == CACHE_READ && is_missing(file)) {
-        return EMPTY;
-    }
-    bool is_checked = !cache_stamp_is_current(file->directory, CACHE_FILE_NAME);
-    if (is_checked && file->is_opened_to_read) {
-        return verdict_of(EAGAIN); /* only who may write can vouch for the file afterwards */
-    }
-    if (is_checked) {
-        struct verdict verdict = check_head(file);
-        if (verdict.damage) {
-            return verdict;
-        }
-    }
-    unsigned flags =
-        MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | (access == CACHE_READ ? MDB_RDONLY : 0);
-    int code = cache_extent_reserve(file->directory, CACHE_FILE_NAME);
-    if (code == 0) {
-        code = mdb_env_create(&file->env);
-    }
+/* PATH is that of the file or of a copy. */
+static int create_env(struct cache_file *file, const char *path, unsigned flags) {
+    int code = mdb_env_create(&file->env);
     if (code == 0) {
         mdb_env_set_userctx(file->env, file);
         mdb_env_set_assert(file->env, give_up);
         mdb_env_set_maxdbs(file->env, CACHE_TABLES);
         mdb_env_set_maxreaders(file->env, MAX_READERS);
         mdb_env_set_mapsize(file->env, file->map_size);
-        code = mdb_env_open(file->env, file->path, flags, 0600);
+        code = mdb_env_open(file->env, path, MDB_NOSUBDIR | MDB_NOTLS | MDB_NOSYNC | flags, 0600);
     }
+    return code;
+}
+
+static int open_copy(struct cache_file *file, int copy) {
+    _cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", copy);
+    return create_env(file, path, MDB_RDONLY | MDB_NOLOCK);
+}
+
+static bool is_in_the_way(const struct cache_file *file) {
+    struct stat status;
+    return fstatat(file->directory, CACHE_FILE_NAME CACHE_LOCK_SUFFIX, &status, 0)
+               ? fstatat(file->directory, CACHE_FILE_NAME CACHE_LOCK_SUFFIX, &status,
+                         AT_SYMLINK_NOFOLLOW) == 0
+               : !S_ISREG(status.st_mode);
+}
+
+/* What lies in the lock file's place and is no file, nor leads to one, goes; by one process only, that it does not take away
+ * what another has made there since. */
+static int make_way(const struct cache_file *file) {
+    _cleanup_free_ char *path = xasprintf("%s" REPLACE_SUFFIX, file->path);
+    _cleanup_lock_ struct lock lock = LOCK_INIT;
+    if (!is_in_the_way(file)) {
+        return 0;
+    }
+    _cleanup_error_ struct error error = ERROR_INIT;
+    if (lock_take_path(path, LOCK_EXCLUSIVE, false, &lock, &error) ||
+        (is_in_the_way(file) &&
+         fs_remove_tree(file->directory, CACHE_FILE_NAME CACHE_LOCK_SUFFIX, &error))) {
+        log_warn("%s" CACHE_LOCK_SUFFIX " is no file, and cannot be removed: %s", file->path,
+                 error.message);
+        return error.number ? error.number : EEXIST;
+    }
+    return 0;
+}
+
+static int open_original(struct cache_file *file, enum cache_access access) {
+    int code = make_way(file);
+    if (code == 0) {
+        code = cache_extent_reserve(file->directory, CACHE_FILE_NAME);
+    }
+    return code ? code : create_env(file, file->path, access == CACHE_READ ? MDB_RDONLY : 0);
+}
+
+static struct verdict open_env(struct cache_file *file, enum cache_access access) {
+    if (access == CACHE_READ && is_missing(file)) {
+        return EMPTY;
+    }
+    bool is_copied = access == CACHE_READ && !file->is_opened_to_read &&
+                     cache_copy_is_needed(file->directory, CACHE_FILE_NAME);
+    bool is_checked =
+        is_copied || !cache_stamp_is_current(file->directory, CACHE_FILE_NAME);
+    if (is_checked && file->is_opened_to_read) {
+        return verdict_of(EAGAIN); /* only who may write can vouch for the file afterwards */
+    }
+    _cleanup_fd_ int given = -1;
+    if (is_copied) {
+        given = cache_copy_make(file->directory, CACHE_FILE_NAME);
+        if (given < 0) {
+            return verdict_of(errno);
+        }
+    } else if (is_checked) {
+        given = openat(file->directory, CACHE_FILE_NAME, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    }
+    struct verdict verdict = is_checked ? check_head(given) : FINE;
+    if (verdict.damage) {
+        return verdict;
+    }
+    int code = is_copied ? open_copy(file, given) : open_original(file, access);
     if (code) {
         return verdict_of(code);
     }
@@ -293,7 +345,7 @@ static struct verdict open_env(struct cache_file *file, enum cache_access access
     if (is_truncated(file->env)) {
         return damaged("it is truncated");
     }
-    struct verdict verdict = is_checked ? check_pages(file) : FINE;
+    verdict = is_checked ? check_pages(file) : FINE;
     return verdict.damage || verdict.code ? verdict : read_tables(file);
 }
 
@@ -363,7 +415,7 @@ static void give_up(MDB_env *env, const char *message) {
 
 /* Under a lock of its own, so that of several processes that notice the damage only one acts on it. */
 static int replace_damaged(struct cache_file *file, struct verdict *verdict, struct error *error) {
-    _cleanup_free_ char *path = xasprintf("%s-replace", file->path);
+    _cleanup_free_ char *path = xasprintf("%s" REPLACE_SUFFIX, file->path);
     _cleanup_lock_ struct lock lock = LOCK_INIT;
     if (lock_take_path(path, LOCK_EXCLUSIVE, false, &lock, error)) {
         return -1;
@@ -416,13 +468,17 @@ static void open_best(struct cache_file *file, enum cache_access access) {
             log_warn("the build cache %s cannot be set aside: %s", file->path, error.message);
         }
     }
-    if (!verdict.damage && access == CACHE_WRITE &&
-        (verdict.code == EACCES || verdict.code == EROFS)) {
+    bool is_refused = !verdict.damage && access == CACHE_WRITE &&
+                      (verdict.code == EACCES || verdict.code == EPERM || verdict.code == EROFS);
+    if (is_refused) {
         verdict = try_open(file, CACHE_READ);
+    }
+    bool is_used = !verdict.damage && (verdict.code == 0 || verdict.code == ENODATA);
+    if (is_used && is_refused) {
         log_warn("the build cache %s cannot be written: nothing will be remembered of this build",
                  file->path);
     }
-    if (verdict.damage || (verdict.code != 0 && verdict.code != ENODATA)) {
+    if (!is_used) {
         file->is_unreadable = true;
         file->is_damaged = verdict.damage && access == CACHE_READ;
         log_warn("the build cache %s is not used: %s", file->path,

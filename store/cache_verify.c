@@ -133,6 +133,15 @@ const char *cache_verify_head(int fd) {
     return NULL;
 }
 
+uint64_t cache_verify_newest(int fd) {
+    struct meta metas[2];
+    if (!read_meta(fd, 0, 0, &metas[0]) || !is_page_size(metas[0].free.pad) ||
+        !read_meta(fd, 1, metas[0].free.pad, &metas[1])) {
+        return 0;
+    }
+    return metas[0].id > metas[1].id ? metas[0].id : metas[1].id;
+}
+
 /* ---- the trees ---- */
 
 /* Every page belongs to one place. */

@@ -13,6 +13,9 @@
  * fine: it is new. */
 const char *cache_verify_head(int fd);
 
+/* The ID of the newest transaction of FD; 0 when its heads make no sense. */
+uint64_t cache_verify_newest(int fd);
+
 /* What is wrong with the trees that transaction ID sees, or NULL: every page is where its parent says and nowhere else, of the
  * kind it has to be, with its entries within it and in order; none is free at the same time. The caller has a read
  * transaction with that ID, which keeps the pages as they are, but not their head: *is_overtaken when others have committed so

@@ -212,7 +212,6 @@ key_of() { # $1: part of the step's text
     done <<END2
 echo text > $file|is not used: it is no LMDB file|$hint
 rm $file; mkdir $file|is not used: it is no LMDB file|$hint
-rm $file-lock; mkdir $file-lock|is not used: Is a directory|
 rm $file; ln -s nowhere/cache.mdb $file|is not used: No such file or directory|
 rm -r $STORE/root/bud; touch $STORE/root/bud|cannot be read: Not a directory|
 END2

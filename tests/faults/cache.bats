@@ -134,7 +134,7 @@ is_sound() {
 @test "a FIFO, a directory, a link to nowhere in the place of the cache's files: nobody waits for them, and the next build heals" {
     build 1 > /dev/null
     cp -a "$STORE/root/bud" "$BATS_TEST_TMPDIR/sound"
-    for suffix in '' -stamp -unsynced; do
+    for suffix in '' -stamp -unsynced -lock; do
         for make in mkfifo mkdir 'ln -s /nowhere/at/all'; do
             # builds say of a file behind a link that leads nowhere that they do without
             [ "$suffix$make" != 'ln -s /nowhere/at/all' ] || continue
@@ -156,9 +156,64 @@ is_sound() {
             [ -z "$stderr" ] || { echo "$make cache.mdb$suffix: $stderr" >&2 && return 1; }
             [ -f "$STORE/root/bud/cache.mdb" ]
             [ -f "$STORE/root/bud/cache.mdb-stamp" ]
+            [ -f "$STORE/root/bud/cache.mdb-lock" ]
             [ ! -e "$STORE/root/bud/cache.mdb-unsynced" ]
         done
     done
+}
+
+# Does $@ find the records, with no more than one word about that nothing is remembered?
+reads() {
+    run --separate-stderr "$@"
+    [ "$status" = 0 ]
+    [[ $output != *MISS* ]]
+    [ -n "$output" ]
+    [ "$(wc -l <<< "$stderr")" -le 1 ]
+    [ -z "$stderr" ] || [[ $stderr == *"cannot be written: nothing will be remembered"* ]]
+}
+
+@test "a cache file that cannot be written, whatever is the reason, is read; looking makes nothing" {
+    build 1 > /dev/null
+    # by an attribute that keeps even root from it
+    chattr +i "$STORE/root/bud/cache.mdb" || skip "no chattr here"
+    run reads bud plan --build-arg ROUND=1 .
+    chattr -i "$STORE/root/bud/cache.mdb"
+    [ "$status" = 0 ] || { echo "$output" >&2 && return 1; }
+    # by a lock file that cannot be written
+    chattr +i "$STORE/root/bud/cache.mdb-lock"
+    run reads bud plan --build-arg ROUND=1 .
+    first=$status
+    run reads bud cache ls
+    chattr -i "$STORE/root/bud/cache.mdb-lock"
+    [ "$first$status" = 00 ]
+    # nothing in the directory
+    rm "$STORE/root/bud/cache.mdb-lock"
+    before=$(find "$STORE/root/bud" -printf '%p %s %C@\n' | sort)
+    for words in 'cache ls' 'cache du' 'cache prune --dry-run --all'; do
+        # shellcheck disable=SC2086
+        reads bud $words
+    done
+    [ "$(find "$STORE/root/bud" -printf '%p %s %C@\n' | sort)" = "$before" ]
+    build 1 > /dev/null
+    [ -f "$STORE/root/bud/cache.mdb-lock" ]
+}
+
+@test "who looks at a copy while others write sees what one of them had left" {
+    build 0 > /dev/null
+    (
+        exec > /dev/null 2>&1 3>&-
+        for round in $(seq 60); do
+            build "$round"
+        done
+        touch "$BATS_TEST_TMPDIR/done"
+    ) &
+    # a mount of its own, which is read-only: the lock file cannot be written there
+    unshare --mount bash -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"; shift
+        while [ ! -e "$1" ]; do "${@:2}" cache ls -q > /dev/null || exit 1; done' bash \
+        "$STORE/root/bud" "$BATS_TEST_TMPDIR/done" "$BUD" "${STORAGE[@]}" 2> "$BATS_TEST_TMPDIR/said"
+    wait
+    cat "$BATS_TEST_TMPDIR/said"
+    [ ! -s "$BATS_TEST_TMPDIR/said" ]
 }
 
 @test "what was set aside is not lost to a mark that cannot be removed at once" {
