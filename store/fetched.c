@@ -50,6 +50,12 @@ static int open_locked(int at, const char *name, int operation) {
     return -1;
 }
 
+/* Does anybody use NAME? Nobody can ask flock(2): the lock is taken if it can be had, and let go at once. */
+static bool is_in_use(int at, const char *name) {
+    _cleanup_fd_ int fd = open_locked(at, name, LOCK_EX | LOCK_NB);
+    return fd < 0 && errno == EWOULDBLOCK;
+}
+
 /* Removes every PREFIX… of our own in AT whose maker is gone, and adds what it took to *BYTES. IS_DRY: only that. */
 static void sweep_prefix(int at, const char *prefix, bool is_dry, uint64_t *bytes) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
@@ -70,6 +76,9 @@ static void sweep_prefix(int at, const char *prefix, bool is_dry, uint64_t *byte
         _cleanup_fd_ int fd = open_locked(at, names[i].data, LOCK_EX | LOCK_NB);
         if (fd < 0) {
             continue;
+        }
+        if (is_dry) {
+            flock(fd, LOCK_UN); /* nobody waits for the walk of who only looks */
         }
         disk_usage_add(&disk, at, names[i].data, bytes, NULL);
         if (!is_dry && fs_remove_tree(at, names[i].data, &error) < 0) {
@@ -327,8 +336,7 @@ static int describe(int place, struct arena *arena, struct fetched_item *item,
         item->last_used = time_of(status.st_mtim);
     }
     item->origin = read_origin(place, item->name.data, arena);
-    _cleanup_fd_ int fd = open_locked(place, item->name.data, LOCK_EX | LOCK_NB);
-    item->is_busy = fd < 0 && errno == EWOULDBLOCK;
+    item->is_busy = is_in_use(place, item->name.data);
     return disk_usage_add(&disk, place, item->name.data, &item->size, error);
 }
 

@@ -416,6 +416,28 @@ END2
     is "$(bud cache du --format json | jq -c '.cache_mounts[0].busy')" false
 }
 
+@test "a fetched context, and one that is being made, are nobody's while somebody measures them" {
+    build
+    local contexts=$STORE/root/bud/contexts key
+    key=$(sha256sum < /dev/null | cut -d ' ' -f 1)
+    mkdir -p "$contexts/$key/files" "$contexts/.new-left0ver/files"
+    echo elsewhere > "$contexts/$key/origin"
+    for words in du 'prune --dry-run --all'; do
+        # shellcheck disable=SC2086
+        ASAN_OPTIONS=detect_leaks=0 strace -f -y -e trace=flock,close,getdents64 -o "$BATS_TEST_TMPDIR/trace" \
+            "$BUD" "${STORAGE[@]}" cache $words
+        is "$(grep -cE 'flock.*LOCK_EX' "$BATS_TEST_TMPDIR/trace")" 2
+        # at once the lock is let go, before anything is read
+        is "$(grep -A 1 -E 'flock.*LOCK_EX' "$BATS_TEST_TMPDIR/trace" | grep -cE 'close\(|LOCK_UN')" 2
+    done
+    contains "$(bud cache du --format json | jq -r '.fetched_contexts[0].origin')" elsewhere
+    # one that somebody has is in use all the same
+    exec {held}< "$contexts/$key"
+    flock -s "$held"
+    is "$(bud cache du --format json | jq -c '.fetched_contexts[0].busy')" true
+    exec {held}<&-
+}
+
 @test "what a running build uses stays" {
     [ "$(id -u)" = 0 ] || skip "containers are run as root here"
     import_busybox
