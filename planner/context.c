@@ -1,7 +1,9 @@
 #include "planner/context.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 /* More than any real ignore file, less than what would hurt. */
 #define IGNORE_FILE_LIMIT (8 << 20)
@@ -9,6 +11,23 @@
 /* `--ignorefile /dev/null`: no rules. */
 static bool is_null_device(const struct stat *stat) {
     return S_ISCHR(stat->st_mode) && stat->st_rdev == makedev(1, 3);
+}
+
+/* Nothing could be opened: is there really nothing? A link that leads nowhere, or out of the context, was meant to be one. */
+static int check_absence(int directory, const char *path, struct error *error) {
+    char target[PATH_MAX];
+    ssize_t len = readlinkat(directory, path, target, sizeof(target));
+    if (len < 0) {
+        return 0;
+    }
+    if (directory == AT_FDCWD) {
+        error_set(error, ERROR_INPUT, "it is a link to %.*s, where nothing is", (int)len, target);
+        return error_hint(error, "make it lead to a file, or remove it");
+    }
+    error_set(error, ERROR_INPUT, "it is a link to %.*s, which is no file of the context", (int)len,
+              target);
+    return error_hint(error, "name the file by --ignorefile, or make this a file or a relative link "
+                             "to one in the context");
 }
 
 /* A file of the context is resolved inside it: a link must not make us quote files from elsewhere. *fd is -1 when there
@@ -30,7 +49,7 @@ static int open_ignore(int directory, const char *path, int *fd, struct error *e
         return -1;
     }
     error_clear(error);
-    return 0;
+    return check_absence(directory, path, error);
 }
 
 /* PATH of DIRECTORY becomes the tree's ignore file when it exists. */

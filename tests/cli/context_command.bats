@@ -146,6 +146,36 @@ src: in, 8 B in 2 files: no rule leaves it out'
     is "$output" ""
 }
 
+@test "an ignore file that is a link: followed in the context, an error when it leads out of it or nowhere" {
+    app
+    mv app/.dockerignore app/rules
+    printf 'FROM scratch\nCOPY . /\n' > app/Dockerfile
+    ln -s rules app/.dockerignore
+    run_bud 0 context -C app -q README.md
+    is "$output" ""
+    mv app/rules rules
+    for name in .dockerignore .containerignore; do
+        for target in ../rules "$PWD/rules" rules README.md/rules; do
+            rm -f app/.dockerignore app/.containerignore
+            ln -s "$target" "app/$name"
+            for words in 'context -C app' 'plan app'; do
+                # shellcheck disable=SC2086
+                run_bud 125 $words
+                is "${stderr_lines[0]}" "error: cannot read the ignore file app/$name"
+                contains "${stderr_lines[1]}" "it is a link to $target, which is no file of the context"
+                contains "${stderr_lines[2]}" "hint: name the file by --ignorefile"
+            done
+        done
+    done
+    run_bud 0 context -C app --ignorefile rules -q README.md
+    is "$output" ""
+    rm "app/$name"
+    ln -s nowhere app/Dockerfile.dockerignore
+    run_bud 125 plan app
+    is "${stderr_lines[0]}" "error: cannot read the ignore file app/Dockerfile.dockerignore"
+    contains "${stderr_lines[1]}" "it is a link to nowhere, where nothing is"
+}
+
 @test "without an ignore file everything is in" {
     mkdir empty
     run_bud 0 context -C empty
