@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FORMAT "bud-cache 5"
+#define FORMAT "bud-cache 6"
 #define REPLACE_SUFFIX "-replace" /* of the lock under which damage is acted upon */
 #define MAX_READERS 4096 /* threads of all processes that read at the same moment; 64 bytes each */
 /* What may be a moment in the life of a sound file is looked at so often, so many microseconds apart. */

@@ -85,12 +85,14 @@ bool cache_payload(struct str key, struct str value, struct str *payload) {
 static void put_state(struct buf *out, const struct directory_state *state) {
     put_number(out, state->inode, 8);
     put_number(out, (uint64_t)state->modified, 8);
+    put_number(out, (uint64_t)state->changed, 8);
     put_number(out, state->shape, 8);
 }
 
 static struct directory_state take_state(struct reader *reader) {
     struct directory_state state = { .inode = take_number(reader, 8) };
     state.modified = (int64_t)take_number(reader, 8);
+    state.changed = (int64_t)take_number(reader, 8);
     state.shape = take_number(reader, 8);
     return state;
 }

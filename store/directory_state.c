@@ -25,6 +25,7 @@ static void add_entry(struct look *look, const char *name, const struct stat *st
         status->st_mode,
         S_ISREG(status->st_mode) ? (uint64_t)status->st_size : 0,
         (uint64_t)time_of(status->st_mtim),
+        (uint64_t)time_of(status->st_ctim),
     };
     look->shape = crc64_update(look->shape, name, strlen(name) + 1);
     look->shape = crc64_update(look->shape, facts, sizeof(facts));
@@ -65,12 +66,14 @@ static bool look_at_entries(struct look *look, int directory, const char *path) 
     return len >= 0;
 }
 
-/* 0: it could not be told. */
-static uint64_t shape_of(const char *path) {
+/* 0: it could not be told. STATUS is that of PATH. */
+static uint64_t shape_of(const char *path, const struct stat *status) {
     _cleanup_fd_ int root = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct look look = { .arena = ARENA_INIT,
                          .left = DIRECTORY_STATE_ENTRIES,
                          .shape = CRC64_INIT };
+    const uint64_t mode = status->st_mode;
+    look.shape = crc64_update(look.shape, &mode, sizeof(mode));
     bool is_known = root >= 0 && look_at_entries(&look, root, "");
     for (size_t i = 0; is_known && look.left > 0 && i < look.directories.count; i++) {
         const char *below = look.directories.items[i];
@@ -85,9 +88,14 @@ static uint64_t shape_of(const char *path) {
 struct directory_state directory_state_read(const char *path) {
     struct stat status;
     if (lstat(path, &status) < 0 || !S_ISDIR(status.st_mode)) {
-        return (struct directory_state){ 0, 0, 0 };
+        return (struct directory_state){ .inode = 0 };
     }
-    return (struct directory_state){ status.st_ino, time_of(status.st_mtim), shape_of(path) };
+    return (struct directory_state){
+        .inode = status.st_ino,
+        .modified = time_of(status.st_mtim),
+        .changed = time_of(status.st_ctim),
+        .shape = shape_of(path, &status),
+    };
 }
 
 bool directory_state_differs(const struct directory_state *before, const char *path,
@@ -98,9 +106,15 @@ bool directory_state_differs(const struct directory_state *before, const char *p
     if (before->modified != time_of(status->st_mtim)) {
         return true;
     }
-    if (before->shape == 0 || before->inode != status->st_ino) {
+    if (before->inode != status->st_ino) {
         return false;
     }
-    uint64_t shape = shape_of(path);
+    if (before->changed != 0 && before->changed != time_of(status->st_ctim)) {
+        return true;
+    }
+    if (before->shape == 0) {
+        return false;
+    }
+    uint64_t shape = shape_of(path, status);
     return shape != 0 && shape != before->shape;
 }

@@ -1,6 +1,7 @@
 #include "store/layer_compare.h"
 
 #include "base/fs.h"
+#include "store/layer_stream.h"
 #include "store/layer_walk.h"
 
 #include <errno.h>
@@ -34,6 +35,39 @@ static bool is_alike(const struct layer_entry *ours, mode_t mode, uid_t uid, gid
            ours->mtime.tv_sec == seconds;
 }
 
+static void keep_layer_xattrs(struct fs_xattrs *xattrs) {
+    size_t count = 0;
+    for (size_t i = 0; i < xattrs->count; i++) {
+        if (layer_stream_keeps_xattr(xattrs->items[i].name)) {
+            xattrs->items[count++] = xattrs->items[i];
+        }
+    }
+    xattrs->count = count;
+}
+
+/* Of ENTRY in directory OURS and of THEIR_NAME in THEIRS. Only files and directories have any. */
+static bool has_same_xattrs(const struct layer_entry *entry, int ours, int theirs,
+                            const char *their_name) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct fs_xattrs a, b;
+    if (!S_ISREG(entry->mode) && !S_ISDIR(entry->mode)) {
+        return true;
+    }
+    /* the walk is in a directory that it has come to */
+    if (fs_read_xattrs(ours, S_ISDIR(entry->mode) ? "." : entry->name.data, &arena, &a, NULL) ||
+        fs_read_xattrs(theirs, their_name, &arena, &b, NULL)) {
+        return false;
+    }
+    keep_layer_xattrs(&a);
+    keep_layer_xattrs(&b);
+    bool is_same = a.count == b.count;
+    for (size_t i = 0; is_same && i < a.count; i++) {
+        is_same = str_equal(a.items[i].name, b.items[i].name) &&
+                  str_equal(a.items[i].value, b.items[i].value);
+    }
+    return is_same;
+}
+
 static bool is_same_layer(struct layer_walk *ours, struct layer_walk *theirs) {
     for (;;) {
         const struct layer_entry *a, *b;
@@ -51,7 +85,8 @@ static bool is_same_layer(struct layer_walk *ours, struct layer_walk *theirs) {
         }
         if (!is_alike(a, b->mode, b->uid, b->gid, b->rdev, b->size, b->mtime.tv_sec) ||
             (S_ISLNK(a->mode) &&
-             !has_same_target(ours->fd, theirs->fd, a->name.data, b->name.data))) {
+             !has_same_target(ours->fd, theirs->fd, a->name.data, b->name.data)) ||
+            !has_same_xattrs(a, ours->fd, theirs->fd, S_ISDIR(b->mode) ? "." : b->name.data)) {
             return false;
         }
     }
@@ -67,7 +102,8 @@ static bool is_in_tree(const struct layer_entry *entry, int directory, int tree,
     return !entry->is_whiteout &&
            is_alike(entry, status.st_mode, status.st_uid, status.st_gid, status.st_rdev,
                     (uint64_t)status.st_size, status.st_mtim.tv_sec) &&
-           (!S_ISLNK(entry->mode) || has_same_target(directory, tree, entry->name.data, path));
+           (!S_ISLNK(entry->mode) || has_same_target(directory, tree, entry->name.data, path)) &&
+           has_same_xattrs(entry, directory, tree, path);
 }
 
 static bool is_part_of(struct layer_walk *ours, int tree) {

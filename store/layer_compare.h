@@ -1,7 +1,7 @@
 /* layer_compare: is what the store has under a layer's ID what the same layer looks like when it is made once more?
  *
- * Compared are names, types, modes, owners, sizes, times in whole seconds, link targets and device numbers, of everything;
- * no file is read. */
+ * Compared are names, types, modes, owners, sizes, times in whole seconds, link targets, device numbers and those
+ * extended attributes that belong into a layer, of everything; no file is read. */
 #ifndef BUD_STORE_LAYER_COMPARE_H
 #define BUD_STORE_LAYER_COMPARE_H
 

@@ -35,6 +35,13 @@ static int set_root(int snapshot, const char *parent_diff, struct error *error) 
         }
         return -1;
     }
+    /* Where it is so already, it stays as it was recorded: see directory_state.h. */
+    struct stat present;
+    if (fstatat(snapshot, "diff", &present, AT_SYMLINK_NOFOLLOW) == 0 &&
+        present.st_uid == like.st_uid && present.st_gid == like.st_gid &&
+        (present.st_mode & 07777) == (like.st_mode & 07777)) {
+        return 0;
+    }
     if (fchownat(snapshot, "diff", like.st_uid, like.st_gid, AT_SYMLINK_NOFOLLOW) ||
         fchmodat(snapshot, "diff", like.st_mode & 07777, 0)) {
         return error_system(error, "cannot set the owner and mode of a snapshot");
@@ -175,13 +182,16 @@ enum snapshot_state snapshot_check(const struct store *store, struct cache *cach
               &status)) {
         return SNAPSHOT_GONE;
     }
-    const struct directory_state *before = &record->state;
+    struct directory_state before = record->state;
     if (*layer && published.state.inode != 0) {
-        before = &published.state;
-    } else if (*layer && before->inode != status.st_ino) {
+        before = published.state;
+    } else if (*layer && before.inode != status.st_ino) {
         return SNAPSHOT_SOUND; /* the build died before it could tell which directory the layer has */
     }
-    return directory_state_differs(before, *path, &status) ? SNAPSHOT_CHANGED : SNAPSHOT_SOUND;
+    if (*layer) {
+        before.changed = 0; /* renamed to be published; and others set its owner when they mount it */
+    }
+    return directory_state_differs(&before, *path, &status) ? SNAPSHOT_CHANGED : SNAPSHOT_SOUND;
 }
 
 /* Is NAME something that neither a live build nor a record will ask for? The build first: while it lives, it may be

@@ -287,6 +287,31 @@ END
     is "$(step 'COPY --from')" "miss: its result was changed by somebody else"
 }
 
+@test "owners, attributes and capabilities of a result, and its top directory, are seen" {
+    dockerfile <<< $'FROM scratch AS files\nCOPY file /made\nFROM scratch\nCOPY --from=files /made /file'
+    echo 1 > file
+    local file top place change
+    # of a stage no image has, and of a layer
+    for place in 'COPY file' 'COPY --from'; do
+        for change in 'chown 1:2 $file' 'setfattr -n user.x -v 1 $file' 'setcap cap_net_raw+ep $file' 'chmod 700 $top'; do
+            build
+            bud cache prune > /dev/null # what was replaced
+            top=$(echo "$STORE"/root/bud/snapshots/*/diff) file=$top/made
+            [ "$place" = 'COPY file' ] || { top=$(layer_directories) && file=$top/file; }
+            command -v "${change%% *}" > /dev/null || continue
+            is "$(step "$place")" hit
+            eval "$change"
+            is "$(step "$place")" "miss: its result was changed by somebody else"
+        done
+    done
+    # of a stage's also the owner of the top directory; of a layer's others may set it
+    bud cache prune --all > /dev/null
+    bud rmi --all > /dev/null
+    build
+    chown 1:2 "$STORE"/root/bud/snapshots/*/diff
+    is "$(step 'COPY file')" "miss: its result was changed by somebody else"
+}
+
 @test "a layer that somebody changed is replaced by what is built, not built upon" {
     dockerfile <<< $'FROM scratch\nCOPY precious other /'
     echo precious > precious

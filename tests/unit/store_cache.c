@@ -72,7 +72,7 @@ static void records_come_back(void **state) {
                                    .parent = STR("below"),
                                    .created = -5,
                                    .duration = UINT64_MAX,
-                                   .state = { 42, -43, 44 },
+                                   .state = { 42, -43, 45, 44 },
                                    .text = STR("RUN true"),
                                    .stage = STR("build"),
                                    .ingredients = ingredients,
@@ -93,6 +93,7 @@ static void records_come_back(void **state) {
     assert_true(found.duration == UINT64_MAX);
     assert_int_equal(found.state.inode, 42);
     assert_int_equal(found.state.modified, -43);
+    assert_int_equal(found.state.changed, 45);
     assert_int_equal(found.state.shape, 44);
     assert_string_equal(found.text.data, "RUN true");
     assert_string_equal(found.stage.data, "build");
@@ -327,15 +328,16 @@ static void other_tables_work(void **state) {
 
     const char *snapshots[] = { "a", "b" };
     struct digest one = key_of(1), two = key_of(2), content;
-    struct cache_publication layers[] = { { digest_hex(&one), { 0, 0, 0 } },
-                                          { digest_hex(&two), { 1, -2, 3 } } };
+    struct cache_publication layers[] = { { digest_hex(&one), { 0, 0, 0, 0 } },
+                                          { digest_hex(&two), { 1, -2, 3, 4 } } };
     struct cache_publication published;
     assert_false(cache_published_get(cache, "a", &published));
     assert_int_equal(cache_published_put(cache, snapshots, layers, 2, NULL), 0);
     assert_true(cache_published_get(cache, "b", &published));
     assert_string_equal(published.layer.text, layers[1].layer.text);
     assert_int_equal(published.state.modified, -2);
-    assert_int_equal(published.state.shape, 3);
+    assert_int_equal(published.state.changed, 3);
+    assert_int_equal(published.state.shape, 4);
 
     assert_false(cache_content_get(cache, &one, &content));
     assert_int_equal(cache_content_put(cache, &one, &two, NULL), 0);

@@ -35,7 +35,7 @@ static void record(struct world *world, const char *snapshot) {
 }
 
 static void publish(struct world *world, const char *snapshot) {
-    struct cache_publication layer = { { LAYER }, { 0, 0, 0 } };
+    struct cache_publication layer = { { LAYER }, { .inode = 0 } };
     assert_int_equal(cache_published_put(world->cache, &snapshot, &layer, 1, NULL), 0);
     char *path = arena_printf(&world->fixture->arena, "bud/snapshots/%s/diff", snapshot);
     mkdir(fixture_path(world->fixture, "overlay/" LAYER), 0700);
