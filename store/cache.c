@@ -234,14 +234,6 @@ int cache_drop_record(struct cache_file *file, MDB_txn *transaction, struct str 
     return code ? code : cache_table_delete(file, transaction, CACHE_USES, key);
 }
 
-static int remove_record(struct cache_file *file, MDB_txn *transaction, void *context) {
-    return cache_drop_record(file, transaction, cache_table_key(context));
-}
-
-int cache_remove(struct cache *cache, const struct digest *key, struct error *error) {
-    return cache_file_write(cache->file, remove_record, (void *)key, error);
-}
-
 struct key_list {
     const struct digest *keys;
     size_t count;
@@ -343,24 +335,6 @@ int cache_keys(struct cache *cache, struct arena *arena, struct digest **keys, s
     *keys = list.items;
     *count = list.count;
     return result;
-}
-
-/* The keys first, the records one by one after that: VISIT may take its time, and change the cache. */
-int cache_each(struct cache *cache, bool (*visit)(void *context, const struct cache_record *record),
-               void *context, struct error *error) {
-    _cleanup_arena_ struct arena keep = ARENA_INIT;
-    struct digest *keys;
-    size_t count;
-    if (cache_keys(cache, &keep, &keys, &count, error)) {
-        return -1;
-    }
-    bool is_going_on = true;
-    for (size_t i = 0; is_going_on && i < count; i++) {
-        _cleanup_arena_ struct arena arena = ARENA_INIT;
-        struct cache_record record;
-        is_going_on = !cache_lookup(cache, &keys[i], &arena, &record) || visit(context, &record);
-    }
-    return 0;
 }
 
 /* Is there a believable record under KEY with this result? The index may know more than the records. */

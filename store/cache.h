@@ -82,14 +82,10 @@ struct cache_last {
 };
 int cache_last_keys(struct cache *cache, struct arena *arena, struct cache_last **last,
                     size_t *count, struct error *error);
-int cache_remove(struct cache *cache, const struct digest *key, struct error *error);
 /* All records written so far are on disk (the caller has synced the file system): believe them after a reboot. */
 int cache_settle(struct cache *cache, const struct digest *keys, size_t count, struct error *error);
 /* Has that been said of all of them that are there? */
 bool cache_is_settled(struct cache *cache, const struct digest *keys, size_t count);
-/* Calls VISIT for every believable record until it returns false. */
-int cache_each(struct cache *cache, bool (*visit)(void *context, const struct cache_record *record),
-               void *context, struct error *error);
 /* The keys of all records, believable or not, in ARENA. */
 int cache_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
                struct error *error);

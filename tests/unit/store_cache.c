@@ -48,16 +48,23 @@ static bool has_number(struct cache *cache, unsigned number) {
     return cache_lookup(cache, &key, &arena, &record) && str_equal_c(record.text, text);
 }
 
-static bool visit_count(void *context, const struct cache_record *record) {
-    assert_true(record->text.len > 0);
-    ++*(unsigned *)context;
-    return true;
+/* Those that are believed. */
+static unsigned count_records(struct cache *cache) {
+    _cleanup_arena_ struct arena arena = ARENA_INIT;
+    struct digest *keys;
+    size_t count;
+    unsigned believed = 0;
+    assert_int_equal(cache_keys(cache, &arena, &keys, &count, NULL), 0);
+    for (size_t i = 0; i < count; i++) {
+        struct cache_record record;
+        believed += cache_lookup(cache, &keys[i], &arena, &record);
+    }
+    return believed;
 }
 
-static unsigned count_records(struct cache *cache) {
-    unsigned count = 0;
-    assert_int_equal(cache_each(cache, visit_count, &count, NULL), 0);
-    return count;
+static void forget(struct cache *cache, struct digest key) {
+    struct cache_victim victim = { .key = key };
+    assert_int_equal(cache_forget(cache, &victim, 1, NULL), 0);
 }
 
 static void records_come_back(void **state) {
@@ -226,9 +233,8 @@ static void results_are_indexed(void **state) {
     assert_int_equal(cache_store(cache, &record, NULL, NULL), 0);
     assert_true(cache_has_result(cache, STR("one")));
     assert_true(cache_has_result(cache, STR("two")));
-    struct digest key = key_of(1);
-    assert_int_equal(cache_remove(cache, &key, NULL), 0);
-    assert_int_equal(cache_remove(cache, &key, NULL), 0);
+    forget(cache, key_of(1));
+    forget(cache, key_of(1));
     assert_false(cache_has_result(cache, STR("one")));
     assert_int_equal(count_records(cache), 1);
     cache_close(cache);
@@ -534,7 +540,7 @@ static void fill(struct cache *cache) {
         assert_int_equal(store_number(cache, i), 0);
         assert_int_equal(cache_nodes_put(cache, &node, 1, NULL), 0);
         if (i % 3 == 0) {
-            assert_int_equal(cache_remove(cache, &key, NULL), 0);
+            forget(cache, key);
         }
     }
 }
