@@ -352,13 +352,13 @@ bool cache_has_result(struct cache *cache, struct str result) {
     MDB_txn *transaction = cache_file_begin_read(cache->file);
     MDB_cursor *cursor;
     if (!transaction) {
-        return false;
+        return !cache_file_is_empty(cache->file);
     }
     bool is_found = false;
-    if (mdb_cursor_open(transaction, cache_file_table(cache->file, CACHE_RESULTS), &cursor) == 0) {
+    int code = mdb_cursor_open(transaction, cache_file_table(cache->file, CACHE_RESULTS), &cursor);
+    if (code == 0) {
         MDB_val at = cache_table_value(result), value;
-        int code =
-            result.len == 0 ? MDB_NOTFOUND : mdb_cursor_get(cursor, &at, &value, MDB_SET_RANGE);
+        code = result.len == 0 ? MDB_NOTFOUND : mdb_cursor_get(cursor, &at, &value, MDB_SET_RANGE);
         for (; code == 0 && !is_found; code = mdb_cursor_get(cursor, &at, &value, MDB_NEXT)) {
             struct str entry = str_make(at.mv_data, at.mv_size);
             if (!str_has_prefix(entry, result)) {
@@ -371,7 +371,7 @@ bool cache_has_result(struct cache *cache, struct str result) {
         mdb_cursor_close(cursor);
     }
     cache_file_end_read(cache->file, transaction);
-    return is_found;
+    return is_found || (code != 0 && code != MDB_NOTFOUND);
 }
 
 bool cache_layer_get(struct cache *cache, const char *snapshot, struct arena *arena,

@@ -89,7 +89,7 @@ bool cache_is_settled(struct cache *cache, const struct digest *keys, size_t cou
 /* The keys of all records, believable or not, in ARENA. */
 int cache_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
                struct error *error);
-/* Is snapshot ID the result of any record? */
+/* Is snapshot ID the result of any record? True as well when that cannot be told: what has no record is removed. */
 bool cache_has_result(struct cache *cache, struct str result);
 
 /* How often a record was found, and when last, by builds that wrote to the cache anyway: one that does what the last build

@@ -636,6 +636,13 @@ bool cache_file_is_readable(const struct cache_file *file) {
     return !file->is_unreadable;
 }
 
+bool cache_file_is_empty(struct cache_file *file) {
+    pthread_rwlock_rdlock(&file->map_lock);
+    bool result = !file->env && !file->is_unreadable;
+    pthread_rwlock_unlock(&file->map_lock);
+    return result;
+}
+
 bool cache_file_is_damaged(const struct cache_file *file) {
     return file->is_damaged;
 }

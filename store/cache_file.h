@@ -41,6 +41,8 @@ struct cache_file *cache_file_open(const char *directory, enum cache_access acce
 void cache_file_close(struct cache_file *file);
 /* False when there is a file that could not be read: not finding something in it says nothing then. */
 bool cache_file_is_readable(const struct cache_file *file);
+/* There is none, or nothing was ever stored in it: that a transaction cannot begin says that nothing is there. */
+bool cache_file_is_empty(struct cache_file *file);
 /* Because it is damaged, and was opened only to be read: who opens it to write sets it aside. */
 bool cache_file_is_damaged(const struct cache_file *file);
 bool cache_file_is_writable(const struct cache_file *file);

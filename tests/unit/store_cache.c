@@ -4,6 +4,7 @@
 #include "store/cache.h"
 #include "store/cache_file.h"
 #include "store/cache_record.h"
+#include "store/cache_table.h"
 #include "store/cache_verify.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MAP_SIZE ((size_t)64 << 20)
+#define MOST_READERS 10000 /* more than LMDB is told to have places for */
 
 static struct cache *open_cache(struct fixture *fixture, enum cache_access access) {
     struct cache *cache = NULL;
@@ -215,6 +217,30 @@ static void sites_go_with_their_places(void **state) {
     assert_int_equal(cache_forget_sites(cache, &sites[2], 1, NULL), 0);
     assert_int_equal(cache_sites(cache, &fixture->arena, &sites, &count, NULL), 0);
     assert_int_equal(count, 1);
+    cache_close(cache);
+}
+
+/* A snapshot without a record is removed: so what cannot be asked for has one. */
+static void results_that_cannot_be_asked_for_are_kept(void **state) {
+    struct cache *cache = open_cache(*state, CACHE_READ);
+    assert_false(cache_has_result(cache, STR("one"))); /* there is no file */
+    cache_close(cache);
+    cache = open_cache(*state, CACHE_WRITE);
+    assert_int_equal(store_number(cache, 1), 0);
+    assert_false(cache_has_result(cache, STR("one")));
+    /* All places for readers are taken. */
+    MDB_txn **readers = xcalloc(MOST_READERS, sizeof(MDB_txn *));
+    size_t count = 0;
+    while (count < MOST_READERS && (readers[count] = cache_file_begin_read(cache->file))) {
+        count++;
+    }
+    assert_true(count < MOST_READERS);
+    assert_true(cache_has_result(cache, STR("one")));
+    while (count > 0) {
+        cache_file_end_read(cache->file, readers[--count]);
+    }
+    free(readers);
+    assert_false(cache_has_result(cache, STR("one")));
     cache_close(cache);
 }
 
@@ -827,6 +853,7 @@ int main(void) {
         TEST(a_step_is_told_otherwise),
         TEST(who_is_found_is_the_last),
         TEST(sites_go_with_their_places),
+        TEST(results_that_cannot_be_asked_for_are_kept),
         TEST(results_are_indexed),
         TEST(other_boots_are_not_believed),
         TEST(layers_of_other_boots_are_digested_again),
