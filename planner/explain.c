@@ -388,9 +388,12 @@ struct last explain_last(struct cache *cache, const struct step *step, struct ar
     } else if (step->former_kind == FORMER_BEHIND) {
         last.kind = LAST_BEHIND;
     } else if (step->former_kind == FORMER_KEY) {
-        last.kind = cache_lookup(cache, &step->former, arena, &last.record) ? LAST_KNOWN
-                    : cache_is_kept(cache, &step->former)                   ? LAST_DOUBTFUL
-                                                                            : LAST_PRUNED;
+        static const enum last_kind lacking[] = { [CACHE_LACKS_RECORD] = LAST_PRUNED,
+                                                  [CACHE_LACKS_SENSE] = LAST_ROTTEN,
+                                                  [CACHE_LACKS_SYNC] = LAST_DOUBTFUL };
+        last.kind = cache_lookup(cache, &step->former, arena, &last.record)
+                        ? LAST_KNOWN
+                        : lacking[cache_lack(cache, &step->former)];
     }
     return last;
 }
@@ -411,6 +414,9 @@ struct str explain_miss(const struct last *last, const struct step *step, struct
     }
     if (last->kind == LAST_DOUBTFUL) {
         return STR("its result may not have been written out when the machine went down");
+    }
+    if (last->kind == LAST_ROTTEN) {
+        return STR("its record cannot be read");
     }
     if (last->kind == LAST_PRUNED) {
         return STR("its record was pruned");

@@ -10,6 +10,7 @@ enum last_kind {
     LAST_OTHERS,   /* other instructions */
     LAST_BEHIND,   /* nothing: that build ended before */
     LAST_PRUNED,   /* there was a record */
+    LAST_ROTTEN,   /* there is one that cannot be read */
     LAST_DOUBTFUL, /* there is one that is not believed */
     LAST_KNOWN,
 };

@@ -92,16 +92,25 @@ bool cache_lookup(struct cache *cache, const struct digest *key, struct arena *a
     return true;
 }
 
-bool cache_is_kept(struct cache *cache, const struct digest *key) {
+enum cache_lack cache_lack(struct cache *cache, const struct digest *key) {
     MDB_txn *transaction = cache_file_begin_read(cache->file);
+    MDB_val wanted = cache_table_value(cache_table_key(key)), value;
     struct str payload;
+    struct cache_record record;
+    struct cache_claim claim;
     if (!transaction) {
-        return false;
+        return cache_file_is_empty(cache->file) ? CACHE_LACKS_RECORD : CACHE_LACKS_SENSE;
     }
-    bool result =
-        cache_table_get(cache->file, transaction, CACHE_RECORDS, cache_table_key(key), &payload);
+    int code =
+        mdb_get(transaction, cache_file_table(cache->file, CACHE_RECORDS), &wanted, &value);
+    bool makes_sense =
+        code == 0 &&
+        cache_payload(cache_table_key(key), str_make(value.mv_data, value.mv_size), &payload) &&
+        cache_record_decode(payload, NULL, &record, &claim);
     cache_file_end_read(cache->file, transaction);
-    return result;
+    return code == MDB_NOTFOUND ? CACHE_LACKS_RECORD
+           : makes_sense        ? CACHE_LACKS_SYNC
+                                : CACHE_LACKS_SENSE;
 }
 
 /* Key of the index from results to records. */

@@ -65,8 +65,13 @@ struct cache_record {
 /* True and *out (in ARENA) when there is a believable record. Says nothing about the result still being there. */
 bool cache_lookup(struct cache *cache, const struct digest *key, struct arena *arena,
                   struct cache_record *out);
-/* Is there any record under KEY, believable or not? */
-bool cache_is_kept(struct cache *cache, const struct digest *key);
+/* Why that is not so. */
+enum cache_lack {
+    CACHE_LACKS_RECORD, /* there is none */
+    CACHE_LACKS_SENSE,  /* it rotted, or the cache cannot be read */
+    CACHE_LACKS_SYNC,   /* it is of another boot, and was not settled */
+};
+enum cache_lack cache_lack(struct cache *cache, const struct digest *key);
 /* Adds or replaces the record, and makes it the last one of PLACE (NULL: none). */
 int cache_store(struct cache *cache, const struct cache_record *record, const struct digest *place,
                 struct error *error);

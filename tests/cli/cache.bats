@@ -372,6 +372,16 @@ END
     contains "$(after_boot plan .)" "← its result may not have been written out when the machine went down"
 }
 
+@test "a record that rotted cannot be read: that is the reason, it was not pruned" {
+    small_context
+    build
+    # a byte of the step's text, wherever it is
+    perl -pi -e 's/COPY file \/file/COPY file \/filf/g' "$STORE/root/bud/cache.mdb"
+    is "$(step 'COPY file')" "miss: its record cannot be read"
+    build
+    is "$(step 'COPY file')" hit
+}
+
 @test "without the cache's file everything is built again" {
     small_context
     build
