@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define VALUE_WIDTH 100
+#define UNREADABLE "unreadable: rotten, or not known to be on disk since the machine was started"
 
 /* ---- show ---- */
 
@@ -73,9 +74,7 @@ static void print_item(const struct cache_view *view, struct buf *out,
     const struct cache_record *record = &item->record;
     print_line(out, "key", digest_hex(&record->key).text);
     if (!item->is_readable) {
-        print_line(out, "state",
-                   "unreadable: rotten, or not known to be on disk since the machine "
-                   "was started");
+        print_line(out, "state", UNREADABLE);
         return;
     }
     print_line(out, "step", human_line(arena, record->text, SIZE_MAX));
@@ -133,6 +132,9 @@ static json_t *users_json(const struct cache_view *view, const struct usage_item
 
 static json_t *item_json(const struct cache_view *view, const struct usage_item *item) {
     json_t *object = cache_json(view, item);
+    if (!item->is_readable) {
+        return object;
+    }
     json_t *ingredients = json_array();
     for (size_t i = 0; i < item->record.ingredient_count; i++) {
         const struct ingredient *ingredient = &item->record.ingredients[i];
@@ -239,9 +241,21 @@ static const char *shown(const struct cache_view *view, const struct str *value,
                  : "(none)";
 }
 
+/* The line of a record. */
+static void print_step(const struct cache_view *view, struct buf *out,
+                       const struct usage_item *item) {
+    buf_printf(out, "%s  %s\n", cache_short_key(view, &item->record.key),
+               item->is_readable ? human_line(view->arena, item->record.text, VALUE_WIDTH)
+                                 : "(cannot be read)");
+}
+
 static void print_differences(const struct cache_view *view, struct buf *out,
                               const struct usage_item *before, const struct usage_item *now) {
     size_t count;
+    if (!before->is_readable || !now->is_readable) {
+        buf_append_c(out, "  what went into a record that cannot be read is not known\n");
+        return;
+    }
     const struct difference *list = compare(&before->record, &now->record, view->arena, &count);
     for (size_t i = 0; i < count; i++) {
         const struct str *old = list[i].before, *new = list[i].now;
@@ -264,6 +278,9 @@ static json_t *value_json(const struct str *value) {
 static json_t *differences_json(const struct cache_view *view, const struct usage_item *before,
                                 const struct usage_item *now) {
     size_t count;
+    if (!before->is_readable || !now->is_readable) {
+        return json_null();
+    }
     const struct difference *list = compare(&before->record, &now->record, view->arena, &count);
     json_t *array = json_array();
     for (size_t i = 0; i < count; i++) {
@@ -288,10 +305,8 @@ static int compare_keys(struct cache_view *view, struct error *error) {
                                           differences_json(view, before, now)),
                                 error);
     }
-    buf_printf(&out, "%s  %s\n%s  %s\n", cache_short_key(view, &before->record.key),
-               human_line(view->arena, before->record.text, VALUE_WIDTH),
-               cache_short_key(view, &now->record.key),
-               human_line(view->arena, now->record.text, VALUE_WIDTH));
+    print_step(view, &out, before);
+    print_step(view, &out, now);
     print_differences(view, &out, before, now);
     return output_write(&out, error);
 }
@@ -299,17 +314,18 @@ static int compare_keys(struct cache_view *view, struct error *error) {
 static void print_reason(const struct cache_view *view, struct buf *out,
                          const struct usage_item *item, bool is_detailed) {
     const struct cache_record *record = &item->record;
-    buf_printf(out, "%s  %s\n  %s\n", cache_short_key(view, &record->key),
-               human_line(view->arena, record->text, VALUE_WIDTH),
-               human_line(view->arena, record->reason, SIZE_MAX));
+    print_step(view, out, item);
+    buf_printf(out, "  %s\n",
+               item->is_readable ? human_line(view->arena, record->reason, SIZE_MAX) : UNREADABLE);
     const struct usage_item *previous =
         record->previous ? cache_item(view, record->previous) : NULL;
     if (!is_detailed || !record->previous) {
         return;
     }
     if (!previous || !previous->is_readable) {
-        buf_printf(out, "the record it replaced, %s, is gone\n",
-                   cache_short_key(view, record->previous));
+        buf_printf(out, "the record it replaced, %s, %s\n",
+                   cache_short_key(view, record->previous),
+                   previous ? "cannot be read" : "is gone");
         return;
     }
     buf_printf(out, "compared with %s, which it replaced:\n",
@@ -319,6 +335,10 @@ static void print_reason(const struct cache_view *view, struct buf *out,
 
 static json_t *reason_json(const struct cache_view *view, const struct usage_item *item) {
     const struct cache_record *record = &item->record;
+    if (!item->is_readable) {
+        return json_pack("{s:s, s:n, s:n, s:n, s:n}", "key", digest_hex(&record->key).text, "text",
+                         "stage", "reason", "created");
+    }
     json_t *object =
         json_pack("{s:s, s:o, s:o, s:o, s:o}", "key", digest_hex(&record->key).text, "text",
                   json_from_str(record->text), "stage", json_from_str(record->stage), "reason",

@@ -169,6 +169,22 @@ key_of() { # $1: part of the step's text
         '["destination","/file-1","/file-2"]'
 }
 
+@test "of a record that cannot be read nothing is said but that" {
+    build
+    local rotten other
+    rotten=$(key_of 'COPY file')
+    other=$(key_of 'COPY src')
+    perl -pi -e 's/COPY file \/file/COPY file \/filf/g' "$STORE/root/bud/cache.mdb"
+    is "$(bud cache why "$rotten" "$other")" "${rotten:0:12}  (cannot be read)
+${other:0:12}  COPY src /src
+  what went into a record that cannot be read is not known"
+    is "$(bud cache why "$other" "$rotten" --format json | jq -c .differences)" null
+    is "$(bud cache why "$rotten")" "${rotten:0:12}  (cannot be read)
+  unreadable: rotten, or not known to be on disk since the machine was started"
+    is "$(bud cache why "$rotten" --format json | jq -c '.[0] | del(.key)')" '{"text":null,"stage":null,"reason":null,"created":null}'
+    is "$(bud cache show "$rotten" --format json | jq -c '[.state, .ingredients, .used_by]')" '["unreadable",null,null]'
+}
+
 @test "du: what the file system says" {
     head -c 300000 /dev/urandom > src/large
     ln src/large src/twice
