@@ -90,13 +90,13 @@ static int measure_layers(struct disk *disk, struct error *error) {
 static int measure_reclaimable(struct disk *disk, struct error *error) {
     struct usage *usage = &disk->view->usage;
     uint64_t leftovers[PRUNE_PARTS] = { 0 };
-    if (usage_measure(usage, error)) {
-        return -1;
-    }
     for (size_t i = 0; i < usage->count; i++) {
         usage->items[i].is_victim = true;
     }
     usage_spare_used(usage);
+    if (usage_measure_snapshots(usage, true, error)) {
+        return -1;
+    }
     for (size_t i = 0; i < usage->count; i++) {
         const struct usage_item *item = &usage->items[i];
         if (item->where == USAGE_SNAPSHOT) {

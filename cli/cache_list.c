@@ -93,8 +93,11 @@ int cache_command_list(struct cache_view *view, struct error *error) {
     bool is_quiet = option_flag(view->options, "quiet", false);
     bool is_by_size = option_is(view->options, "sort", "size");
     size_t count;
-    if ((!is_quiet || is_by_size) && usage_measure(&view->usage, error)) {
-        return -1;
+    for (size_t i = 0; (!is_quiet || is_by_size) && i < view->usage.count; i++) {
+        struct usage_item *item = &view->usage.items[i];
+        if (cache_matches(view, item) && usage_measure(item, error)) {
+            return -1;
+        }
     }
     struct usage_item **items = choose(view, &count);
     if (cache_is_json(view)) {

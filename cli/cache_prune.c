@@ -238,7 +238,7 @@ static int choose(struct pruning *pruning, struct error *error) {
     if (option_is_given(view->options, "mount") && !is_choosing) {
         return 0; /* only mounts are asked for */
     }
-    if (usage_measure(&view->usage, error) ||
+    if ((size && usage_measure_snapshots(&view->usage, false, error)) ||
         fetched_list(view->store, view->arena, &pruning->fetched, error)) {
         return -1;
     }
@@ -258,7 +258,7 @@ static int choose(struct pruning *pruning, struct error *error) {
         keep_size(pruning, limit);
     }
     usage_add_descendants(&view->usage);
-    return 0;
+    return size ? 0 : usage_measure_snapshots(&view->usage, true, error);
 }
 
 /* ---- what goes as a whole ---- */
@@ -433,7 +433,7 @@ int cache_command_remove(struct cache_view *view, struct error *error) {
         item->is_victim = true;
     }
     usage_add_descendants(&view->usage);
-    if (refuse_held(view, error) || usage_measure(&view->usage, error)) {
+    if (refuse_held(view, error) || usage_measure_snapshots(&view->usage, true, error)) {
         return -1;
     }
     return finish(&pruning, remove_victims(&pruning, error), error);

@@ -174,7 +174,7 @@ static int find_step(const struct cache_view *view, const char *step, struct usa
 int cache_command_show(struct cache_view *view, struct error *error) {
     struct usage_item *item;
     _cleanup_buf_ struct buf out = BUF_INIT;
-    if (find_step(view, view->words[0], &item, error) || usage_measure(&view->usage, error)) {
+    if (find_step(view, view->words[0], &item, error) || usage_measure(item, error)) {
         return -1;
     }
     if (cache_is_json(view)) {

@@ -248,13 +248,18 @@ int usage_read(const struct store *store, struct cache *cache, struct arena *are
     return result;
 }
 
-int usage_measure(struct usage *usage, struct error *error) {
+int usage_measure(struct usage_item *item, struct error *error) {
+    _cleanup_disk_usage_ struct disk_usage disk = DISK_USAGE_INIT;
+    item->size = 0;
+    return item->directory ? disk_usage_add(&disk, AT_FDCWD, item->directory, &item->size, error)
+                           : 0;
+}
+
+int usage_measure_snapshots(struct usage *usage, bool is_of_victims, struct error *error) {
     for (size_t i = 0; i < usage->count; i++) {
         struct usage_item *item = &usage->items[i];
-        _cleanup_disk_usage_ struct disk_usage disk = DISK_USAGE_INIT;
-        item->size = 0;
-        if (item->directory &&
-            disk_usage_add(&disk, AT_FDCWD, item->directory, &item->size, error)) {
+        if (item->where == USAGE_SNAPSHOT && (item->is_victim || !is_of_victims) &&
+            usage_measure(item, error)) {
             return -1;
         }
     }

@@ -46,8 +46,10 @@ struct usage {
 
 int usage_read(const struct store *store, struct cache *cache, struct arena *arena,
                struct usage *out, struct error *error);
-/* Fills the sizes: of each by itself. */
-int usage_measure(struct usage *usage, struct error *error);
+/* Fills the size of ITEM, by itself. It takes a walk over its result. */
+int usage_measure(struct usage_item *item, struct error *error);
+/* The same for all snapshots, or for those that are victims: the others free nothing when they go. */
+int usage_measure_snapshots(struct usage *usage, bool is_of_victims, struct error *error);
 /* What the recipe calls it: "run", "copy", "add", "directory", "output"; "unknown" when it cannot be read. */
 struct str usage_kind(const struct usage_item *item);
 /* Does an image have the result? Such results are never removed with the cache. */

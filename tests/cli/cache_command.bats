@@ -185,6 +185,22 @@ ${other:0:12}  COPY src /src
     is "$(bud cache show "$rotten" --format json | jq -c '[.state, .ingredients, .used_by]')" '["unreadable",null,null]'
 }
 
+@test "who asks about one record measures no other" {
+    build
+    sed -i 's|^WORKDIR.*|COPY file /other|' Dockerfile
+    build
+    local key
+    key=$(key_of 'COPY file /other')
+    for words in "show $key" "rm --dry-run $key" 'ls --filter text=/other'; do
+        # shellcheck disable=SC2086
+        ASAN_OPTIONS=detect_leaks=0 strace -f -y -e trace=getdents64 -o "$BATS_TEST_TMPDIR/trace" "$BUD" "${STORAGE[@]}" cache $words
+        is "$(grep -oE 'snapshots/[0-9a-z]+|/overlay/[0-9a-f]{64}' "$BATS_TEST_TMPDIR/trace" | sort -u | wc -l)" 1
+    done
+    is "$(bud cache show "$key" --format json | jq .size)" \
+        "$(du -sB1 "$STORE/root/bud/snapshots/$(bud cache show "$key" --format json | jq -r .result)" | cut -f 1)"
+    contains "$(bud cache rm --dry-run "$key")" "would remove 1 record, "
+}
+
 @test "du: what the file system says" {
     head -c 300000 /dev/urandom > src/large
     ln src/large src/twice
