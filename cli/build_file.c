@@ -213,6 +213,10 @@ int build_file_read(const char *file, const char *context, struct arena *arena, 
     if (str_has_prefix(str_of(*name), STR("./"))) {
         *name += 2;
     }
+    struct stat status;
+    if (fstat(fd, &status) == 0 && !S_ISREG(status.st_mode)) {
+        *path = NULL; /* `-f <(...)`: gone when the shell is done with it, as standard input is */
+    }
     return read_open(fd, *name, arena, text, error);
 }
 

@@ -507,6 +507,20 @@ END2
     is "$output" ""
 }
 
+@test "a Dockerfile that is a pipe is as one on standard input: its steps are current after it is gone" {
+    echo 1 > file
+    printf 'FROM scratch AS one\nCOPY file /made\nFROM scratch\nCOPY --from=one /made /\n' > "$BATS_TEST_TMPDIR/Other"
+    run_bud 0 build -q -f <(cat "$BATS_TEST_TMPDIR/Other") .
+    is "$(keys --filter superseded)" ""
+    run_bud 0 cache prune
+    contains "$output" "removed 0 records"
+    run_bud 0 plan -f - . < "$BATS_TEST_TMPDIR/Other"
+    contains "$output" "nothing to do"
+    sed -i 's|/made|/new|' "$BATS_TEST_TMPDIR/Other"
+    run_bud 0 plan -f <(cat "$BATS_TEST_TMPDIR/Other") .
+    contains "$output" "destination: /made → /new"
+}
+
 @test "why speaks of no build that found everything when the last one ran steps" {
     printf 'FROM scratch\nARG V\nCOPY file /$V\n' > Dockerfile
     echo 1 > file
