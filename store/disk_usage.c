@@ -23,6 +23,7 @@ struct level {
 
 struct walk {
     struct disk_usage *usage;
+    const char *path; /* where it began */
     dev_t device;
     uint64_t bytes;
     VEC(struct level) levels;
@@ -43,13 +44,28 @@ static void count(struct walk *walk, const struct stat *status) {
     }
 }
 
+/* The directory that was come to last. */
+static int cannot_read(const struct walk *walk, struct error *error) {
+    int number = errno;
+    _cleanup_buf_ struct buf path = BUF_INIT;
+    buf_append_c(&path, walk->path);
+    for (size_t i = 0; i < walk->levels.count; i++) {
+        const struct level *level = &walk->levels.items[i];
+        if (level->next > 0) {
+            buf_printf(&path, "/%s", level->names[level->next - 1].data);
+        }
+    }
+    errno = number;
+    return error_system(error, "cannot read the directory %s", path.data);
+}
+
 static int enter(struct walk *walk, int directory, struct error *error) {
     struct level level = { .arena = ARENA_INIT };
     struct str *names;
     size_t name_count;
-    if (fs_list(directory, &level.arena, &names, &name_count, error)) {
+    if (fs_list(directory, &level.arena, &names, &name_count, NULL)) {
         arena_free(&level.arena);
-        return -1;
+        return cannot_read(walk, error);
     }
     level.names = names;
     for (size_t i = 0; i < name_count; i++) {
@@ -80,6 +96,9 @@ static int step(struct walk *walk, int *directory, struct error *error) {
         }
     }
     int next = openat(*directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (next < 0 && errno == EACCES && is_down) {
+        return 0; /* others may not look into overlay's work/work: it counts for what it is by itself */
+    }
     if (next < 0 && errno == ENOENT) { /* it, or the one we are in, was removed */
         while (!is_down && walk->levels.count > 0) {
             arena_free(&walk->levels.items[--walk->levels.count].arena);
@@ -87,7 +106,7 @@ static int step(struct walk *walk, int *directory, struct error *error) {
         return 0;
     }
     if (next < 0) {
-        return error_system(error, "cannot read a directory %s", name);
+        return cannot_read(walk, error);
     }
     close(*directory);
     *directory = next;
@@ -96,7 +115,7 @@ static int step(struct walk *walk, int *directory, struct error *error) {
 
 int disk_usage_add(struct disk_usage *usage, int directory, const char *path, uint64_t *bytes,
                    struct error *error) {
-    struct walk walk = { .usage = usage };
+    struct walk walk = { .usage = usage, .path = path };
     struct stat status;
     if (fstatat(directory, path, &status, AT_SYMLINK_NOFOLLOW)) {
         return errno == ENOENT ? 0 : error_system(error, "cannot read %s", path);
@@ -109,8 +128,8 @@ int disk_usage_add(struct disk_usage *usage, int directory, const char *path, ui
             openat(directory, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd >= 0) {
             result = enter(&walk, fd, error);
-        } else if (errno != ENOENT) {
-            result = error_system(error, "cannot read %s", path);
+        } else if (errno != ENOENT && errno != EACCES) {
+            result = cannot_read(&walk, error);
         }
         while (result == 0 && walk.levels.count > 0) {
             result = step(&walk, &fd, error);

@@ -15,7 +15,7 @@ void disk_usage_free(struct disk_usage *usage);
 #define _cleanup_disk_usage_ _cleanup_(disk_usage_free)
 
 /* Adds the bytes of PATH (relative to DIRECTORY, never followed) and all below it to *BYTES; other file systems mounted there
- * are left out, and so is what disappears meanwhile. Any depth. */
+ * are left out, and so is what disappears meanwhile, or lies in directories that the caller may not read. Any depth. */
 int disk_usage_add(struct disk_usage *usage, int directory, const char *path, uint64_t *bytes,
                    struct error *error);
 

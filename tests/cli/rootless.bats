@@ -57,6 +57,21 @@ END
     is "$output" "$id"
 }
 
+@test "looks need no subordinate IDs, not even where overlay leaves directories that nobody may read" {
+    echo x > file
+    dockerfile <<< $'FROM scratch AS one\nCOPY --chown=5:6 file /made\nFROM scratch\nCOPY --from=one /made /'
+    run_user_bud 0 build -t image .
+    local snapshots=$BATS_TEST_TMPDIR/home/.local/share/containers/storage/bud/snapshots
+    as_user bash -c 'mkdir -p "$1"/*/work/work && chmod 000 "$1"/*/work/work' bash "$snapshots"
+    : > "$BATS_TEST_TMPDIR/subids"
+    for words in 'cache ls' 'cache du' 'cache show made' 'cache prune --dry-run --all' 'plan .'; do
+        # shellcheck disable=SC2086
+        run_user_bud 0 $words
+        is "$stderr" ""
+        [ -n "$output" ]
+    done
+}
+
 @test "RUN with the host's network, as several users" {
     run_user_bud 0 import "$BATS_TEST_TMPDIR/home/busybox.tar" busybox
     dockerfile <<'END'
