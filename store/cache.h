@@ -1,8 +1,8 @@
 /* cache: what is known from earlier builds, in one LMDB file, ROOT/bud/cache.mdb.
  *
  * It may be deleted at any time at the cost of a cold cache. A file that is corrupt, truncated or of another version
- * is set aside with a warning and a new one begun. Reading takes no lock that excludes anybody; writing happens in
- * short transactions, several processes and threads at once.
+ * is set aside with a warning and a new one begun. Reading takes no lock that excludes anybody (docs/cache.md says what
+ * LMDB does); writing happens in short transactions, several processes and threads at once.
  *
  * A record is a claim about data on disk. Until that data is known to be on disk (cache_settle) the record names
  * the boot it was written in and is not believed after another boot. */

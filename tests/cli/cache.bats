@@ -427,11 +427,17 @@ never() {
     never 'fork\('
     is "$(grep -E 'clone3?\(' "$TRACE" | grep -vc CLONE_THREAD)" 0 # threads are no processes
     never 'f(data)?sync\(|syncfs\(|msync\('
-    # LMDB marks itself in the list of readers, byte by byte, and waits for nobody
-    is "$(grep -E 'SETLKW?, \{l_type=F_WRLCK|flock\(.*LOCK_EX' "$TRACE" | grep -vcE '/cache\.mdb-lock>, F_SETLK, .*l_len=1\}')" 0
+    # but for two bytes of LMDB's lock file: its first, until it is known whether anybody else is there, and that of our process
+    local exclusive pid
+    pid=$(grep -m 1 'execve(' "$TRACE" | cut -d ' ' -f 1)
+    exclusive=$(grep -E 'SETLKW?, \{l_type=F_WRLCK|flock\(.*LOCK_EX' "$TRACE")
+    is "$(grep -oE '/cache\.mdb-lock>, F_SETLK, .*l_len=1\}' <<< "$exclusive" | grep -oE 'l_start=[0-9]+')" "l_start=0
+l_start=$pid"
+    is "$(wc -l <<< "$exclusive")" 2
+    is "$(grep -A 20 'F_WRLCK.*l_start=0' "$TRACE" | grep -cE 'cache\.mdb-lock>, F_SETLK, \{l_type=F_RDLCK, l_whence=SEEK_SET, l_start=0, l_len=1\}')" 1
     never ' (mkdir|unlink|rename|symlink|link|mknod|fchmod|fchown|utimens|truncate|fallocate|setxattr|mount|unshare|setns)[a-z0-9]*\('
-    # LMDB's lock file has the list of readers; nothing is written to any file but standard output
-    is "$(grep -E 'open(at2?)?\(.*O_(WRONLY|RDWR|CREAT|TMPFILE)' "$TRACE" | grep -vcE '/cache\.mdb-lock|/dev/(null|tty)')" 0
+    # LMDB's lock file has the list of readers, in which we are in memory; nothing is written to any file but standard output
+    is "$(grep -E 'open(at2?)?\(.*O_(WRONLY|RDWR|CREAT|TMPFILE)' "$TRACE" | grep -vcE '"[^"]*/cache\.mdb-lock"|"/dev/(null|tty)"')" 0
     is "$(grep -E '(p?write(v|64)?|sendfile|copy_file_range)\(' "$TRACE" | grep -vcE 'write\(1<')" 0
 }
 
