@@ -16,8 +16,8 @@ struct lull {
     void (*act)(void *context);
     void *context;
     pthread_t thread;
-    bool has_thread;       /* from here on under the mutex */
-    bool is_due;           /* something happened since ACT was last called */
+    bool has_thread; /* from here on under the mutex */
+    bool is_due;     /* something happened since ACT was last called */
     bool is_ending;
     struct timespec until; /* by the monotonic clock */
     pthread_mutex_t mutex;

@@ -323,8 +323,7 @@ static void print_reason(const struct cache_view *view, struct buf *out,
         return;
     }
     if (!previous || !previous->is_readable) {
-        buf_printf(out, "the record it replaced, %s, %s\n",
-                   cache_short_key(view, record->previous),
+        buf_printf(out, "the record it replaced, %s, %s\n", cache_short_key(view, record->previous),
                    previous ? "cannot be read" : "is gone");
         return;
     }

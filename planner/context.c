@@ -26,8 +26,9 @@ static int check_absence(int directory, const char *path, struct error *error) {
     }
     error_set(error, ERROR_INPUT, "it is a link to %.*s, which is no file of the context", (int)len,
               target);
-    return error_hint(error, "name the file by --ignorefile, or make this a file or a relative link "
-                             "to one in the context");
+    return error_hint(error,
+                      "name the file by --ignorefile, or make this a file or a relative link "
+                      "to one in the context");
 }
 
 /* A file of the context is resolved inside it: a link must not make us quote files from elsewhere. *fd is -1 when there

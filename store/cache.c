@@ -101,8 +101,7 @@ enum cache_lack cache_lack(struct cache *cache, const struct digest *key) {
     if (!transaction) {
         return cache_file_is_empty(cache->file) ? CACHE_LACKS_RECORD : CACHE_LACKS_SENSE;
     }
-    int code =
-        mdb_get(transaction, cache_file_table(cache->file, CACHE_RECORDS), &wanted, &value);
+    int code = mdb_get(transaction, cache_file_table(cache->file, CACHE_RECORDS), &wanted, &value);
     bool makes_sense =
         code == 0 &&
         cache_payload(cache_table_key(key), str_make(value.mv_data, value.mv_size), &payload) &&

@@ -17,8 +17,7 @@ static bool is_kept(int fd) {
 
 enum cache_mark cache_mark_look(int directory, const char *name, struct str boot) {
     _cleanup_free_ char *path = xasprintf("%s" SUFFIX, name);
-    _cleanup_fd_ int fd =
-        openat(directory, path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_fd_ int fd = openat(directory, path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     char text[LIMIT];
     struct stat status;
     if (fd < 0) {

@@ -189,7 +189,8 @@ enum snapshot_state snapshot_check(const struct store *store, struct cache *cach
         return SNAPSHOT_SOUND; /* the build died before it could tell which directory the layer has */
     }
     if (*layer) {
-        before.changed = 0; /* renamed to be published; and others set its owner when they mount it */
+        before.changed =
+            0; /* renamed to be published; and others set its owner when they mount it */
     }
     return directory_state_differs(&before, *path, &status) ? SNAPSHOT_CHANGED : SNAPSHOT_SOUND;
 }
