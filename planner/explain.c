@@ -130,6 +130,9 @@ static struct str describe_parent(const struct comparison *c, const struct str *
         return STR("the steps before it are others");
     }
     struct str base = recipe_base_name(source, c->arena);
+    if (c->is_foreign) {
+        return str_printf(c->arena, "the base image %.*s is another one", STR_ARG(base));
+    }
     return str_equal(former, base) ? str_printf(c->arena, "base image %.*s moved", STR_ARG(base))
                                    : str_printf(c->arena, "another base image: %.*s → %.*s",
                                                 STR_ARG(former), STR_ARG(base));
@@ -313,6 +316,28 @@ static void compare_selection(struct comparison *c, struct str name, const struc
     }
 }
 
+static bool is_written_otherwise(const struct comparison *c) {
+    for (size_t i = 0; i < c->new.count + c->old.count; i++) {
+        struct str name =
+            i < c->new.count ? c->new.items[i].name : c->old.items[i - c->new.count].name;
+        if (is_selection(name) && differs(c, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void drop_files(struct comparison *c, struct ingredient_list *list) {
+    struct ingredient_list kept = { 0 };
+    for (size_t i = 0; i < list->count; i++) {
+        const struct ingredient *ingredient = &list->items[i];
+        if (!is_directory(ingredient->name) && !str_has_prefix(ingredient->name, STR("file "))) {
+            ingredient_add(&kept, c->arena, ingredient->name, ingredient->value);
+        }
+    }
+    *list = kept;
+}
+
 static void compare_all(struct comparison *c, const struct cache_record *record) {
     _cleanup_map_ struct map before = MAP_INIT;
     _cleanup_map_ struct map now = MAP_INIT;
@@ -327,9 +352,15 @@ static void compare_all(struct comparison *c, const struct cache_record *record)
     c->before = &before;
     c->now = &now;
     c->listings = &listings;
+    if (c->is_foreign && is_written_otherwise(c)) { /* it may be other files, of the same content */
+        drop_files(c, &c->old);
+        drop_files(c, &c->new);
+    }
     find_listings(&c->new, &before, c->arena, &listings);
     find_listings(&c->old, &now, c->arena, &listings);
-    each_difference(c, find_selection);
+    if (!c->is_foreign) {
+        each_difference(c, find_selection);
+    }
     each_difference(c, compare_other);
     explain_paths(c);
     each_difference(c, compare_directories);
@@ -360,7 +391,7 @@ static bool is_shown(const struct comparison *c, size_t at) {
 /* The differences of STEP to the record OLD, the most telling first, at most three. */
 static struct str describe(const struct cache_record *old, const struct step *step,
                            struct arena *arena) {
-    struct comparison c = { .step = step, .arena = arena };
+    struct comparison c = { .step = step, .arena = arena, .is_foreign = !recipe_is_own(step, old) };
     compare_all(&c, old);
     _cleanup_buf_ struct buf text = BUF_INIT;
     size_t count = 0, more = 0;

@@ -23,6 +23,8 @@ struct comparison {
         struct difference *items;
         size_t count, capacity;
     } list;
+    bool
+        is_foreign; /* the record was made for another Dockerfile or stage: how that one wrote it is nothing to this one */
     bool has_command;
     bool has_selection;  /* what is taken is written otherwise, and other files are taken */
     bool has_content;    /* files or directories are named */

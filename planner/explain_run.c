@@ -8,10 +8,10 @@
  * may hold spaces. */
 static const struct {
     const char *type;
-    const char *fields[6];
+    const char *fields[7];
 } layouts[] = {
     { "bind", { "", "content" } },
-    { "cache", { "", "sharing", "mode", "owner", "id" } },
+    { "cache", { "", "sharing", "mode", "owner", "content", "id" } },
     { "secret", { "", "mode", "owner", "id" } },
     { "tmpfs", { "", "size" } },
     { "volume", { "", "source" } },
@@ -57,7 +57,7 @@ static void add_files(struct comparison *c, struct str target) {
     if (!input) {
         return;
     }
-    if (before && now && !str_equal(*before, *now)) {
+    if (before && now && !str_equal(*before, *now) && !c->is_foreign) {
         c->is_unexplained |= !input->context;
         return;
     }
@@ -66,30 +66,20 @@ static void add_files(struct comparison *c, struct str target) {
                            STR_ARG(target)));
 }
 
-/* The content a cache begins with is behind its id: "ID from CONTENT". */
-static struct str split_content(struct str *id) {
-    size_t length = strlen(" from ") + 2 * sizeof(struct digest);
-    size_t at = id->len > length ? id->len - length : id->len;
-    struct str content = str_from(*id, at);
-    if (!str_has_prefix(content, STR(" from "))) {
-        return STR_EMPTY;
-    }
-    *id = str_sub(*id, 0, at);
-    return content;
-}
-
 static void add_field(struct comparison *c, struct str target, struct buf *text, const char *field,
                       struct str was, struct str is) {
-    bool is_id = strcmp(field, "id") == 0, is_content = strcmp(field, "content") == 0;
-    struct str old = is_id ? split_content(&was) : STR_EMPTY;
-    struct str new = is_id ? split_content(&is) : STR_EMPTY;
-    if (!str_equal(old, new) || (is_content && !str_equal(was, is))) {
-        add_files(c, target);
+    if (str_equal(was, is)) {
+        return;
     }
-    if (!is_content && !str_equal(was, is)) {
-        buf_printf(text, "%s%s%s%.*s → %.*s", text->len > 0 ? ", " : "", field,
-                   field[0] != '\0' ? " " : "", STR_ARG(shown(c->arena, field, was)),
-                   STR_ARG(shown(c->arena, field, is)));
+    const char *comma = text->len > 0 ? ", " : "";
+    bool was_empty = str_equal_c(was, "empty"), is_empty = str_equal_c(is, "empty");
+    if (strcmp(field, "content") != 0) {
+        buf_printf(text, "%s%s%s%.*s → %.*s", comma, field, field[0] != '\0' ? " " : "",
+                   STR_ARG(shown(c->arena, field, was)), STR_ARG(shown(c->arena, field, is)));
+    } else if (was_empty || is_empty) { /* a cache without, or with, `from` */
+        buf_printf(text, "%sbegins %s now", comma, is_empty ? "empty" : "with files");
+    } else {
+        add_files(c, target);
     }
 }
 

@@ -134,14 +134,14 @@ static void add_mount(struct ingredient_list *list, struct arena *arena, const s
         add_secret(list, arena, mount);
     } else if (mount->type == MOUNT_CACHE) {
         static const char *const sharings[] = { "shared", "private", "locked" };
-        struct str text =
-            str_printf(arena, "cache %s %s %o %u:%u %.*s", mode, sharings[mount->sharing],
-                       mount->mode, mount->uid, mount->gid, STR_ARG(mount->id));
-        if (mount->input < step->input_count) { /* what it begins with, not what it holds */
-            text = str_printf(arena, "%.*s from %s", STR_ARG(text),
-                              hex(arena, &step->inputs[mount->input].content).data);
-        }
-        ingredient_add(list, arena, name, text);
+        /* What it begins with, not what it holds; the id is any text. */
+        bool is_filled = mount->input < step->input_count;
+        ingredient_add(
+            list, arena, name,
+            str_printf(arena, "cache %s %s %o %u:%u %s %.*s", mode, sharings[mount->sharing],
+                       mount->mode, mount->uid, mount->gid,
+                       is_filled ? hex(arena, &step->inputs[mount->input].content).data : "empty",
+                       STR_ARG(mount->id)));
     } else {
         ingredient_add(list, arena, name,
                        str_printf(arena, "bind %s %s", mode,

@@ -50,8 +50,10 @@ struct str recipe_split_origin(struct str *path);
  * files the step reads, one by one, or by directory when they are very many. They are covered by the parent, the variables and the content, and
  * do not change the key. */
 void recipe_add_explanations(struct step *step, struct arena *arena);
-/* Does the record that STEP, a hit, has found say all that but the files? True when it is another's of PLAN to say it: the first
- * of those that found the same. */
+/* Was RECORD made for this stage of this Dockerfile? One that another found as well says how that one wrote it. */
+bool recipe_is_own(const struct step *step, const struct cache_record *record);
+/* Does the record that STEP, a hit, has found say all that but the files? True when it is another's to say it: of a Dockerfile or
+ * stage that it was made for, or the first of those of PLAN that found the same. */
 bool recipe_is_told(const struct plan *plan, const struct step *step);
 
 #endif

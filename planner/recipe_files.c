@@ -187,6 +187,12 @@ void recipe_add_explanations(struct step *step, struct arena *arena) {
     step->ingredient_count = list.count;
 }
 
+bool recipe_is_own(const struct step *step, const struct cache_record *record) {
+    return !record->place ||
+           (memcmp(record->place->bytes, step->place.bytes, CACHE_SITE_SIZE) == 0 &&
+            str_equal(record->stage, step->stage->label));
+}
+
 static bool is_first_of_its_key(const struct plan *plan, const struct step *step) {
     for (size_t i = 0; i < step->id; i++) {
         if (digest_equal(&plan->steps[i]->key, &step->key)) {
@@ -221,7 +227,7 @@ static bool has_remarks(const struct cache_record *record, size_t from,
 bool recipe_is_told(const struct plan *plan, const struct step *step) {
     _cleanup_arena_ struct arena arena = ARENA_INIT;
     struct ingredient_list list = { 0 };
-    if (step->kind == STEP_SOURCE) {
+    if (step->kind == STEP_SOURCE || !recipe_is_own(step, &step->record)) {
         return true;
     }
     add_remarks(&list, &arena, step);

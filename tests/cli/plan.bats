@@ -503,6 +503,42 @@ becomes() {
     is "$(sha256sum "$STORE/root/bud/cache.mdb")" "$before"
 }
 
+@test "a record that several Dockerfiles or stages find says how the one wrote it that made it, and the others say no untruth" {
+    mkdir d
+    touch f d/f d/g
+    bud tag busybox app:1
+    bud tag busybox app:2
+    printf 'FROM app:1\nCOPY f /o/\n' > A
+    printf 'FROM app:2\nCOPY ./d/f /o/\n' > B
+    printf 'FROM app:2 AS x\nCOPY f /p/\nFROM app:1 AS y\nCOPY ./f /p/\n' > C
+    build -f A
+    local file before
+    for file in B 'C --target x' 'C --target y'; do
+        # shellcheck disable=SC2086
+        build -f $file
+    done
+    before=$(sha256sum "$STORE/root/bud/cache.mdb")
+    for file in A B 'C --target x' 'C --target y' A; do
+        # shellcheck disable=SC2086
+        build -f $file
+    done
+    is "$(sha256sum "$STORE/root/bud/cache.mdb")" "$before"
+    local PLAN_OPTIONS
+    echo changed | tee f > d/f
+    PLAN_OPTIONS=(-f A)
+    is "$(step COPY)" 'miss: f changed'
+    PLAN_OPTIONS=(-f B) # what A took was f
+    is "$(step COPY)" 'miss: the files from context changed'
+    : | tee f > d/f
+    build -q -t other -f - <<< $'FROM busybox\nLABEL a=b'
+    bud tag other app:1
+    bud tag other app:2
+    PLAN_OPTIONS=(-f A)
+    is "$(step COPY)" 'miss: base image app:1 moved'
+    PLAN_OPTIONS=(-f B)
+    is "$(step COPY)" 'miss: the base image app:2 is another one'
+}
+
 @test "a directory in the place of a stage is like none of its instructions" {
     echo a > a
     dockerfile <<< $'FROM busybox AS base\nCOPY a /a\nFROM busybox\nCOPY --from=base /a /'
@@ -562,6 +598,9 @@ becomes() {
         'mount /c: sharing shared → locked, mode 700 → 755, owner 5:0 → 0:0'
     run_reason '--mount=type=cache,target=/c' '' '--mount=type=tmpfs,target=/c' '' 'mount /c: cache → tmpfs'
     run_reason '' '' '--mount=type=cache,target=/c' '' 'mount /c is new'
+    run_reason '--mount=type=cache,target=/c' '' '--mount=type=cache,target=/c,from=n' '--build-context n=.' 'mount /c: begins with files now'
+    run_reason '--mount=type=cache,target=/c,from=n,id=x' '--build-context n=.' '--mount=type=cache,target=/c,id=y' '' \
+        'mount /c: begins empty now, id x → y'
     run_reason '' '' '--mount=target=/c' '' 'mount /c is new'
     run_reason '--mount=from=s,target=/in' '' '--mount=from=s,target=/in,rw' '' 'mount /in: ro → rw'
     run_reason '--mount=type=secret,id=s' '' '--mount=type=secret,id=s,required' '' 'mount /run/secrets/s: optional → required'
