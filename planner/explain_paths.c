@@ -50,11 +50,13 @@ static struct str describe_change(struct comparison *c, struct str path, struct 
 /* ---- what became of a path that is not taken any more ---- */
 
 struct fate {
+    bool is_read; /* the step reads the context that it was in */
     bool is_there, is_ignored;
     uint64_t mode;
 };
 
 static struct fate find_fate(const struct comparison *c, struct str path) {
+    struct fate fate = { .is_read = false };
     struct str told = path, origin = recipe_split_origin(&path);
     path = origin.len > 0 ? path : told;
     for (size_t i = 0; i < c->step->input_count; i++) {
@@ -65,14 +67,15 @@ static struct fate find_fate(const struct comparison *c, struct str path) {
         if (!tree || !str_equal(recipe_origin(input, c->arena), origin)) {
             continue;
         }
+        fate.is_read = true;
         _cleanup_fd_ int fd = fs_open_beneath(tree->fd, str_dup(c->arena, path),
                                               O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, NULL);
         if (fd >= 0 && fstat(fd, &stat) == 0) {
             bool is_ignored = tree->ignore && ignore_deciding(tree->ignore, path, &rule);
-            return (struct fate){ true, is_ignored, stat.st_mode };
+            return (struct fate){ true, true, is_ignored, stat.st_mode };
         }
     }
-    return (struct fate){ .is_there = false };
+    return fate;
 }
 
 /* ---- all of them ---- */
@@ -121,6 +124,10 @@ static void add_departure(struct paths *paths, struct str path, uint64_t mode) {
     struct comparison *c = paths->c;
     struct fate fate = find_fate(c, path);
     const char *what = NULL;
+    if (!fate.is_read) { /* that it reads it no more is another difference */
+        c->is_unexplained = true;
+        return;
+    }
     c->has_content = true;
     if (!fate.is_there) {
         what = "was removed";

@@ -598,10 +598,12 @@ becomes() {
         'mount /c: sharing shared → locked, mode 700 → 755, owner 5:0 → 0:0'
     run_reason '--mount=type=cache,target=/c' '' '--mount=type=tmpfs,target=/c' '' 'mount /c: cache → tmpfs'
     run_reason '' '' '--mount=type=cache,target=/c' '' 'mount /c is new'
-    run_reason '--mount=type=cache,target=/c' '' '--mount=type=cache,target=/c,from=n' '--build-context n=.' 'mount /c: begins with files now'
+    run_reason '--mount=type=cache,target=/c' '' '--mount=type=cache,target=/c,from=n' '--build-context n=.' \
+        'mount /c: begins with files now, new file [n] Dockerfile, new file [n] a'
     run_reason '--mount=type=cache,target=/c,from=n,id=x' '--build-context n=.' '--mount=type=cache,target=/c,id=y' '' \
         'mount /c: begins empty now, id x → y'
     run_reason '' '' '--mount=target=/c' '' 'mount /c is new'
+    run_reason '--mount=target=/c' '' '' '' 'mount /c is gone'
     run_reason '--mount=from=s,target=/in' '' '--mount=from=s,target=/in,rw' '' 'mount /in: ro → rw'
     run_reason '--mount=type=secret,id=s' '' '--mount=type=secret,id=s,required' '' 'mount /run/secrets/s: optional → required'
     run_reason '' '' '--mount=type=secret,id=s,env=S' '' 'secret S is new'
