@@ -187,6 +187,18 @@ size_t str_decode_utf8(struct str s, uint32_t *code) {
     return len;
 }
 
+bool str_is_utf8(struct str s) {
+    while (s.len > 0) {
+        uint32_t code;
+        size_t len = str_decode_utf8(s, &code);
+        if (len == 0) {
+            return false;
+        }
+        s = str_from(s, len);
+    }
+    return true;
+}
+
 static size_t min_of(size_t a, size_t b) {
     return a < b ? a : b;
 }

@@ -71,6 +71,7 @@ bool str_parse_bool(struct str s, bool *value);
 /* Length in bytes of the UTF-8 character (RFC 3629: no surrogates, nothing overlong) S begins with and its
  * code point in *CODE; 0 when S is empty or begins with anything else. */
 size_t str_decode_utf8(struct str s, uint32_t *code);
+bool str_is_utf8(struct str s); /* all of it */
 /* Levenshtein distance, at most LIMIT + 1; IS_CASE_IGNORED: of ASCII. */
 size_t str_distance(struct str a, struct str b, size_t limit, bool is_case_ignored);
 /* The candidate nearest to WORD within distance 2, of words of three letters or fewer 1, at least half of it the same

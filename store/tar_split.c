@@ -80,25 +80,13 @@ int tar_split_raw(struct tar_split *split, const void *data, size_t len, struct 
     return split->pending.len < SEGMENT_SIZE ? 0 : flush_segment(split, error);
 }
 
-static bool is_utf8(struct str text) {
-    while (text.len > 0) {
-        uint32_t code;
-        size_t length = str_decode_utf8(text, &code);
-        if (length == 0) {
-            return false;
-        }
-        text = str_from(text, length);
-    }
-    return true;
-}
-
 int tar_split_file(struct tar_split *split, struct str name, uint64_t size, uint64_t crc,
                    struct error *error) {
     if (flush_segment(split, error)) {
         return -1;
     }
     struct buf *lines = &split->lines;
-    if (is_utf8(name)) {
+    if (str_is_utf8(name)) {
         buf_append_c(lines, "{\"type\":1,\"name\":");
         json_quote(lines, name);
     } else {
