@@ -241,6 +241,30 @@ static int wait_for_layers(struct execution *execution, int status, struct error
     return status;
 }
 
+/* All steps are done: the image, found or made. */
+static int finish(struct execution *execution, const struct work *work, struct lookup *lookup,
+                  const struct scheduler_result *scheduled, struct executor_result *result,
+                  struct error *error) {
+    const struct executor_options *options = execution->options;
+    struct step *image = execution->plan->image;
+    if (image->state == STEP_DEFERRED && lookup_step(lookup, image, NULL, error) < 0) {
+        return -1;
+    }
+    if (image->state == STEP_HIT) {
+        struct image_list images = { 0 };
+        if (image_list_read(execution->store, &execution->arena, &images, error) < 0 ||
+            (options->is_recording &&
+             commit_settle(work, scheduled->keys, scheduled->key_count, error) < 0)) {
+            return -1;
+        }
+        return finish_cached(execution, &images, result, error);
+    }
+    progress_image(execution->progress, image);
+    return commit_image(work, &execution->outcomes, execution->hashing, options->names,
+                        options->is_recording, scheduled->keys, scheduled->key_count,
+                        &result->image, error);
+}
+
 static int run(struct execution *execution, struct executor_result *result, struct error *error) {
     const struct executor_options *options = execution->options;
     struct context_copies copies = CONTEXT_COPIES_INIT;
@@ -274,22 +298,8 @@ static int run(struct execution *execution, struct executor_result *result, stru
                       execution->hashing, &lookup, &scheduling, &scheduled, error);
     context_copies_free(execution->store, &copies);
     status = wait_for_layers(execution, status, error);
-    struct step *image = execution->plan->image;
-    if (status == 0 && image->state == STEP_DEFERRED) {
-        status = lookup_step(&lookup, image, NULL, error);
-    }
-    if (status == 0 && image->state == STEP_HIT) {
-        struct image_list images = { 0 };
-        status = image_list_read(execution->store, &execution->arena, &images, error);
-        if (status == 0 && options->is_recording) {
-            status = commit_settle(&work, scheduled.keys, scheduled.key_count, error);
-        }
-        status = status < 0 ? -1 : finish_cached(execution, &images, result, error);
-    } else if (status == 0) {
-        progress_image(execution->progress, image);
-        status = commit_image(&work, &execution->outcomes, execution->hashing, options->names,
-                              options->is_recording, scheduled.keys, scheduled.key_count,
-                              &result->image, error);
+    if (status == 0) {
+        status = finish(execution, &work, &lookup, &scheduled, result, error);
     }
     drop_unrecorded(execution, &scheduled);
     if (options->is_recording) {
