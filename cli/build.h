@@ -31,8 +31,8 @@ void build_request_end(struct build_request *request);
 int build_request_read_options(const struct invocation *invocation, const char *image_format,
                                struct build_request *out, struct error *error);
 
-/* --secret, into RUN: what is wrong with them is said before anything runs. ERROR_USAGE; ERROR_NOT_FOUND without the
- * variable, the system's error without the file. */
+/* --secret, into RUN: they are read, so that all that is wrong with them is said before anything runs. ERROR_USAGE;
+ * ERROR_NOT_FOUND without the variable, the system's error without the file, ERROR_INPUT when one is too large. */
 int build_secrets_read(const struct options *options, struct arena *arena, struct run_options *run,
                        struct error *error);
 

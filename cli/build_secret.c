@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* As large as BuildKit takes them. */
+#define SECRET_LIMIT ((size_t)500 << 10)
+
 struct parts { /* as given; data NULL: not */
     struct str id, src, env, type;
 };
@@ -34,16 +37,31 @@ static int split(struct str text, struct parts *out, struct error *error) {
     return 0;
 }
 
-/* The path of NAME, a file, from wherever this process will be. */
-static int take_file(struct str text, struct str name, struct arena *arena, struct secret *out,
+/* Once and now: it may be a pipe. */
+static int read_file(struct str text, const char *path, struct arena *arena, struct str *value,
                      struct error *error) {
-    const char *path = str_dup(arena, name);
-    _cleanup_free_ char *here = getcwd(NULL, 0);
-    if (access(path, R_OK) < 0 || (path[0] != '/' && !here)) {
-        error_system(error, "--secret %.*s: cannot read %s", STR_ARG(text), path);
-        return error_hint(error, "src=FILE is a path from here, env=NAME an environment variable");
+    _cleanup_buf_ struct buf data = BUF_INIT;
+    if (fs_read_file(AT_FDCWD, path, SECRET_LIMIT, &data, error) < 0) {
+        error_wrap(error, "--secret %.*s: it cannot be read", STR_ARG(text));
+        return error_hint(error,
+                          "src=FILE is the path of a file of at most %zu bytes, env=NAME an "
+                          "environment variable",
+                          SECRET_LIMIT);
     }
-    out->source = path_join(arena, str_of(here ? here : "/"), name);
+    *value = str_copy(arena, buf_str(&data));
+    return 0;
+}
+
+static int read_variable(struct str text, const char *name, struct str *value,
+                         struct error *error) {
+    const char *found = getenv(name);
+    if (!found || strlen(found) > SECRET_LIMIT) {
+        return error_set(error, found ? ERROR_INPUT : ERROR_NOT_FOUND,
+                         found ? "--secret %.*s: %s has more than %zu bytes"
+                               : "--secret %.*s: the environment has no %s",
+                         STR_ARG(text), name, SECRET_LIMIT);
+    }
+    *value = str_of(found);
     return 0;
 }
 
@@ -57,21 +75,16 @@ static int find(const struct parts *parts, struct str text, struct arena *arena,
     if (is_file && parts->env.len > 0) {
         return bad(text, "env= is of type=env", error);
     }
-    struct str name = parts->env.len > 0 ? parts->env : parts->src.len > 0 ? parts->src : parts->id;
-    const char *plain = str_dup(arena, name);
-    bool is_variable = getenv(plain) != NULL;
+    const char *name = str_dup(arena, parts->env.len > 0   ? parts->env
+                                      : parts->src.len > 0 ? parts->src
+                                                           : parts->id);
     bool is_either = parts->type.len == 0 && parts->env.len == 0;
+    bool is_variable = is_either
+                           ? getenv(name) != NULL && (parts->src.len == 0 || access(name, F_OK) < 0)
+                           : !is_file;
     out->id = parts->id;
-    out->is_env =
-        is_either ? is_variable && (parts->src.len == 0 || access(plain, F_OK) < 0) : !is_file;
-    if (!out->is_env) {
-        return take_file(text, name, arena, out, error);
-    }
-    out->source = name;
-    return is_variable
-               ? 0
-               : error_set(error, ERROR_NOT_FOUND, "--secret %.*s: the environment has no %s",
-                           STR_ARG(text), plain);
+    return is_variable ? read_variable(text, name, &out->value, error)
+                       : read_file(text, name, arena, &out->value, error);
 }
 
 int build_secrets_read(const struct options *options, struct arena *arena, struct run_options *run,

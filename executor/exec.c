@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #define DEFAULT_HOSTNAME "buildsandbox"
@@ -32,6 +33,8 @@ struct run {
     struct arena arena;
     const char *directory; /* the bundle */
     const char *id;
+    const char *trace; /* of the container, where its state is hidden; or NULL */
+    bool is_hidden;    /* the bundle, on a tmpfs */
     struct runtime runtime;
     struct bundle bundle;
     struct bundle_mounts mounts;
@@ -202,6 +205,40 @@ static int write_bundle(struct run *run, struct error *error) {
                            config.data, config.len, 0600, FS_NO_SYNC, error);
 }
 
+static bool has_secrets(const struct step_exec *exec) {
+    for (size_t i = 0; i < exec->mount_count; i++) {
+        if (!exec->mounts[i].is_host && exec->mounts[i].type == MOUNT_SECRET) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The bundle and the runtime's state are on no disk then, and gone with us, whatever becomes of us. In the place where the
+ * state else is the name of the container tells those who sweep of its cgroup (runtime_sweep). */
+static int hide(struct run *run, struct error *error) {
+    const char *trace = arena_printf(&run->arena, "%s/%s", run->runtime.state, run->id);
+    if (fs_make_directories(AT_FDCWD, trace, 0700, error) < 0) {
+        return -1;
+    }
+    run->trace = trace;
+    if (mount("tmpfs", run->directory, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700") < 0) {
+        return error_system(error, "cannot mount a tmpfs on %s", run->directory);
+    }
+    run->is_hidden = true;
+    run->runtime.state = arena_printf(&run->arena, "%s/state", run->directory);
+    return 0;
+}
+
+static void show(const struct run *run) {
+    if (run->is_hidden && umount2(run->directory, MNT_DETACH | UMOUNT_NOFOLLOW) < 0) {
+        log_warn("cannot unmount %s: %m", run->directory);
+    }
+    if (run->trace) {
+        rmdir(run->trace);
+    }
+}
+
 static int prepare(struct run *run, struct error *error) {
     const struct work *work = run->work;
     run->runtime = (struct runtime){
@@ -213,6 +250,9 @@ static int prepare(struct run *run, struct error *error) {
     }
     if (mkdir(run->directory, 0700) < 0) {
         return error_system(error, "cannot make directory %s", run->directory);
+    }
+    if (has_secrets(&run->step->exec) && hide(run, error) < 0) {
+        return -1;
     }
     return decide(run, error) < 0 || make_cwd(run, error) < 0 ||
                    make_mount_points(run, error) < 0 || write_bundle(run, error) < 0
@@ -357,6 +397,7 @@ int exec_step_run(const struct work *work, const struct step *step, const struct
     }
     mount_points_remove(run.points);
     run_mounts_release(&run.extra);
+    show(&run);
     fs_remove_tree(AT_FDCWD, run.directory, NULL);
     json_decref(run.bundle.seccomp);
     arena_free(&run.arena);

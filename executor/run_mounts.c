@@ -1,17 +1,14 @@
 #include "executor/run_mounts.h"
 
 #include "base/fs.h"
-#include "base/log.h"
 #include "base/vec.h"
 #include "executor/context_copy.h"
 #include "executor/mount_points.h"
-#include "executor/secret.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -109,10 +106,13 @@ static int add_bind(struct run_mounts *run, const struct mount_plan *mount, stru
     if (mount->input >= run->step->input_count) {
         return error_set(error, ERROR_UNSUPPORTED, "this bind mount has no source");
     }
+    const struct run_options *options = &run->work->plan->run;
     bool is_context = run->step->inputs[mount->input].context != NULL;
+    /* A command that may mount can make a read-only mount a writable one. */
+    bool is_shielded = !mount->is_readonly || run->step->exec.is_insecure || options->cap_add.count;
     int status = is_context ? context_copy_get(run->work, run->step, mount, &path, error)
                             : find_source(run, mount, &path, error);
-    if (status < 0 || (!mount->is_readonly && make_writable(run, &path, error) < 0)) {
+    if (status < 0 || (is_shielded && make_writable(run, &path, error) < 0)) {
         return -1;
     }
     run_mounts_bind(run, mount->target, path, mount->is_readonly);
@@ -192,28 +192,21 @@ static int add_host(struct run_mounts *run, const struct mount_plan *mount, stru
     return 0;
 }
 
-/* Secrets are on no disk: the directory of the bundle may be on one. */
-static int make_secrets(struct run_mounts *run, struct error *error) {
-    if (run->secrets) {
-        return 0;
+static const struct secret *find_secret(const struct run_mounts *run, struct str id) {
+    const struct run_options *options = &run->work->plan->run;
+    for (size_t i = 0; i < options->secret_count; i++) {
+        if (str_equal(options->secrets[i].id, id)) {
+            return &options->secrets[i];
+        }
     }
-    const char *path = arena_printf(run->arena, "%s/secrets", run->directory);
-    if (mkdir(path, 0700) < 0) {
-        return error_system(error, "cannot make directory %s", path);
-    }
-    if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0) {
-        return error_system(error, "cannot mount a tmpfs on %s", path);
-    }
-    run->secrets = path;
-    return 0;
+    return NULL;
 }
 
+/* Into the bundle's directory, which is on no disk then. */
 static int write_secret(struct run_mounts *run, const struct mount_plan *mount, struct str value,
                         struct error *error) {
-    if (make_secrets(run, error) < 0) {
-        return -1;
-    }
-    const char *path = arena_printf(run->arena, "%s/%zu", run->secrets, run->secret_count++);
+    const char *path =
+        arena_printf(run->arena, "%s/secret-%zu", run->directory, run->secret_count++);
     if (fs_write_atomic(AT_FDCWD, path, value.data, value.len, 0600, FS_NO_SYNC, error) < 0) {
         return -1;
     }
@@ -228,24 +221,40 @@ static int write_secret(struct run_mounts *run, const struct mount_plan *mount, 
     return 0;
 }
 
-static int add_secret(struct run_mounts *run, const struct mount_plan *mount, struct error *error) {
-    struct str value = STR_EMPTY;
-    bool is_given;
-    if (secret_read(&run->work->plan->run, mount->id, run->arena, &value, &is_given, error) < 0) {
-        return -1;
+/* Empty when the secret is not given, as in BuildKit. */
+static int set_variable(struct run_mounts *run, const struct mount_plan *mount, struct str value,
+                        struct error *error) {
+    if (str_find_byte(value, '\0') != SIZE_MAX || !str_is_utf8(value)) {
+        error_set(error, ERROR_INPUT, "the secret %.*s is no text: it cannot be the variable %.*s",
+                  STR_ARG(mount->id), STR_ARG(mount->env));
+        return error_hint(error, "let the RUN read it as a file, with target= instead of env=");
     }
-    if (!is_given && mount->is_required) {
+    struct str pair = str_printf(run->arena, "%.*s=%.*s", STR_ARG(mount->env), STR_ARG(value));
+    struct str name = str_sub(pair, 0, mount->env.len + 1);
+    for (size_t i = 0; i < run->env->count; i++) {
+        if (str_has_prefix(run->env->items[i], name)) {
+            run->env->items[i] = pair;
+            return 0;
+        }
+    }
+    arena_vec_push(run->arena, run->env, pair);
+    return 0;
+}
+
+static int add_secret(struct run_mounts *run, const struct mount_plan *mount, struct error *error) {
+    const struct secret *secret = find_secret(run, mount->id);
+    struct str value = secret ? secret->value : STR_EMPTY;
+    if (!secret && mount->is_required) {
         error_set(error, ERROR_NOT_FOUND, "the secret %.*s is required and not given",
                   STR_ARG(mount->id));
         return error_hint(error,
                           "give it with --secret id=%.*s,src=FILE or --secret id=%.*s,env=NAME",
                           STR_ARG(mount->id), STR_ARG(mount->id));
     }
-    if (mount->env.len > 0) { /* empty when it is not given, as in BuildKit */
-        struct str pair = str_printf(run->arena, "%.*s=%.*s", STR_ARG(mount->env), STR_ARG(value));
-        arena_vec_push(run->arena, run->env, pair);
+    if (mount->env.len > 0 && set_variable(run, mount, value, error) < 0) {
+        return -1;
     }
-    return is_given && mount->target.len > 0 ? write_secret(run, mount, value, error) : 0;
+    return secret && mount->target.len > 0 ? write_secret(run, mount, value, error) : 0;
 }
 
 static int add(struct run_mounts *run, const struct mount_plan *mount, struct error *error) {
@@ -289,9 +298,6 @@ void run_mounts_release(struct run_mounts *run) {
     }
     for (size_t i = run->roots.count; i-- > 0;) {
         rootfs_unmount(&run->roots.items[i]);
-    }
-    if (run->secrets && umount2(run->secrets, MNT_DETACH | UMOUNT_NOFOLLOW) < 0) {
-        log_warn("cannot unmount %s: %m", run->secrets);
     }
     for (size_t i = 0; i < run->snapshots.count; i++) {
         snapshot_remove(run->work->store, run->snapshots.items[i].id, NULL);

@@ -1,7 +1,7 @@
 /* run_mounts: what a RUN has mounted besides the usual: --mount, --volume, and the script of a heredoc.
  *
- * Prepares the source of each mount (a directory of an input, a cache directory, a private copy) and describes it for the
- * bundle. */
+ * Prepares the source of each mount (a directory of an input, a cache directory, a copy of context files, a view that can be
+ * written to, the file of a secret) and describes it for the bundle. */
 #ifndef BUD_EXECUTOR_RUN_MOUNTS_H
 #define BUD_EXECUTOR_RUN_MOUNTS_H
 
@@ -15,12 +15,11 @@ struct run_mounts {
     const struct step *step;
     const struct rootfs *inputs;
     struct arena *arena;
-    const char *directory;        /* the bundle's */
+    const char *directory;        /* the bundle's; on a tmpfs when the step has secrets */
     struct bundle_mounts *mounts; /* appended to */
     struct str_list *env;         /* the same, with the secrets that are variables */
-    const char *secrets;          /* a tmpfs with the others, or NULL */
-    size_t secret_count;
-    /* What has to go afterwards: writable views of inputs, copies of context files. */
+    size_t secret_count;          /* of those that are files there */
+    /* What has to go afterwards: writable views of inputs. */
     struct {
         struct rootfs *items;
         size_t count, capacity;
@@ -35,7 +34,7 @@ struct run_mounts {
     } caches;
 };
 
-/* "bind" of SOURCE on DESTINATION with OPTIONS; in a user namespace the flags locked on SOURCE are repeated. */
+/* A bind mount of SOURCE on DESTINATION; in a user namespace the flags locked on SOURCE are repeated. */
 void run_mounts_bind(struct run_mounts *run, struct str destination, const char *source,
                      bool is_readonly);
 /* All of step->exec.mounts. ERROR_NOT_FOUND for a source that does not exist, ERROR_UNSUPPORTED for kinds this

@@ -115,10 +115,11 @@ static int parse_readonly(struct mount_options *options, struct str key, bool ha
     return 0;
 }
 
+/* UINT32_MAX is no owner: chown(2) leaves it as it is. */
 static int parse_number(struct str key, struct str value, unsigned base, bool *has, uint64_t *out,
                         struct error *error) {
     *has = true;
-    return str_parse_uint(value, base, UINT32_MAX, out) ? 0 : bad_value(key, value, error);
+    return str_parse_uint(value, base, UINT32_MAX - 1, out) ? 0 : bad_value(key, value, error);
 }
 
 /* `size` and `required` need their type before them (Dockerfile reference, RUN --mount). */
@@ -235,7 +236,7 @@ static int check_secret(const struct mount_options *options, struct error *error
         error_set(error, ERROR_INPUT, "invalid secret mount. one of source, target required");
         return error_hint(error, "add id=NAME");
     }
-    if (options->env.data && !options->env.len) {
+    if (options->env.data && (!options->env.len || str_find_byte(options->env, '=') != SIZE_MAX)) {
         error_set(error, ERROR_INPUT, "the env of a secret mount needs a name");
         return error_hint(error, "write env=NAME");
     }
@@ -385,6 +386,13 @@ static int lower_mount(struct lowering *lowering, struct step *step, const struc
                                            : path_clean(arena, step->exec.cwd);
     mount->is_readonly = options.has_readonly ? options.is_readonly : options.type == MOUNT_BIND;
     take_options(lowering, &options, mount);
+    if (options.type == MOUNT_SECRET && options.target.len == 0 && mount->target.len > 0 &&
+        !str_has_prefix(mount->target, STR("/run/secrets/"))) {
+        error_set(error, ERROR_INPUT, "the id of the secret, %.*s, names no file",
+                  STR_ARG(mount->id));
+        error_hint(error, "add target=/path");
+        return lower_error_at(lowering, ast->span, error);
+    }
     if (str_equal_c(mount->target, "/")) {
         error_set(error, ERROR_INPUT, "invalid mount target \"/\"");
         error_hint(error, "add target=/path");
@@ -444,10 +452,14 @@ static void sort_mounts(struct arena *arena, struct step_exec *exec) {
     struct mount_plan *sorted = arena_array(arena, exec->mount_count, sizeof(*sorted));
     size_t count = 0;
     for (size_t i = 0; i < exec->mount_count; i++) {
-        bool is_replaced =
-            i + 1 < exec->mount_count && str_equal(order[i]->target, order[i + 1]->target);
-        if (!is_replaced) { /* the last one of a target wins */
-            sorted[count++] = *order[i];
+        struct mount_plan *mount = order[i];
+        bool is_replaced = i + 1 < exec->mount_count && mount->target.len > 0 &&
+                           str_equal(mount->target, order[i + 1]->target);
+        if (is_replaced) { /* the last one of a target wins; a variable is not replaced by it */
+            mount->target = STR_EMPTY;
+        }
+        if (!is_replaced || mount->env.len > 0) {
+            sorted[count++] = *mount;
         }
     }
     free(order);

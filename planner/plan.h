@@ -98,10 +98,8 @@ struct mount_plan { /* RUN --mount, and --volume of the command line */
 
 enum network_mode { NETWORK_NONE, NETWORK_HOST };
 
-struct secret { /* --secret: read when a RUN asks for it, in no key, layer or config */
-    struct str id;
-    struct str source; /* the path of a file, or the name of one of our own environment variables */
-    bool is_env;
+struct secret { /* --secret: in no key, layer or config */
+    struct str id, value;
 };
 
 /* What the build as a whole gives every RUN. */

@@ -374,14 +374,16 @@ END
     contains "$stderr" "Dockerfile:2"
     contains "$stderr" "--secret id=token,src=FILE"
     head -c 512001 /dev/zero > large
-    build_fails 125 --secret id=token,src=large
-    contains "$stderr" "cannot read the secret token"
+    mkdir directory
     local row
     while read -r row; do # option|exit status|message
         run_bud "$(cut -d'|' -f2 <<< "$row")" plan --secret "$(cut -d'|' -f1 <<< "$row")" .
-        contains "${stderr_lines[0]}" "$(cut -d'|' -f3 <<< "$row")"
+        contains "$stderr" "$(cut -d'|' -f3 <<< "$row")"
     done <<'END'
-id=token,src=missing|125|cannot read missing: No such file
+id=token,src=missing|125|cannot open missing: No such file
+id=token,src=large|125|512000
+id=token,src=directory|125|directory
+id=token,src=/dev/zero|125|512000
 id=token,env=NO_SUCH|125|the environment has no NO_SUCH
 id=token,type=env|125|the environment has no token
 src=Dockerfile|2|it needs an id
@@ -393,6 +395,74 @@ END
     build --secret id=token,src=HOME
     token=x build --no-cache --secret id=token
     build --no-cache --secret id=token,type=file,src=Dockerfile
+
+    while read -r row; do # mount|message
+        printf 'FROM busybox\nRUN --mount=type=secret,%s true\n' "${row%%|*}" > Dockerfile
+        run_bud 125 plan .
+        contains "$stderr" "${row#*|}"
+    done <<'END'
+id=..|the id of the secret, .., names no file
+id=/|the id of the secret, /, names no file
+id=a,env=A=B|the env of a secret mount needs a name
+id=a,uid=4294967295|invalid value for uid
+id=a,gid=4294967295|invalid value for gid
+END
+    printf 'a\0b' > nul
+    printf 'a\377b' > bytes
+    printf 'FROM busybox\nRUN --mount=type=secret,id=a cat /run/secrets/a | wc -c\nRUN --mount=type=secret,id=a,env=A true\n' > Dockerfile
+    for row in nul bytes; do
+        build_fails 125 --secret "id=a,src=$row"
+        contains "$stderr" "] RUN --mount=type=secret,id=a cat /run/secrets/a | wc -c"
+        contains "$stderr" "the secret a is no text: it cannot be the variable A"
+    done
+}
+
+@test "several secrets in one RUN; a pipe is read once for all" {
+    dockerfile <<'END'
+FROM busybox
+RUN --mount=type=secret,id=a,env=A --mount=type=secret,id=b,env=B --mount=type=secret,id=a,target=/s,env=C --mount=type=secret,id=b,target=/s echo "$A $B $C"; cat /s
+RUN --mount=type=secret,id=a cat /run/secrets/a
+RUN --mount=type=secret,id=a,env=PATH env | grep ^PATH
+END
+    b=two build --secret id=b --secret id=a,src=<(printf one)
+    is "$(printed)" $'one two one\ntwo\none\nPATH=one'
+    sed -i 's/env=A /env=A,required /' Dockerfile
+    b=two run_bud 125 build --secret id=b .
+    contains "$stderr" "the secret a is required and not given"
+}
+
+@test "secrets are on no disk, also when the build is killed" {
+    dockerfile <<< $'FROM busybox\nRUN --mount=type=secret,id=a,env=A --mount=type=secret,id=a sleep 60'
+    A=v3ry-s3cr3t "$BUD" "${STORAGE[@]}" build --secret id=a,env=A . > /dev/null 2>&1 3>&- &
+    local pid=$! cgroup
+    for _ in $(seq 500); do
+        cgroup=$(find /sys/fs/cgroup -maxdepth 2 -name 'bud-*' 2> /dev/null | head -n1)
+        [ -z "$cgroup" ] || [ ! -s "$cgroup/cgroup.procs" ] || break
+        sleep 0.01
+    done
+    run ! grep -rqa v3ry-s3cr3t "$STORE"
+    kill -KILL "$pid"
+    wait "$pid" || true
+    run ! grep -rqa v3ry-s3cr3t "$STORE"
+    # and the next build finds what that one left
+    dockerfile <<< 'FROM busybox'
+    build
+    is "$(find "$STORE/run/bud" -mindepth 1)" ""
+}
+
+@test "a command that may mount cannot change what other commands see of the same files" {
+    echo orig > f
+    dockerfile <<'END'
+FROM busybox AS files
+COPY f /d/
+FROM busybox AS a
+RUN --mount=target=/src --mount=from=files,source=/d,target=/d mount -o remount,rw,bind /src; mount -o remount,rw,bind /d; echo evil | tee /src/f > /d/f; cat /src/f /d/f
+FROM busybox
+COPY --from=a /etc /a
+RUN --mount=target=/src --mount=from=files,source=/d,target=/d cat /src/f /d/f > /seen
+END
+    build --cap-add CAP_SYS_ADMIN
+    is "$(contents seen)" $'orig\norig'
 }
 
 @test "a cache mount that begins with the files of a stage" {
