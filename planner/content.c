@@ -250,26 +250,6 @@ static struct group *group_of(struct reading *reading, const struct selection_en
 
 /* ---- the walk ---- */
 
-static int digest_mounted(struct reading *reading, const struct selection_result *result,
-                          struct digest *out, struct error *error) {
-    const char *path = result->path.len > 0 ? str_dup(&reading->scratch, result->path) : ".";
-    _cleanup_fd_ int fd =
-        fs_open_in_root(reading->tree->fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, error);
-    const struct selection_entry entry = {
-        .directory = fd,
-        .name = ".",
-        .tree_path = result->path,
-        .stat = result->stat,
-    };
-    struct unknown_entry *unknown;
-    if (fd < 0 ||
-        entry_digest_begin(reading->tree, &entry, path, true, &reading->scratch, &unknown, error)) {
-        return -1;
-    }
-    *out = unknown->digest;
-    return 0;
-}
-
 static int visit_result(void *context, const struct selection_result *result, struct error *error) {
     struct reading *reading = context;
     close_groups(reading, 0);
@@ -282,7 +262,7 @@ static int visit_result(void *context, const struct selection_result *result, st
         part.gid = reading->tree->is_context ? 0 : result->stat.st_gid;
     }
     if (reading->is_literal && result->is_directory && !reading->tree->is_context &&
-        digest_mounted(reading, result, &part.xattrs, error)) {
+        entry_digest_mounted(reading->tree, result, &reading->scratch, &part.xattrs, error)) {
         return -1;
     }
     vec_push(&reading->parts, part);

@@ -88,6 +88,25 @@ int entry_digest_begin(const struct tree *tree, const struct selection_entry *en
     return S_ISREG(entry->stat.st_mode) ? 0 : digest_special(unknown, entry, error);
 }
 
+int entry_digest_mounted(const struct tree *tree, const struct selection_result *result,
+                         struct arena *scratch, struct digest *out, struct error *error) {
+    const char *path = result->path.len > 0 ? str_dup(scratch, result->path) : ".";
+    _cleanup_fd_ int fd =
+        fs_open_in_root(tree->fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, error);
+    const struct selection_entry entry = {
+        .directory = fd,
+        .name = ".",
+        .tree_path = result->path,
+        .stat = result->stat,
+    };
+    struct unknown_entry *unknown;
+    if (fd < 0 || entry_digest_begin(tree, &entry, path, true, scratch, &unknown, error)) {
+        return -1;
+    }
+    *out = unknown->digest;
+    return 0;
+}
+
 static int open_file(const struct tree *tree, const char *path, struct error *error) {
     int fd =
         fs_open_in_root(tree->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0, error);

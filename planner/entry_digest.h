@@ -29,6 +29,9 @@ struct unknown_entry {
 int entry_digest_begin(const struct tree *tree, const struct selection_entry *entry,
                        const char *tree_path, bool is_mounted, struct arena *arena,
                        struct unknown_entry **out, struct error *error);
+/* The same of a directory that is mounted itself, as RESULT, and is no context's; SCRATCH gets what nobody needs afterwards. */
+int entry_digest_mounted(const struct tree *tree, const struct selection_result *result,
+                         struct arena *scratch, struct digest *out, struct error *error);
 /* Reads the regular file UNKNOWN, again while somebody writes to it; ERROR_CHANGED naming it when that does not end. ROOM
  * has ENTRY_READ_SIZE bytes. Any thread. */
 int entry_digest_file(const struct tree *tree, struct unknown_entry *unknown, char *room,
