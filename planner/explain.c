@@ -418,7 +418,7 @@ struct last explain_last(struct cache *cache, const struct step *step, struct ar
         last.kind = LAST_OTHERS;
     } else if (step->former_kind == FORMER_BEHIND) {
         last.kind = LAST_BEHIND;
-    } else if (step->former_kind == FORMER_KEY) {
+    } else if (step->former_kind == FORMER_KEY || step->former_kind == FORMER_LIKE) {
         static const enum last_kind lacking[] = { [CACHE_LACKS_RECORD] = LAST_PRUNED,
                                                   [CACHE_LACKS_SENSE] = LAST_ROTTEN,
                                                   [CACHE_LACKS_SYNC] = LAST_DOUBTFUL };

@@ -3,6 +3,7 @@
 #include "planner/content.h"
 #include "planner/explain.h"
 #include "planner/former.h"
+#include "planner/former_like.h"
 #include "planner/recipe.h"
 #include "store/layer_dir.h"
 #include "store/snapshot.h"
@@ -171,9 +172,46 @@ static struct str find_fault(struct lookup *lookup, struct cache_record *record,
                : STR("its result was removed");
 }
 
-static struct last find_last(struct lookup *lookup, const struct step *step) {
+/* What STEP is made upon: the result that is there, or that of what its parent was. */
+static bool find_upon(struct lookup *lookup, const struct step *step, struct str *upon,
+                      bool *is_telling) {
+    const struct step *parent = step->parent;
+    struct cache_record record;
+    *upon = STR_EMPTY;
+    *is_telling = false;
+    if (step_is_independent(step) || !parent) {
+        return true;
+    }
+    *is_telling = parent->kind != STEP_SOURCE; /* all the world builds upon some images */
+    if (is_there(parent)) {
+        *upon = result_of(lookup, parent);
+        return true;
+    }
+    if (parent->former_kind != FORMER_LIKE || step_is_independent(parent) ||
+        !cache_lookup(lookup->cache, &parent->former, lookup->arena, &record)) {
+        return false;
+    }
+    *upon = record.result;
+    return true;
+}
+
+static void find_like(struct lookup *lookup, struct step *step) {
+    struct str upon;
+    bool is_telling;
+    if ((step->kind == STEP_EXEC || step->kind == STEP_FILE) &&
+        find_upon(lookup, step, &upon, &is_telling) &&
+        former_like_find(&lookup->likes, lookup->plan, lookup->cache, lookup->arena, upon,
+                         step->text, is_telling, &step->former)) {
+        step->former_kind = FORMER_LIKE;
+    }
+}
+
+static struct last find_last(struct lookup *lookup, struct step *step) {
     if (step->former_kind == FORMER_UNKNOWN) {
         former_match(lookup->plan, step->stage, lookup->cache);
+    }
+    if (step->former_kind == FORMER_NONE) {
+        find_like(lookup, step);
     }
     return explain_last(lookup->cache, step, lookup->arena);
 }

@@ -19,6 +19,7 @@ struct lookup {
     bool is_disabled;                /* --no-cache */
     const struct image_list *images; /* NULL: read when an image step asks */
     const struct plan *plan;
+    struct former_likes *likes; /* NULL: not asked for yet */
 };
 
 /* Computes ingredients, key and state of STEP, whose parent and inputs have been looked up. CONTENTS has one digest for

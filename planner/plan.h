@@ -29,6 +29,7 @@ enum former_kind {
     FORMER_NONE,    /* its stage was never built */
     FORMER_OTHERS,  /* its stage was built without it */
     FORMER_BEHIND,  /* it stands behind all that was built of its stage */
+    FORMER_LIKE, /* the same, but another stage, Dockerfile or context has its like (former_like.h) */
     FORMER_KEY,
 };
 

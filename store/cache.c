@@ -345,6 +345,31 @@ int cache_keys(struct cache *cache, struct arena *arena, struct digest **keys, s
     return result;
 }
 
+struct visiting {
+    struct cache *cache;
+    void (*visit)(void *context, const struct cache_record *record);
+    void *context;
+};
+
+static void visit_record(void *context, struct str key, struct str value) {
+    const struct visiting *visiting = context;
+    struct cache_record record;
+    struct cache_claim claim;
+    struct str payload;
+    if (key.len == sizeof(record.key) && cache_payload(key, value, &payload) &&
+        cache_record_decode(payload, NULL, &record, &claim) &&
+        is_believed(visiting->cache->file, &claim)) {
+        memcpy(&record.key, key.data, sizeof(record.key));
+        visiting->visit(visiting->context, &record);
+    }
+}
+
+int cache_each(struct cache *cache, void (*visit)(void *context, const struct cache_record *record),
+               void *context, struct error *error) {
+    struct visiting visiting = { cache, visit, context };
+    return cache_each_entry(cache, CACHE_RECORDS, visit_record, &visiting, error);
+}
+
 /* Is there a believable record under KEY with this result? The index may know more than the records. */
 static bool has_record(struct cache_file *file, MDB_txn *transaction, struct str key,
                        struct str result) {

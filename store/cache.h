@@ -94,6 +94,9 @@ bool cache_is_settled(struct cache *cache, const struct digest *keys, size_t cou
 /* The keys of all records, believable or not, in ARENA. */
 int cache_keys(struct cache *cache, struct arena *arena, struct digest **keys, size_t *count,
                struct error *error);
+/* Calls VISIT with every believable record, without its ingredients; borrowed, and nothing may be asked of the cache meanwhile. */
+int cache_each(struct cache *cache, void (*visit)(void *context, const struct cache_record *record),
+               void *context, struct error *error);
 /* Is snapshot ID the result of any record? True as well when that cannot be told: what has no record is removed. */
 bool cache_has_result(struct cache *cache, struct str result);
 

@@ -539,6 +539,45 @@ becomes() {
     is "$(step COPY)" 'miss: the base image app:2 is another one'
 }
 
+@test "a stage that was called otherwise, a Dockerfile that was elsewhere, another checkout: compared with its like" {
+    mkdir w
+    echo b > w/b
+    echo l > lock
+    printf 'FROM busybox AS build\nRUN true\nFROM busybox\nCOPY lock /\nRUN sleep 0.1\nCOPY w /w\nRUN sleep 0.12; cat /w/b\n' > Dockerfile
+    build
+    cp -r . ../checkout
+    echo changed > w/b
+    changed_there() { # words of bud plan
+        run_bud 0 plan "$@"
+        contains "$output" 'COPY w /w'
+        contains "$output" '← w/b changed'
+        contains "$output" '← follows a step that runs  took 1'
+        run ! grep -F 'no record' <<< "$output"
+    }
+    changed_there .
+    sed '3i FROM busybox AS between\nRUN true\n' Dockerfile > Inserted
+    sed 's/^FROM busybox$/& AS final/' Dockerfile > Named
+    local file
+    for file in Inserted Named; do
+        cp Dockerfile kept
+        cp "$file" Dockerfile
+        changed_there .
+        mv kept Dockerfile
+    done
+    changed_there -f Named .
+    changed_there -f - . < Dockerfile
+    cp w/b ../checkout/w/b
+    cd ../checkout
+    changed_there .
+    # but what another project builds upon the same image is no news of this one
+    mkdir ../other
+    cd ../other
+    mkdir w
+    printf 'FROM busybox\nCOPY w /w\n' > Dockerfile
+    (cd ../context && printf 'FROM busybox\nCOPY w /w\n' | bud build -q -f - . > /dev/null)
+    is "$(step COPY)" "miss: no record: first build"
+}
+
 @test "a directory in the place of a stage is like none of its instructions" {
     echo a > a
     dockerfile <<< $'FROM busybox AS base\nCOPY a /a\nFROM busybox\nCOPY --from=base /a /'
