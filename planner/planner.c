@@ -11,6 +11,7 @@
 #include "planner/planning.h"
 #include "registry/oci_import.h"
 #include "registry/reference.h"
+#include "store/layer_dir.h"
 #include "store/manifest_list.h"
 
 #include <limits.h>
@@ -382,6 +383,24 @@ static void add_image_step(struct planning *planning) {
     arena_vec_push(planning->arena, &plan->images, step);
 }
 
+/* A container upon the image is one more, and that is all overlay takes; a build would find out at its end. */
+static int check_layers(const struct planning *planning, struct error *error) {
+    const struct step *image = planning->plan->image;
+    size_t count = image->image.config.diff_ids.count;
+    for (const struct step *step = image->parent; step; step = step->parent) {
+        count += step->kind != STEP_SOURCE;
+    }
+    if (image->image.is_squashed || planning->store->driver != STORE_OVERLAY ||
+        count <= LAYER_DIR_MAX_LOWERS) {
+        return 0;
+    }
+    error_set(error, ERROR_UNSUPPORTED, "the image would have %zu layers, %d is the most", count,
+              LAYER_DIR_MAX_LOWERS);
+    error_hint(error,
+               "combine RUN instructions, copy several files at once, or build with --squash");
+    return planning_error_at(planning, image->parent->instruction->span, error);
+}
+
 /* ---- what is there already ---- */
 
 /* A pattern that matches nothing is no error (BuildKit), but rarely meant. */
@@ -470,7 +489,7 @@ static int plan_platform(struct planning *planning, const struct platform *platf
         return -1;
     }
     add_image_step(planning);
-    return 0;
+    return check_layers(planning, error);
 }
 
 static int make_plan(struct planning *planning, struct error *error) {

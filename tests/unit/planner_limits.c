@@ -25,6 +25,9 @@ static const struct row rows[] = {
       "failed to process \"\\\"$a$a\\\"\": the value would be longer than 16 MiB" },
     { "FROM scratch\nENV a=0123456789abcdef\n", "ENV a=${a//?/$a}\n", 6, "",
       "failed to process \"${a//?/$a}\": the value would be longer than 16 MiB" },
+    { "FROM scratch\n", "RUN %u\n", 127, "", NULL },
+    { "FROM scratch\n", "RUN %u\n", 128, "", "the image would have 128 layers, 127 is the most" },
+    { "FROM scratch AS s\n", "RUN %u\n", 128, "FROM scratch\nCOPY --from=s a b\n", NULL },
     { "FROM scratch\nRUN", " \\\n--mount=type=tmpfs,target=/%u", 5000, " x\n", NULL },
     { "FROM scratch\n", "COPY --link <<E /a\nx\nE\n", 5000, "", NULL },
     { "FROM scratch\n", "COPY --link <<E /%u\nx\nE\n", 5000, "", NULL },
@@ -48,6 +51,7 @@ static void test_rows(void **state) {
             }
         }
         buf_append_c(&text, row->last);
+        fixture->request.is_squashed = row->count > 200;
         int result = fixture_plan(fixture, text.data, &plan, &error);
         if (row->error) {
             assert_int_equal(-1, result);
