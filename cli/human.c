@@ -4,6 +4,7 @@
 #include "planner/print.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <inttypes.h>
 
 const char *human_size(struct arena *arena, uint64_t bytes) {
@@ -87,10 +88,27 @@ bool human_parse_duration(const char *text, int64_t *nanoseconds) {
     return true;
 }
 
+/* ".5" and what follows it: *MILLIONTHS. Figures beyond the sixth do not count. */
+static bool take_fraction(struct str *text, uint64_t *millionths) {
+    *millionths = 0;
+    if (text->len == 0 || text->data[0] != '.') {
+        return true;
+    }
+    size_t end = 1;
+    uint64_t place = 100000;
+    for (; end < text->len && isdigit((unsigned char)text->data[end]); end++) {
+        *millionths += (uint64_t)(text->data[end] - '0') * place;
+        place /= 10;
+    }
+    *text = str_from(*text, end);
+    return end > 1;
+}
+
 bool human_parse_size(const char *text, uint64_t *bytes) {
     static const char *const letters = "kmgtpe";
     struct str unit;
-    if (!split_number(str_trim(str_of(text)), bytes, &unit)) {
+    uint64_t millionths;
+    if (!split_number(str_trim(str_of(text)), bytes, &unit) || !take_fraction(&unit, &millionths)) {
         return false;
     }
     unit = str_trim(unit);
@@ -106,7 +124,9 @@ bool human_parse_size(const char *text, uint64_t *bytes) {
         }
     }
     return (unit.len == 0 || str_equal_nocase(unit, STR("b"))) &&
-           !__builtin_mul_overflow(*bytes, factor, bytes);
+           !__builtin_mul_overflow(*bytes, factor, bytes) &&
+           !__builtin_add_overflow(*bytes, (uint64_t)((__uint128_t)factor * millionths / 1000000),
+                                   bytes);
 }
 
 const char *human_line(struct arena *arena, struct str text, size_t width) {

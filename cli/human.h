@@ -12,7 +12,7 @@ const char *human_age(struct arena *arena, int64_t time, int64_t now);
 const char *human_duration(struct arena *arena, uint64_t nanoseconds);
 /* "24h", "90m", "1h30m", "7d", "2w": whole numbers of s, m, h, d and w. False for anything else. */
 bool human_parse_duration(const char *text, int64_t *nanoseconds);
-/* "1GB", "500 kB", "2GiB", "4096": bytes; the letter B may be left out, and case does not matter. */
+/* "1GB", "500 kB", "1.5GiB", "4096": bytes, rounded down; the letter B may be left out, and case does not matter. */
 bool human_parse_size(const char *text, uint64_t *bytes);
 /* TEXT in at most WIDTH bytes, the rest replaced by `...`; control characters become spaces. */
 const char *human_line(struct arena *arena, struct str text, size_t width);
