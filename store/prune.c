@@ -223,13 +223,16 @@ static int list(struct leftovers *leftovers, const char *path, struct str **name
 /* Does snapshot_sweep() take out what is called NAME? */
 static bool is_left(struct leftovers *leftovers, struct str name, bool is_alone) {
     const char *diff = arena_printf(&leftovers->arena, SNAPSHOTS "/%.*s/diff", STR_ARG(name));
+    const char *path, *layer;
     struct stat status;
-    if (!snapshot_is_id(name)) {
-        return true;
+    if (!snapshot_is_id(name) || !is_alone) {
+        return !snapshot_is_id(name);
     }
-    return is_alone &&
-           !(fstatat(leftovers->store->root_fd, diff, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-             cache_has_result(leftovers->cache, name));
+    return fstatat(leftovers->store->root_fd, diff, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+           !cache_has_result(leftovers->cache, name) ||
+           snapshot_is_duplicate(leftovers->store, leftovers->cache,
+                                 str_dup(&leftovers->arena, name), &leftovers->arena, &path,
+                                 &layer);
 }
 
 static int count_snapshots(struct leftovers *leftovers, bool is_alone, uint64_t *bytes,

@@ -30,7 +30,7 @@ enum prune_part {
     PRUNE_PARTS
 };
 
-/* Removes what crashes and replaced records left: snapshots nobody knows, cache mounts and fetched contexts half made or half
+/* Removes what crashes, replaced records and builds of the same at once left: snapshots nobody knows, or that are layers as well, cache mounts and fetched contexts half made or half
  * removed, a cache file that was set aside, and the trash. As long as builds are alive, what might be theirs is left. Adds the
  * bytes to those of its part. IS_DRY: only that. */
 int prune_leftovers(const struct store *store, struct cache *cache, bool is_dry,

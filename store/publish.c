@@ -446,7 +446,7 @@ static void drop_image_directory(struct publication *work) {
 }
 
 /* Snapshots whose layer was there already, or is a copy, are in nobody's way but take space. Another build may have one
- * of them mounted, so they go only when ours is the only build; else they wait for the next time. */
+ * of them mounted, so they go only when ours is the only build; else they wait for a prune (snapshot_is_duplicate()). */
 static void drop_snapshots(struct publication *work) {
     _cleanup_lock_ struct lock registry = LOCK_INIT;
     _cleanup_error_ struct error error = ERROR_INIT;

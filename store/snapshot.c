@@ -173,6 +173,22 @@ int snapshot_locate(const struct store *store, struct cache *cache, const char *
                       "its layer may have been removed with 'podman rmi' or the like; build again");
 }
 
+bool snapshot_is_duplicate(const struct store *store, struct cache *cache, const char *id,
+                           struct arena *arena, const char **path, const char **layer) {
+    struct cache_publication published;
+    struct stat status;
+    if (!snapshot_is_id(str_of(id)) || !cache_published_get(cache, id, &published) ||
+        published.state.inode == 0) { /* its build has not come to telling how the layer is */
+        return false;
+    }
+    *path = layer_directory(store, arena, published.layer.text);
+    *layer = arena_strdup(arena, published.layer.text);
+    published.state.changed = 0; /* as in snapshot_check() */
+    return is_directory(arena_printf(arena, "%s/" DIRECTORY "/%s/diff", store->root, id)) &&
+           read_directory(*path, &status) &&
+           !directory_state_differs(&published.state, *path, &status);
+}
+
 enum snapshot_state snapshot_check(const struct store *store, struct cache *cache,
                                    const struct cache_record *record, struct arena *arena,
                                    const char **path, const char **layer) {
@@ -209,11 +225,15 @@ static bool is_debris(const struct store *store, struct cache *cache, struct str
                arena_printf(arena, "%s/" DIRECTORY "/%.*s/diff", store->root, STR_ARG(name)));
 }
 
-/* Puts debris out of the way. */
+/* Puts debris out of the way; when no build IS alive, which may have planned with one, duplicates as well. */
 static void doom_debris(const struct store *store, struct cache *cache, const struct str *names,
-                        size_t count, struct arena *arena) {
+                        size_t count, bool is_alone, struct arena *arena) {
     for (size_t i = 0; i < count; i++) {
-        if (!is_debris(store, cache, names[i], arena)) {
+        const char *path, *layer;
+        bool is_duplicate =
+            is_alone &&
+            snapshot_is_duplicate(store, cache, str_dup(arena, names[i]), arena, &path, &layer);
+        if (!is_duplicate && !is_debris(store, cache, names[i], arena)) {
             continue;
         }
         _cleanup_error_ struct error error = ERROR_INIT;
@@ -265,7 +285,7 @@ int snapshot_sweep(const struct store *store, struct cache *cache, size_t own_bu
             return -1;
         }
         if (alive <= own_builds) {
-            doom_debris(store, cache, names, count, &arena);
+            doom_debris(store, cache, names, count, alive == 0, &arena);
         }
         lock_release(&registry);
     }

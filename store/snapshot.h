@@ -31,14 +31,18 @@ int snapshot_remove(const struct store *store, const char *id, struct error *err
 int snapshot_locate(const struct store *store, struct cache *cache, const char *id,
                     struct arena *arena, const char **path, const char **layer,
                     struct error *error);
+/* Is the layer that was made of snapshot ID there, unchanged, and the snapshot as well? That is what is left when two builds
+ * publish the same at once. *path and *layer are then the layer's, as above. */
+bool snapshot_is_duplicate(const struct store *store, struct cache *cache, const char *id,
+                           struct arena *arena, const char **path, const char **layer);
 enum snapshot_state { SNAPSHOT_SOUND, SNAPSHOT_GONE, SNAPSHOT_CHANGED };
 /* As snapshot_locate(), of RECORD's result; it is CHANGED when its directory is not what it was when the record was made, or,
  * for a layer, when it was published, as far as directory_state.h sees. */
 enum snapshot_state snapshot_check(const struct store *store, struct cache *cache,
                                    const struct cache_record *record, struct arena *arena,
                                    const char **path, const char **layer);
-/* Removes snapshots that belong to no record and no live build. Does nothing while builds other than the caller's
- * OWN_BUILDS (0 or 1) are at work (they may use them), or when the cache cannot be read. */
+/* Removes snapshots that belong to no record and no live build, and with OWN_BUILDS 0 duplicates. Does nothing while builds other
+ * than the caller's OWN_BUILDS (0 or 1) are at work (they may use them), or when the cache cannot be read. */
 int snapshot_sweep(const struct store *store, struct cache *cache, size_t own_builds,
                    struct error *error);
 /* Puts snapshot ID out of sight in one step: it is there as a whole or not at all. What is out of sight

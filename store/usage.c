@@ -40,6 +40,15 @@ static void find_snapshot(const struct reading *reading, struct usage_item *item
                         reading->arena, &path, &layer, NULL)) {
         return;
     }
+    const char *of_layer,
+        *twin; /* a snapshot whose layer is there as well is a leftover beside it */
+    if (!layer &&
+        snapshot_is_duplicate(reading->store, reading->cache, str_dup(reading->arena, item->result),
+                              reading->arena, &of_layer, &twin) &&
+        layer_find(&reading->usage->layers, str_of(twin))) {
+        path = of_layer;
+        layer = twin;
+    }
     if (layer && !layer_find(&reading->usage->layers, str_of(layer))) {
         return;
     }
@@ -340,7 +349,9 @@ void usage_spare_used(struct usage *usage) {
     VEC(size_t) needed = VEC_INIT;
     bool *is_known = xcalloc(usage->count, sizeof(*is_known));
     for (size_t i = 0; i < usage->count; i++) {
-        if (usage->items[i].is_held || usage_is_in_image(&usage->items[i])) {
+        const struct usage_item *item = &usage->items[i];
+        /* What is dead is of no use to the image that has it either, nor is what it was built upon. */
+        if (item->is_held || (usage_is_in_image(item) && !item->is_dead)) {
             vec_push(&needed, i);
         }
     }

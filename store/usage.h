@@ -77,7 +77,7 @@ bool usage_matches(const struct usage_item *item, const struct usage_filter *fil
 
 /* To what is marked as victim adds what is built upon it, which nobody can use then. */
 void usage_add_descendants(struct usage *usage);
-/* Takes back what a running build or an image has, and what such things are built upon. */
+/* Takes back what a running build or an image has, unless it is dead, and what such things are built upon. */
 void usage_spare_used(struct usage *usage);
 
 #endif
