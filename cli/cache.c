@@ -14,7 +14,7 @@ static const struct option_spec show_options[] = {
       .kind = OPTION_TEXT,
       .value = "FORMAT",
       .only = "table json",
-      .help = "ls, show, why, du: table (default) or json" },
+      .help = "table (default) or json" },
     { .name = "quiet", .letter = 'q', .kind = OPTION_FLAG, .help = "ls: only whole keys" },
     { .name = "no-trunc", .kind = OPTION_FLAG, .help = "ls: whole keys and step texts" },
     { .name = "sort",
@@ -42,13 +42,14 @@ static const struct option_spec prune_options[] = {
     { .name = "older-than",
       .kind = OPTION_TEXT,
       .value = "AGE",
-      .help = "only what was not used for so long: 90m, 24h, 7d" },
+      .help = "only what was not used for so long: 90m, 24h, 7d; a build that finds all that the "
+              "last one had writes nothing, and so is no use" },
     { .name = "keep-size",
       .kind = OPTION_TEXT,
       .value = "SIZE",
       .help =
           "the least recently used first, until snapshots and fetched contexts take no more than "
-          "that: 500MB, 2GiB" },
+          "that: 500MB, 1.5GiB" },
     { .name = "mount",
       .kind = OPTION_LIST,
       .value = "ID",
@@ -73,9 +74,9 @@ static const struct subcommand subcommands[] = {
     { "show", "format", 1, 1, "show KEY | STEP", false, cache_command_show },
     { "why", "format", 0, 2, "why [STEP | KEY KEY]", false, cache_command_why },
     { "du", "format", 0, 0, "du [OPTION...]", false, cache_command_disk },
-    { "prune", "filter all older-than keep-size mount dry-run", 0, 0, "prune [OPTION...]", true,
-      cache_command_prune },
-    { "rm", "dry-run", 1, SIZE_MAX, "rm KEY...", true, cache_command_remove },
+    { "prune", "format filter all older-than keep-size mount dry-run", 0, 0, "prune [OPTION...]",
+      true, cache_command_prune },
+    { "rm", "format dry-run", 1, SIZE_MAX, "rm KEY...", true, cache_command_remove },
 };
 #define SUBCOMMANDS (sizeof(subcommands) / sizeof(subcommands[0]))
 

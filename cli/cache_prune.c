@@ -15,7 +15,9 @@
 /* What is no record goes as a whole: a directory behind a cache mount, or a fetched context. */
 struct whole {
     const char *column, *noun; /* before its size and in a sentence */
+    const char *id;            /* the member of the JSON that tells which one it is */
     size_t count;              /* removed */
+    json_t *items;             /* those, for --format json */
 };
 
 struct pruning {
@@ -25,19 +27,27 @@ struct pruning {
     struct whole mounts, contexts;
     struct fetched_list fetched;
     uint64_t whole_bytes;
-    size_t nameless; /* superseded records that would go if images without a name did */
+    uint64_t left[PRUNE_PARTS]; /* what crashes left */
+    size_t nameless;            /* superseded records that would go if images without a name did */
     struct buf out;
+    json_t *records; /* those removed, for --format json */
 };
 
 static struct pruning pruning_of(struct cache_view *view) {
-    return (struct pruning){ .view = view,
-                             .is_dry = option_flag(view->options, "dry-run", false),
-                             .mounts = { "cache mount", "cache mount", 0 },
-                             .contexts = { "context", "fetched context", 0 } };
+    return (
+        struct pruning){ .view = view,
+                         .is_dry = option_flag(view->options, "dry-run", false),
+                         .mounts = { "cache mount", "cache mount", "id", 0, json_array() },
+                         .contexts = { "context", "fetched context", "origin", 0, json_array() },
+                         .records = json_array() };
 }
 
 static void tell(struct pruning *pruning, const struct usage_item *item) {
     const struct cache_view *view = pruning->view;
+    if (cache_is_json(view)) {
+        json_array_append_new(pruning->records, cache_json(view, item));
+        return;
+    }
     buf_printf(&pruning->out, "%s  %s  %s\n", cache_short_key(view, &item->record.key),
                human_size(view->arena, item->where == USAGE_SNAPSHOT ? item->size : 0),
                item->is_readable ? human_line(view->arena, item->record.text, TEXT_WIDTH)
@@ -77,22 +87,38 @@ static void count_whole(struct buf *out, const struct whole *whole) {
     }
 }
 
-/* What was removed is told even when something else failed. */
-static int finish(struct pruning *pruning, int result, struct error *error) {
-    struct arena *arena = pruning->view->arena;
-    const struct prune_result *done = &pruning->result;
-    bool is_something = done->records + done->spared + done->bytes + pruning->mounts.count +
-                            pruning->contexts.count >
-                        0;
-    if (result < 0 && !is_something) {
-        buf_free(&pruning->out);
-        return result;
+static uint64_t all_bytes(const struct pruning *pruning) {
+    uint64_t bytes = pruning->result.bytes + pruning->whole_bytes;
+    for (int i = 0; i < PRUNE_PARTS; i++) {
+        bytes += pruning->left[i];
     }
+    return bytes;
+}
+
+static void print_left(struct pruning *pruning) {
+    static const char *const names[PRUNE_PARTS] = {
+        [PRUNE_SNAPSHOTS] = "snapshots that no build needs",
+        [PRUNE_MOUNTS] = "cache mounts, half made or half removed",
+        [PRUNE_CONTEXTS] = "contexts, half fetched or half removed",
+        [PRUNE_INDEX] = "a damaged cache file that was set aside",
+        [PRUNE_OTHER] = "trash",
+    };
+    for (int i = 0; i < PRUNE_PARTS; i++) {
+        if (pruning->left[i] > 0) {
+            buf_printf(&pruning->out, "%-*s  %s  %s\n", SHORT_KEY, "leftovers",
+                       human_size(pruning->view->arena, pruning->left[i]), names[i]);
+        }
+    }
+}
+
+static int print_text(struct pruning *pruning, struct error *error) {
+    const struct prune_result *done = &pruning->result;
+    print_left(pruning);
     buf_printf(&pruning->out, "%s %zu record%s", pruning->is_dry ? "would remove" : "removed",
                done->records, done->records == 1 ? "" : "s");
     count_whole(&pruning->out, &pruning->mounts);
     count_whole(&pruning->out, &pruning->contexts);
-    buf_printf(&pruning->out, ", %s\n", human_size(arena, done->bytes + pruning->whole_bytes));
+    buf_printf(&pruning->out, ", %s\n", human_size(pruning->view->arena, all_bytes(pruning)));
     if (done->spared > 0) {
         buf_printf(&pruning->out, "%zu left alone: in use since a moment ago\n", done->spared);
     }
@@ -103,9 +129,40 @@ static int finish(struct pruning *pruning, int result, struct error *error) {
                    pruning->nameless,
                    pruning->nameless == 1 ? " stays, it is" : "s stay, they are");
     }
-    if (output_write(&pruning->out, result == 0 ? error : NULL) < 0) {
-        result = -1;
+    return output_write(&pruning->out, error);
+}
+
+/* Members as docs/cache.md has them. */
+static int print_json(const struct pruning *pruning, struct error *error) {
+    static const char *const members[PRUNE_PARTS] = { "snapshots", "mounts", "contexts", "index",
+                                                      "other" };
+    json_t *left = json_object();
+    for (int i = 0; i < PRUNE_PARTS; i++) {
+        json_set_integer(left, members[i], pruning->left[i]);
     }
+    json_t *object = json_pack("{s:b, s:O, s:O, s:O, s:o}", "dry_run", pruning->is_dry, "records",
+                               pruning->records, "mounts", pruning->mounts.items, "contexts",
+                               pruning->contexts.items, "leftovers", left);
+    json_set_integer(object, "bytes", all_bytes(pruning));
+    json_set_integer(object, "spared", pruning->result.spared);
+    json_set_integer(object, "nameless", pruning->nameless);
+    return cache_print_json(object, error);
+}
+
+/* What was removed is told even when something else failed. */
+static int finish(struct pruning *pruning, int result, struct error *error) {
+    bool is_something = pruning->result.records + pruning->result.spared + all_bytes(pruning) +
+                            pruning->mounts.count + pruning->contexts.count >
+                        0;
+    struct error *own = result == 0 ? error : NULL;
+    if (result == 0 || is_something) {
+        int printed =
+            cache_is_json(pruning->view) ? print_json(pruning, own) : print_text(pruning, own);
+        result = printed < 0 ? -1 : result;
+    }
+    json_decref(pruning->records);
+    json_decref(pruning->mounts.items);
+    json_decref(pruning->contexts.items);
     buf_free(&pruning->out);
     return result;
 }
@@ -233,7 +290,8 @@ static int choose(struct pruning *pruning, struct error *error) {
     uint64_t limit;
     if (size && !human_parse_size(size, &limit)) {
         error_set(error, ERROR_USAGE, "--keep-size: `%s` is no size", size);
-        return error_hint(error, "a number and kB, MB, GB, KiB, MiB or GiB: 500MB, 2GiB");
+        return error_hint(error,
+                          "a number and kB, MB, GB, TB, KiB, MiB, GiB or TiB: 500MB, 1.5GiB");
     }
     if (option_is_given(view->options, "mount") && !is_choosing) {
         return 0; /* only mounts are asked for */
@@ -264,16 +322,22 @@ static int choose(struct pruning *pruning, struct error *error) {
 /* ---- what goes as a whole ---- */
 
 /* One called NAME was removed, or would be, unless it is in use. */
-static void tell_whole(struct pruning *pruning, struct whole *whole, struct str name, uint64_t size,
-                       bool is_busy) {
+static void tell_whole(struct pruning *pruning, struct whole *whole, struct str name,
+                       struct str directory, uint64_t size, bool is_busy) {
     struct arena *arena = pruning->view->arena;
-    const char *line = human_line(arena, name, TEXT_WIDTH);
+    const char *line = human_line(arena, name.len > 0 ? name : directory, TEXT_WIDTH);
     if (is_busy) {
         log_warn("the %s %s is in use, and stays", whole->noun, line);
         return;
     }
-    buf_printf(&pruning->out, "%-*s  %s  %s\n", SHORT_KEY, whole->column, human_size(arena, size),
-               line);
+    if (cache_is_json(pruning->view)) {
+        json_array_append_new(
+            whole->items, json_pack("{s:o, s:o, s:I}", whole->id, json_from_str(name), "directory",
+                                    json_from_str(directory), "bytes", (json_int_t)size));
+    } else {
+        buf_printf(&pruning->out, "%-*s  %s  %s\n", SHORT_KEY, whole->column,
+                   human_size(arena, size), line);
+    }
     whole->count++;
     pruning->whole_bytes += size;
 }
@@ -309,8 +373,7 @@ static int prune_mount(struct pruning *pruning, struct mount_cache *mount, struc
         (!pruning->is_dry && mount_cache_remove(store, mount, &is_busy, error))) {
         return -1;
     }
-    tell_whole(pruning, &pruning->mounts, mount->id.len > 0 ? mount->id : mount->name, mount->size,
-               is_busy);
+    tell_whole(pruning, &pruning->mounts, mount->id, mount->name, mount->size, is_busy);
     return 0;
 }
 
@@ -355,7 +418,7 @@ static int prune_context(struct pruning *pruning, const struct fetched_item *con
     if (!pruning->is_dry && fetched_remove(pruning->view->store, context, &is_busy, error)) {
         return -1;
     }
-    tell_whole(pruning, &pruning->contexts, context->origin, context->size, is_busy);
+    tell_whole(pruning, &pruning->contexts, context->origin, context->name, context->size, is_busy);
     return 0;
 }
 
@@ -373,12 +436,7 @@ static int prune_contexts(struct pruning *pruning, struct error *error) {
 
 static int prune_left(struct pruning *pruning, struct error *error) {
     struct cache_view *view = pruning->view;
-    uint64_t bytes[PRUNE_PARTS] = { 0 };
-    int result = prune_leftovers(view->store, view->cache, pruning->is_dry, bytes, error);
-    for (int i = 0; i < PRUNE_PARTS; i++) {
-        pruning->result.bytes += bytes[i];
-    }
-    return result;
+    return prune_leftovers(view->store, view->cache, pruning->is_dry, pruning->left, error);
 }
 
 static int prune_dead(const struct store *store, struct error *error) {
@@ -424,7 +482,6 @@ static int refuse_held(const struct cache_view *view, struct error *error) {
 }
 
 int cache_command_remove(struct cache_view *view, struct error *error) {
-    struct pruning pruning = pruning_of(view);
     for (size_t i = 0; i < view->word_count; i++) {
         struct usage_item *item;
         if (cache_find_key(view, view->words[i], &item, error)) {
@@ -436,5 +493,6 @@ int cache_command_remove(struct cache_view *view, struct error *error) {
     if (refuse_held(view, error) || usage_measure_snapshots(&view->usage, true, error)) {
         return -1;
     }
+    struct pruning pruning = pruning_of(view);
     return finish(&pruning, remove_victims(&pruning, error), error);
 }

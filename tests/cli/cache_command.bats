@@ -337,7 +337,7 @@ END2
 @test "prune: by age, by filter, by size" {
     build
     contains "$(bud cache prune --older-than 1h)" "removed 0 records"
-    contains "$(bud cache prune --keep-size 1GB)" "removed 0 records"
+    contains "$(bud cache prune --keep-size 1.5GB)" "removed 0 records"
     contains "$(bud cache prune --filter kind=directory)" "removed 1 record,"
     contains "$(bud cache prune --keep-size 0)" "removed 1 record,"
     is "$(keys --filter unused)" ""
@@ -533,4 +533,74 @@ END2
     run_bud 0 cache rm "$(bud cache ls -q --filter kind=copy | head -n 1)"
     run_bud 0 cache why
     [[ $output != *"found everything"* ]]
+}
+
+# A build that only waits, for as long as the test wants.
+begin_other_build() {
+    mkdir -p "$BATS_TEST_TMPDIR/other"
+    printf 'FROM busybox\nRUN echo started; sleep 30\n' > "$BATS_TEST_TMPDIR/other/Dockerfile"
+    "$BUD" "${STORAGE[@]}" build "$BATS_TEST_TMPDIR/other" > "$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    OTHER=$!
+    for _ in $(seq 100); do
+        grep -q 'started$' "$BATS_TEST_TMPDIR/log" && return 0
+        sleep 0.05
+    done
+    return 1
+}
+
+end_other_build() {
+    kill "$OTHER"
+    wait "$OTHER" || true
+}
+
+@test "prune: a step whose layer another build made at the same time is a leftover, and frees what its line says" {
+    [ "$(id -u)" = 0 ] || skip "containers are run as root here"
+    import_busybox
+    head -c 100000 /dev/urandom > file
+    printf 'FROM scratch\nCOPY file /\n' > Dockerfile
+    build
+    begin_other_build
+    run_bud 0 build -q --no-cache -t image .
+    is "$(find "$STORE/root/bud/snapshots" -name file | wc -l)" 1
+    is "$(bud cache ls --filter text='COPY file' --format json | jq -r '.[].state')" layer
+    contains "$(bud cache prune --all)" "removed 0 records, 0 B" # somebody may be using it
+    is "$(find "$STORE/root/bud/snapshots" -name file | wc -l)" 1
+    end_other_build
+    is "$(bud cache du --format json | jq '.snapshots | .count == 0 and .reclaimable > 100000')" true
+    run_bud 0 cache prune --dry-run --format json
+    documented cache.md "$output"
+    local bytes
+    bytes=$(jq .bytes <<< "$output")
+    is "$(jq '.bytes == .leftovers.snapshots and .bytes > 100000, .dry_run, .records' <<< "$output" | xargs)" "true true []"
+    run_bud 0 cache prune
+    [[ ${lines[0]} == "leftovers     "*"  snapshots that no build needs" ]]
+    is "$(sed -n '$s/.*, //p' <<< "$output")" "$(sed 's/leftovers *//; s/  .*//; q' <<< "$output")"
+    is "$(find "$STORE/root/bud/snapshots" -mindepth 1)" ""
+    [ "$bytes" -gt 0 ]
+    contains "$(bud plan .)" "nothing to do"
+    run_bud 0 info --check
+}
+
+@test "prune: what is dead is of no use to an image that has what was built upon it" {
+    printf 'FROM scratch\nCOPY file /a\nCOPY file /b\n' > Dockerfile
+    build
+    printf 'FROM scratch\nCOPY file /a\n' > Other
+    run_bud 0 build -q -f Other --no-cache -t other . # the second step stands on what is no result any more
+    is "$(keys --filter dead | wc -l)" 2
+    run_bud 0 cache prune
+    contains "$output" "removed 2 records, 0 B"
+    is "$(keys --filter dead)" ""
+    contains "$(bud plan -f Other .)" "nothing to do"
+    run_bud 0 info --check
+}
+
+@test "prune and rm --format json" {
+    build
+    run_bud 0 cache prune --all --format json
+    documented cache.md "$output"
+    is "$(jq -c '[.dry_run, (.records | length), (.records[0] | .kind, .state), .mounts, .contexts, .spared, .nameless]' <<< "$output")" \
+        '[false,2,"directory","snapshot",[],[],0,0]'
+    is "$(jq '.bytes == ([.records[] | select(.state == "snapshot").size] | add) + ([.leftovers[]] | add)' <<< "$output")" true
+    run_bud 0 cache rm --format json "$(key_of 'COPY file')"
+    is "$(jq -c '[.records[].state] | sort' <<< "$output")" '["image","layer"]'
 }
