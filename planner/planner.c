@@ -470,6 +470,7 @@ static int look_up(struct planning *planning, struct error *error) {
     }
     lookup_mark_needed(plan);
     warn_unmatched(planning);
+    secrets_warn(planning);
     return 0;
 }
 

@@ -126,6 +126,9 @@ int planning_main_context(struct planning *planning, const struct tree **out, st
 int named_contexts_read(struct planning *planning, struct error *error);
 void named_contexts_warn_unused(struct planning *planning);
 
+/* secrets.c: warns of secrets that are wanted and not given, or given and not wanted. The steps have been looked up. */
+void secrets_warn(struct planning *planning);
+
 /* stage_draft.c */
 int stage_drafts_make(struct planning *planning, struct error *error);
 /* Finds the target, the bases, and which stages are needed. */

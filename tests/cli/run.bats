@@ -417,6 +417,34 @@ END
     done
 }
 
+@test "a secret that will be missed, and one that nobody asks for, are told when the plan is made" {
+    dockerfile <<'END'
+FROM busybox AS unused
+RUN --mount=type=secret,id=elsewhere,required true
+FROM busybox
+RUN --mount=type=secret,id=opt true
+RUN --mount=type=secret,id=req,required true
+RUN --mount=type=secret,id=req,required echo again
+END
+    touch file
+    local missing="warning: the secret req is required and not given: RUN at Dockerfile:5 will fail; give it with --secret id=req,src=FILE"
+    run_bud 0 plan .
+    is "$stderr" "$missing"
+    is "$(bud plan --format json . 2> /dev/null | jq -c .warnings)" "[\"${missing#warning: }\"]"
+    build_fails 125 --secret id=ipt,src=file --secret id=elsewhere,src=file
+    is "${stderr_lines[0]}" "$missing"
+    is "${stderr_lines[1]}" "warning: the secret ipt is not used: no RUN of the target asks for it (did you mean opt?)"
+    is "${stderr_lines[2]}" "warning: the secret elsewhere is not used: no RUN of the target asks for it"
+    # what is there already needs it no more
+    build --secret id=req,src=file
+    run_bud 0 plan .
+    is "$stderr" ""
+    # what may be there
+    printf 'FROM busybox AS made\nRUN date > /made\nFROM busybox\nCOPY --from=made /made /\nRUN --mount=type=secret,id=req,required true\n' > Dockerfile
+    run_bud 0 plan .
+    contains "$stderr" "RUN at Dockerfile:5 fails if it has to run"
+}
+
 @test "several secrets in one RUN; a pipe is read once for all" {
     dockerfile <<'END'
 FROM busybox
