@@ -5,6 +5,7 @@ const struct option_spec build_options[] = {
     { .name = "file",
       .letter = 'f',
       .kind = OPTION_LIST,
+      .is_single = true,
       .value = "FILE",
       .help = "the Dockerfile, `-` for standard input; default: Containerfile, then Dockerfile in "
               "the context" },

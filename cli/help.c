@@ -48,7 +48,7 @@ static bool is_undone(const struct option_spec *spec) {
 }
 
 static bool is_repeatable(const struct option_spec *spec) {
-    return spec->kind == OPTION_LIST || spec->kind == OPTION_SET;
+    return (spec->kind == OPTION_LIST || spec->kind == OPTION_SET) && !spec->is_single;
 }
 
 static void append_option(struct buf *out, const struct option_spec *spec) {

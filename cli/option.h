@@ -35,6 +35,7 @@ struct option_spec {
         *instead; /* what to do instead of what is not done yet: a sentence for the hint, or NULL */
     const char *
         elsewhere; /* not this command's, but one somebody may look for here: the hint of the error; or NULL */
+    bool is_single; /* LIST: only to tell that it was given twice, which is not done yet */
     const char
         *environment; /* a variable that gives the value when the option is not there, or NULL */
 };

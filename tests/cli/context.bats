@@ -83,6 +83,8 @@ scratch() { # $1: file
     is "${stderr_lines[0]}" "error: https://example.com/Dockerfile: no Dockerfile is fetched from elsewhere"
     run_bud 125 build -f one -f two context
     is "${stderr_lines[0]}" "error: more than one --file is not done yet"
+    run_bud 0 help build
+    [[ "$(grep -A 2 -e '-f, --file' <<< "$output")" != *repeatable* ]]
 }
 
 @test "values of options are checked before anything is read" {
