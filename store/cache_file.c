@@ -33,8 +33,7 @@ static int open_directory(const char *directory, enum cache_access access) {
         return fd;
     }
     if (mkdir(directory, 0700) && errno != EEXIST) {
-        log_warn("cannot create %s: nothing will be remembered of this build: %s", directory,
-                 strerror(errno));
+        log_warn("cannot create %s: nothing will be remembered: %s", directory, strerror(errno));
     }
     return open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
@@ -184,7 +183,7 @@ static int fail(const struct cache_file *file, int code, struct error *error) {
 
 static int do_without(struct cache_file *file, int code) {
     if (atomic_exchange(&file->is_writable, false)) {
-        log_warn("cannot write the build cache %s: %s; nothing more is remembered of this build",
+        log_warn("cannot write the build cache %s: %s; nothing more is remembered",
                  file->path, mdb_strerror(code));
     }
     return 0;

@@ -403,9 +403,8 @@ void cache_open_best(struct cache_file *file, enum cache_access access) {
         verdict = try_open(file, CACHE_READ);
     }
     bool is_used = !verdict.damage && (verdict.code == 0 || verdict.code == ENODATA);
-    if (is_used && is_refused) {
-        log_warn("the build cache %s cannot be written: nothing will be remembered of this build",
-                 file->path);
+    if (is_used && is_refused && file->is_forgiving) { /* the others fail, and say so */
+        log_warn("the build cache %s cannot be written: nothing will be remembered", file->path);
     }
     if (!is_used) {
         file->is_unreadable = true;

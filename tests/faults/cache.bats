@@ -113,6 +113,7 @@ is_sound() {
     run --separate-stderr bud cache prune
     [ "$status" = 125 ]
     [[ $stderr == *"the build cache in"*"cannot be written"* ]]
+    [[ $stderr != *"remembered"* ]]
     run --separate-stderr bud cache ls -q
     [ "$status" = 0 ]
     [ -n "$output" ]
