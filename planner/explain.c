@@ -105,19 +105,6 @@ static void compare_variable(struct comparison *c, struct str name, const struct
     explain_add(c, RANK_OWN, explain_named(c->arena, told, before, now));
 }
 
-static void compare_directory(struct comparison *c, struct str path, const struct str *before,
-                              const struct str *now) {
-    c->has_content = true;
-    c->is_unexplained = true;
-    if (before && now && map_has(c->listings, path)) {
-        return; /* the directory that came or went is named */
-    }
-    explain_add(c, RANK_OWN,
-                !before ? str_printf(c->arena, "new files in %.*s/", STR_ARG(path))
-                : !now  ? str_printf(c->arena, "the files of %.*s/ were removed", STR_ARG(path))
-                        : str_printf(c->arena, "files in %.*s/ changed", STR_ARG(path)));
-}
-
 /* An image that has the name now moved only when it had that name for the step before, too. */
 static struct str describe_parent(const struct comparison *c, const struct str *before) {
     const struct step *source = recipe_base(c->step);
@@ -152,6 +139,10 @@ static void compare_content(struct comparison *c) {
 static bool is_layer_of_base(const struct comparison *c, struct str name) {
     return c->step->kind == STEP_IMAGE && c->step->parent && c->step->parent->kind == STEP_SOURCE &&
            str_equal_c(name, "layer 1");
+}
+
+static bool is_equal(const struct str *a, const struct str *b) {
+    return !a == !b && (!a || str_equal(*a, *b));
 }
 
 /* A file may be called `times`, too: its value has two parts. */
@@ -234,29 +225,6 @@ static void compare(struct comparison *c, struct str name, const struct str *bef
     }
 }
 
-static bool is_directory(struct str name) {
-    return str_has_prefix(name, STR("directory ")) || str_has_prefix(name, STR("directories "));
-}
-
-/* An empty value of a directory is one that is not known. */
-static bool is_same(struct str name, struct str before, struct str now) {
-    return str_equal(before, now) || ((before.len == 0 || now.len == 0) && is_directory(name));
-}
-
-/* Adds to LISTINGS the directories that have other entries because those among ITEMS are not in OTHERS. */
-static void find_listings(const struct ingredient_list *items, const struct map *others,
-                          struct arena *arena, struct map *listings) {
-    for (size_t i = 0; i < items->count; i++) {
-        struct str path = items->items[i].name;
-        if (!map_has(others, path) && take_prefix(&path, STR("directory "))) {
-            struct str origin = recipe_split_origin(&path), parent = path_parent(path);
-            parent = parent.len > 0 ? parent : STR(".");
-            map_set(listings, str_printf(arena, "%.*s%.*s", STR_ARG(origin), STR_ARG(parent)),
-                    listings);
-        }
-    }
-}
-
 /* Calls VISIT for every ingredient that is another one now, is new or is gone. */
 static void each_difference(struct comparison *c,
                             void (*visit)(struct comparison *c, struct str name,
@@ -264,7 +232,7 @@ static void each_difference(struct comparison *c,
     for (size_t i = 0; i < c->new.count; i++) {
         const struct ingredient *ingredient = &c->new.items[i];
         const struct str *before = map_get(c->before, ingredient->name);
-        if (!before || !is_same(ingredient->name, *before, ingredient->value)) {
+        if (!before || !str_equal(*before, ingredient->value)) {
             visit(c, ingredient->name, before, &ingredient->value);
         }
     }
@@ -277,8 +245,7 @@ static void each_difference(struct comparison *c,
 }
 
 static bool differs(const struct comparison *c, struct str name) {
-    const struct str *old = map_get(c->before, name), *new = map_get(c->now, name);
-    return !old != !new || (old && !str_equal(*old, *new));
+    return !is_equal(map_get(c->before, name), map_get(c->now, name));
 }
 
 static void find_selection(struct comparison *c, struct str name, const struct str *before,
@@ -295,15 +262,8 @@ static void find_selection(struct comparison *c, struct str name, const struct s
 
 static void compare_other(struct comparison *c, struct str name, const struct str *before,
                           const struct str *now) {
-    if (!is_selection(name) && !is_directory(name)) {
+    if (!is_selection(name) && !explain_is_directory(name)) {
         compare(c, name, before, now);
-    }
-}
-
-static void compare_directories(struct comparison *c, struct str name, const struct str *before,
-                                const struct str *now) {
-    if (take_prefix(&name, STR("directory ")) || take_prefix(&name, STR("directories "))) {
-        compare_directory(c, name, before, now);
     }
 }
 
@@ -331,7 +291,8 @@ static void drop_files(struct comparison *c, struct ingredient_list *list) {
     struct ingredient_list kept = { 0 };
     for (size_t i = 0; i < list->count; i++) {
         const struct ingredient *ingredient = &list->items[i];
-        if (!is_directory(ingredient->name) && !str_has_prefix(ingredient->name, STR("file "))) {
+        if (!explain_is_directory(ingredient->name) &&
+            !str_has_prefix(ingredient->name, STR("file "))) {
             ingredient_add(&kept, c->arena, ingredient->name, ingredient->value);
         }
     }
@@ -341,7 +302,6 @@ static void drop_files(struct comparison *c, struct ingredient_list *list) {
 static void compare_all(struct comparison *c, const struct cache_record *record) {
     _cleanup_map_ struct map before = MAP_INIT;
     _cleanup_map_ struct map now = MAP_INIT;
-    _cleanup_map_ struct map listings = MAP_INIT;
     explain_files_align(record, c->step, c->arena, &c->old, &c->new);
     for (size_t i = 0; i < c->old.count; i++) {
         map_set(&before, c->old.items[i].name, &c->old.items[i].value);
@@ -351,24 +311,21 @@ static void compare_all(struct comparison *c, const struct cache_record *record)
     }
     c->before = &before;
     c->now = &now;
-    c->listings = &listings;
     if (c->is_foreign && is_written_otherwise(c)) { /* it may be other files, of the same content */
         drop_files(c, &c->old);
         drop_files(c, &c->new);
     }
-    find_listings(&c->new, &before, c->arena, &listings);
-    find_listings(&c->old, &now, c->arena, &listings);
     if (!c->is_foreign) {
         each_difference(c, find_selection);
     }
     each_difference(c, compare_other);
     explain_paths(c);
-    each_difference(c, compare_directories);
+    explain_directories(c);
     if (c->has_selection && (c->is_unexplained || !c->has_content)) {
         each_difference(c, compare_selection);
         c->has_content = true;
     }
-    c->before = c->now = c->listings = NULL; /* they end here */
+    c->before = c->now = NULL; /* they end here */
 }
 
 /* Is DIFFERENCE worth a place, given that others of lower rank are there? */
@@ -391,7 +348,12 @@ static bool is_shown(const struct comparison *c, size_t at) {
 /* The differences of STEP to the record OLD, the most telling first, at most three. */
 static struct str describe(const struct cache_record *old, const struct step *step,
                            struct arena *arena) {
-    struct comparison c = { .step = step, .arena = arena, .is_foreign = !recipe_is_own(step, old) };
+    struct comparison c = {
+        .step = step,
+        .arena = arena,
+        .is_foreign = !recipe_is_own(step, old),
+        .since = old->created - (int64_t)old->duration,
+    };
     compare_all(&c, old);
     _cleanup_buf_ struct buf text = BUF_INIT;
     size_t count = 0, more = 0;

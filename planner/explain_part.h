@@ -18,7 +18,7 @@ struct comparison {
     struct arena *arena;
     struct ingredient_list old, new; /* in the same detail */
     const struct map *before, *now;  /* the same: name -> value */
-    const struct map *listings;      /* directories in which others came or went */
+    int64_t since;                   /* wall clock, ns: when the step of the record began */
     struct {                         /* in the arena */
         struct difference *items;
         size_t count, capacity;
@@ -39,8 +39,24 @@ struct str explain_change(struct arena *arena, struct str name, const struct str
 struct str explain_named(struct arena *arena, struct str name, const struct str *before,
                          const struct str *now);
 
+/* What became of a path of a context that was read. */
+struct fate {
+    bool is_read; /* the step reads the context that it is in */
+    bool is_there, is_ignored;
+    bool is_old; /* nothing of it, not even its name, changed since the step of the record began */
+    bool is_new; /* it was not there then; where that is not known it is neither */
+    uint64_t mode;
+};
+/* PATH as it is told, with the name of a named context before it. */
+struct fate explain_fate(const struct comparison *c, struct str path);
+/* "PATH is a link now" */
+struct str explain_type(struct comparison *c, struct str path, uint64_t mode);
+
 /* The files of contexts, "file PATH", one by one: explain_paths.c. */
 void explain_paths(struct comparison *c);
+/* Where they are too many the directories they are in, "directory PATH" and "directories NAME": explain_directories.c. */
+void explain_directories(struct comparison *c);
+bool explain_is_directory(struct str name);
 /* Of a RUN, in explain_run.c: the mount on TARGET; what the command line says for it. False: NAME is none of that. */
 void explain_mount(struct comparison *c, struct str target, const struct str *before,
                    const struct str *now);

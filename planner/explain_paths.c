@@ -28,7 +28,7 @@ static const char *type_name(uint64_t mode) {
                            : "a special file";
 }
 
-static struct str describe_type(struct comparison *c, struct str path, uint64_t mode) {
+struct str explain_type(struct comparison *c, struct str path, uint64_t mode) {
     return str_printf(c->arena, "%.*s is %s now", STR_ARG(path), type_name(mode));
 }
 
@@ -49,30 +49,35 @@ static struct str describe_change(struct comparison *c, struct str path, struct 
 
 /* ---- what became of a path that is not taken any more ---- */
 
-struct fate {
-    bool is_read; /* the step reads the context that it was in */
-    bool is_there, is_ignored;
-    uint64_t mode;
-};
+static int64_t nanoseconds(struct statx_timestamp time) {
+    return time.tv_sec * 1000000000 + time.tv_nsec;
+}
 
-static struct fate find_fate(const struct comparison *c, struct str path) {
+static struct fate look_at(const struct comparison *c, const struct tree *tree, struct str path) {
+    struct fate fate = { .is_read = true };
+    struct ignore_rule rule;
+    struct statx stat;
+    _cleanup_fd_ int fd = fs_open_beneath(tree->fd, str_dup(c->arena, path),
+                                          O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, NULL);
+    if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &stat)) {
+        return fate;
+    }
+    fate.is_there = true;
+    fate.is_ignored = tree->ignore && ignore_deciding(tree->ignore, path, &rule);
+    fate.is_old = nanoseconds(stat.stx_ctime) < c->since;
+    fate.is_new = (stat.stx_mask & STATX_BTIME) && nanoseconds(stat.stx_btime) >= c->since;
+    fate.mode = stat.stx_mode;
+    return fate;
+}
+
+struct fate explain_fate(const struct comparison *c, struct str path) {
     struct fate fate = { .is_read = false };
     struct str told = path, origin = recipe_split_origin(&path);
     path = origin.len > 0 ? path : told;
-    for (size_t i = 0; i < c->step->input_count; i++) {
+    for (size_t i = 0; i < c->step->input_count && !fate.is_there; i++) {
         const struct step_input *input = &c->step->inputs[i];
-        const struct tree *tree = input->context;
-        struct ignore_rule rule;
-        struct stat stat;
-        if (!tree || !str_equal(recipe_origin(input, c->arena), origin)) {
-            continue;
-        }
-        fate.is_read = true;
-        _cleanup_fd_ int fd = fs_open_beneath(tree->fd, str_dup(c->arena, path),
-                                              O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, NULL);
-        if (fd >= 0 && fstat(fd, &stat) == 0) {
-            bool is_ignored = tree->ignore && ignore_deciding(tree->ignore, path, &rule);
-            return (struct fate){ true, true, is_ignored, stat.st_mode };
+        if (input->context && str_equal(recipe_origin(input, c->arena), origin)) {
+            fate = look_at(c, input->context, path);
         }
     }
     return fate;
@@ -87,6 +92,7 @@ struct paths {
     struct str_list gone;
     bool
         is_led_astray; /* some that went are there: a link leads elsewhere, what came may have been there, too */
+    struct map links; /* what is a link now, and was a directory of some that went */
 };
 
 static bool is_below_top(const struct paths *paths, struct str path) {
@@ -120,22 +126,47 @@ static void find_tops(struct paths *paths, const struct ingredient_list *list,
     }
 }
 
+/* Of a directory that is a link now the files are there no more by their names; it is told once. */
+static bool is_below_link(struct paths *paths, struct str path) {
+    struct comparison *c = paths->c;
+    for (struct str above = path_above(path); above.len > 0; above = path_above(above)) {
+        struct fate fate = { .is_read = false };
+        bool is_known = map_has(&paths->links, above);
+        if (!is_known) {
+            fate = explain_fate(c, above);
+        }
+        if (!is_known && fate.is_there && S_ISLNK(fate.mode)) {
+            map_set(&paths->links, above, paths);
+            str_list_push(&paths->gone, c->arena, explain_type(c, above, fate.mode));
+            is_known = true;
+        }
+        if (is_known) {
+            paths->is_led_astray = true;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void add_departure(struct paths *paths, struct str path, uint64_t mode) {
     struct comparison *c = paths->c;
-    struct fate fate = find_fate(c, path);
+    struct fate fate = explain_fate(c, path);
     const char *what = NULL;
     if (!fate.is_read) { /* that it reads it no more is another difference */
         c->is_unexplained = true;
         return;
     }
     c->has_content = true;
+    if (is_below_link(paths, path)) {
+        return;
+    }
     if (!fate.is_there) {
         what = "was removed";
     } else if (fate.is_ignored) {
         what = "is left out now";
     } else if (((fate.mode ^ mode) & S_IFMT) != 0) {
         paths->is_led_astray |= S_ISLNK(fate.mode);
-        str_list_push(&paths->gone, c->arena, describe_type(c, path, fate.mode));
+        str_list_push(&paths->gone, c->arena, explain_type(c, path, fate.mode));
     } else if (c->has_selection) {
         c->is_unexplained = true;
     } else {
@@ -160,6 +191,12 @@ static bool is_source(const struct comparison *c, struct str path) {
     return false;
 }
 
+/* What was changed since may have been there as well, but then a file that was written anew is not told from a new one. */
+static bool was_there(const struct paths *paths, struct str path) {
+    struct fate fate = explain_fate(paths->c, path);
+    return paths->is_led_astray ? !fate.is_new : fate.is_old;
+}
+
 static void add_arrival(struct paths *paths, struct str path, uint64_t mode) {
     struct comparison *c = paths->c;
     struct str plain = path;
@@ -167,10 +204,10 @@ static void add_arrival(struct paths *paths, struct str path, uint64_t mode) {
     c->has_content = true;
     if (!S_ISDIR(mode) &&
         (map_has(&paths->opened, path) || (!c->has_selection && is_source(c, plain)))) {
-        explain_add(c, RANK_OWN, describe_type(c, path, mode));
+        explain_add(c, RANK_OWN, explain_type(c, path, mode));
     } else if (c->has_selection) {
         c->is_unexplained = true;
-    } else if (paths->is_led_astray) {
+    } else if (was_there(paths, path)) {
         explain_add(c, RANK_OWN, str_printf(c->arena, "%.*s is taken now", STR_ARG(path)));
     } else {
         explain_add(c, RANK_OWN,
@@ -185,7 +222,7 @@ static void add_change(struct comparison *c, struct str path, uint64_t mode,
     if (!str_equal(*before, *now)) {
         c->has_content = true;
         explain_add(c, RANK_OWN,
-                    has_other_type(before, mode) ? describe_type(c, path, mode)
+                    has_other_type(before, mode) ? explain_type(c, path, mode)
                                                  : describe_change(c, path, *before, *now));
     }
 }
@@ -227,7 +264,7 @@ static void add_others(struct paths *paths) {
 }
 
 void explain_paths(struct comparison *c) {
-    struct paths paths = { .c = c, .tops = MAP_INIT, .opened = MAP_INIT };
+    struct paths paths = { .c = c, .tops = MAP_INIT, .opened = MAP_INIT, .links = MAP_INIT };
     find_tops(&paths, &c->new, c->before);
     find_tops(&paths, &c->old, c->now);
     add_departures(&paths);
@@ -237,4 +274,5 @@ void explain_paths(struct comparison *c) {
     }
     map_free(&paths.tops);
     map_free(&paths.opened);
+    map_free(&paths.links);
 }

@@ -455,6 +455,32 @@ becomes() {
     becomes 'mkdir -p 1/2 3/4 5/6 7/8 9' 'COPY . /x' 'rm -r ?' '1 was removed, 3 was removed, 5 was removed and 2 more'
 }
 
+@test "what was there all along is not new" {
+    local files='touch a b; mkdir d x y; touch d/in x/in y/a'
+    becomes "$files; printf '%s\n' a d .dockerignore > .dockerignore" 'COPY . /x' 'sed -i 1,2d .dockerignore; touch n' \
+        'a is taken now, d is taken now, new file n'
+    becomes "$files" 'COPY x /x' 'rm -r x; ln -s y x' 'y/a is taken now, x is a link now'
+    becomes "$files" 'COPY x /x' 'rm -r x; ln -s y x; touch y/b' 'y/a is taken now, new file y/b, x is a link now'
+    becomes "$files; ln -s a l" 'COPY l /x' 'echo b > b; ln -sf b l' 'b is taken now, a is not taken now'
+    becomes "$files; ln -s a l" 'COPY l /x' 'echo n > n; ln -sf n l' 'new file n, a is not taken now'
+}
+
+@test "what became of directories where files are too many to be kept" {
+    local files='mkdir -p e src m/p{1..300}/lib; touch src/a; touch m/p{1..300}/lib/{f,g,h}'
+    becomes "$files" 'COPY . /x' 'echo m > .dockerignore; echo b > src/a' 'files in src/ changed, m is left out now'
+    becomes "$files; echo m > .dockerignore" 'COPY . /x' 'rm .dockerignore' 'm is taken now'
+    becomes "$files" 'COPY . /x' 'rm -r m/p7' 'm/p7 was removed'
+    becomes "$files" 'COPY . /x' 'rm -r m/p7; ln -s p8 m/p7' 'm/p7 is a link now'
+    becomes "$files" 'COPY . /x' 'mkdir -p n/a/b; touch n/a/b/c' 'new directory n'
+    becomes "$files" 'COPY . /x' 'touch e/f' 'new files in e/'
+    becomes "$files" 'COPY . /x' 'rm src/a' 'the files of src/ were removed'
+    becomes "$files" 'COPY . /x' 'echo "src/*" > .dockerignore' 'the files of src/ are not taken now'
+    files='mkdir -p src m/p{1..600}/lib; touch src/a; touch m/p{1..600}/lib/f'
+    becomes "$files" 'COPY . /x' 'echo m > .dockerignore; echo b > src/a' 'files in src/ changed, m is left out now'
+    becomes "$files; echo m > .dockerignore" 'COPY . /x' 'rm .dockerignore' 'm is taken now'
+    becomes "$files" 'COPY . /x' 'rm -r m' 'm was removed'
+}
+
 @test "how sources are written is a reason for what nothing else explains" {
     becomes 'touch b m' 'COPY b m /d/' 'echo m > .dockerignore; sed -i "s/b m/[bm]/" Dockerfile' 'm is left out now'
     becomes 'touch b m' 'COPY b m /d/' 'rm m; sed -i "s/b m/[bm]/" Dockerfile' 'm was removed'
@@ -638,7 +664,7 @@ becomes() {
     run_reason '--mount=type=cache,target=/c' '' '--mount=type=tmpfs,target=/c' '' 'mount /c: cache → tmpfs'
     run_reason '' '' '--mount=type=cache,target=/c' '' 'mount /c is new'
     run_reason '--mount=type=cache,target=/c' '' '--mount=type=cache,target=/c,from=n' '--build-context n=.' \
-        'mount /c: begins with files now, new file [n] Dockerfile, new file [n] a'
+        'mount /c: begins with files now, new file [n] Dockerfile, [n] a is taken now'
     run_reason '--mount=type=cache,target=/c,from=n,id=x' '--build-context n=.' '--mount=type=cache,target=/c,id=y' '' \
         'mount /c: begins empty now, id x → y'
     run_reason '' '' '--mount=target=/c' '' 'mount /c is new'
