@@ -162,8 +162,14 @@ static struct str shown_time(struct comparison *c, const struct str *value) {
                     : str_printf(c->arena, "%llu", seconds);
 }
 
+/* The same option sets both. */
 static void compare_time(struct comparison *c, struct str name, const struct str *before,
                          const struct str *now) {
+    struct str timestamp = STR("timestamp");
+    if (!str_equal(name, timestamp) && is_equal(before, map_get(c->before, timestamp)) &&
+        is_equal(now, map_get(c->now, timestamp))) {
+        return;
+    }
     explain_add(c, RANK_OWN,
                 str_printf(c->arena, "%.*s: %.*s → %.*s", STR_ARG(name),
                            STR_ARG(shown_time(c, before)), STR_ARG(shown_time(c, now))));

@@ -689,3 +689,13 @@ becomes() {
     sed -i 's/one/two/' Dockerfile
     is "$(step RUN)" 'miss: ENV P: …pt/e/bin:/one → …pt/e/bin:/two'
 }
+
+@test "a time is told once" {
+    echo a > a
+    dockerfile <<< $'FROM busybox\nCOPY a /a\nRUN true'
+    build
+    PLAN_OPTIONS=(--timestamp 5)
+    is "$(step COPY)" 'miss: timestamp: none → 5'
+    sed -i /COPY/d Dockerfile
+    is "$(step RUN)" 'miss: file times: none → 5'
+}
