@@ -401,12 +401,46 @@ uint64_t explain_expected(const struct last *last) {
     return last->kind == LAST_KNOWN ? last->record.duration : 0;
 }
 
+/* FROM copies files where a directory stands for its image. */
+static bool is_base(const struct step *step) {
+    return step->kind == STEP_FILE && step->instruction &&
+           step->instruction->kind == INSTRUCTION_FROM;
+}
+
+/* The directory, as a FROM that copies it is printed. */
+static struct str base_directory(struct str text) {
+    struct str begin = STR(" (build context ");
+    size_t at = str_find(text, begin);
+    return at == SIZE_MAX ? STR_EMPTY : str_sub(text, at + begin.len, text.len - 1);
+}
+
+/* Empty: the record is of the same directory. */
+static struct str explain_base(const struct last *last, const struct step *step,
+                               struct arena *arena) {
+    struct str before = base_directory(last->record.text), now = base_directory(step->text);
+    return last->kind == LAST_OTHERS   ? STR("the base is a directory now")
+           : last->kind == LAST_PRUNED ? STR("no record: pruned, or the base was another")
+           : last->kind == LAST_KNOWN && !str_equal(before, now)
+               ? explain_change(arena, STR("another base directory"), &before, &now)
+               : STR_EMPTY;
+}
+
+static struct str explain_new(const struct step *step, struct arena *arena) {
+    return step_is_trigger(step)
+               ? str_printf(arena, "new instruction of the %.*s", STR_ARG(step->stage->base))
+               : STR("new instruction");
+}
+
 struct str explain_miss(const struct last *last, const struct step *step, struct arena *arena) {
     if (last->kind == LAST_NONE) {
         return STR("no record: first build");
     }
+    struct str base = is_base(step) ? explain_base(last, step, arena) : STR_EMPTY;
+    if (base.len > 0) {
+        return base;
+    }
     if (last->kind == LAST_OTHERS) {
-        return STR("new instruction");
+        return explain_new(step, arena);
     }
     if (last->kind == LAST_BEHIND) {
         return STR("not built yet");

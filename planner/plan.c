@@ -15,13 +15,13 @@ void plan_free(struct plan *plan) {
 }
 
 /* Triggers stand where the FROM is that runs them. */
-static bool is_trigger(const struct step *step) {
+bool step_is_trigger(const struct step *step) {
     return step->instruction && step->stage && step->instruction->kind != INSTRUCTION_FROM &&
            step->instruction->span.start == step->stage->span.start;
 }
 
 int step_tell_trigger(const struct step *step, struct error *error) {
-    return error && error->code != ERROR_INTERRUPTED && is_trigger(step)
+    return error && error->code != ERROR_INTERRUPTED && step_is_trigger(step)
                ? error_wrap(error, "%.*s of the %.*s", STR_ARG(step->text),
                             STR_ARG(step->stage->base))
                : -1;

@@ -271,6 +271,8 @@ static inline enum step_state step_shown_state(const struct step *step) {
 static inline bool step_is_independent(const struct step *step) {
     return step->kind == STEP_FILE && step->file.is_independent;
 }
+/* Is STEP an ONBUILD of its stage's base? */
+bool step_is_trigger(const struct step *step);
 /* Where STEP is a trigger of its base, which stands in no file of the user's, ERROR says so. Returns -1. */
 int step_tell_trigger(const struct step *step, struct error *error);
 /* What records call the file system that the result OWN of such a step makes together with BELOW's, in ARENA: all results it is

@@ -609,7 +609,37 @@ becomes() {
     dockerfile <<< $'FROM busybox AS base\nCOPY a /a\nFROM busybox\nCOPY --from=base /a /'
     build
     PLAN_OPTIONS=(--target base --build-context base=.)
-    is "$(step FROM)" 'miss: new instruction'
+    is "$(step FROM)" 'miss: the base is a directory now'
+}
+
+@test "a directory in the place of an image" {
+    mkdir one two
+    echo 1 > one/a
+    dockerfile <<< $'FROM busybox AS b\nCOPY Dockerfile /'
+    build
+    PLAN_OPTIONS=(--build-context busybox=one)
+    is "$(step FROM)" 'miss: the base is a directory now'
+    bud rmi image
+    bud cache prune --all
+    is "$(step FROM)" 'miss: no record: pruned, or the base was another'
+    build --build-context busybox=one
+    is "$(step FROM)" hit
+    echo 2 > one/a
+    is "$(step FROM)" 'miss: [busybox] a changed'
+    PLAN_OPTIONS=(--build-context b=two)
+    is "$(step FROM)" 'miss: another base directory: one → two'
+}
+
+@test "a trigger that the base has got since" {
+    build -q -t base -f - <<< $'FROM busybox\nLABEL a=b'
+    echo a > a
+    dockerfile <<< $'FROM base\nRUN true'
+    build
+    build -q -t base -f - <<< $'FROM busybox\nONBUILD COPY a /a'
+    is "$(step ONBUILD)" 'miss: new instruction of the image base'
+    build
+    build -q -t base -f - <<< $'FROM busybox\nONBUILD COPY a /b'
+    is "$(step ONBUILD)" 'miss: destination: /a → /b'
 }
 
 @test "what of an image's config changed" {
