@@ -101,8 +101,9 @@ static void print_item(const struct cache_view *view, struct buf *out,
     print_users(view, out, item);
     buf_append_c(out, "ingredients\n");
     for (size_t i = 0; i < record->ingredient_count; i++) {
-        buf_printf(out, "  %s: %s\n", human_line(arena, record->ingredients[i].name, VALUE_WIDTH),
-                   human_script(arena, record->ingredients[i].value));
+        struct str name = record->ingredients[i].name;
+        buf_printf(out, "  %s: %s\n", human_line(arena, name, VALUE_WIDTH),
+                   human_script(arena, explain_shown(arena, name, record->ingredients[i].value)));
     }
 }
 
@@ -138,9 +139,10 @@ static json_t *item_json(const struct cache_view *view, const struct usage_item 
     json_t *ingredients = json_array();
     for (size_t i = 0; i < item->record.ingredient_count; i++) {
         const struct ingredient *ingredient = &item->record.ingredients[i];
+        struct str value = explain_shown(view->arena, ingredient->name, ingredient->value);
         json_array_append_new(ingredients,
                               json_pack("{s:o, s:o}", "name", json_from_str(ingredient->name),
-                                        "value", json_from_str(ingredient->value)));
+                                        "value", json_from_str(value)));
     }
     if (item->record.previous) {
         json_object_set_new(object, "previous",
@@ -235,6 +237,14 @@ static void print_config(const struct cache_view *view, struct buf *out,
     }
 }
 
+/* Without what is not shown of it; NULL stays. */
+static const struct str *unhidden(const struct cache_view *view, struct str name,
+                                  const struct str *value) {
+    struct str *out = arena_new(view->arena, struct str);
+    *out = value ? explain_shown(view->arena, name, *value) : STR_EMPTY;
+    return value ? out : NULL;
+}
+
 static const char *shown(const struct cache_view *view, const struct str *value,
                          const struct str *other) {
     return value ? str_dup(view->arena, explain_cut(view->arena, *value, other, VALUE_WIDTH))
@@ -263,6 +273,8 @@ static void print_differences(const struct cache_view *view, struct buf *out,
             print_config(view, out, &list[i]);
             continue;
         }
+        old = unhidden(view, list[i].name, old);
+        new = unhidden(view, list[i].name, new);
         buf_printf(out, "  %s: %s → %s\n", human_line(view->arena, list[i].name, VALUE_WIDTH),
                    shown(view, old, new), shown(view, new, old));
     }
@@ -284,9 +296,11 @@ static json_t *differences_json(const struct cache_view *view, const struct usag
     const struct difference *list = compare(&before->record, &now->record, view->arena, &count);
     json_t *array = json_array();
     for (size_t i = 0; i < count; i++) {
-        json_array_append_new(
-            array, json_pack("{s:o, s:o, s:o}", "name", json_from_str(list[i].name), "before",
-                             value_json(list[i].before), "now", value_json(list[i].now)));
+        struct str name = list[i].name;
+        json_array_append_new(array,
+                              json_pack("{s:o, s:o, s:o}", "name", json_from_str(name), "before",
+                                        value_json(unhidden(view, name, list[i].before)), "now",
+                                        value_json(unhidden(view, name, list[i].now))));
     }
     return array;
 }

@@ -2,40 +2,15 @@
 #include "base/fs.h"
 #include "base/remote.h"
 #include "parser/lint_state.h"
+#include "parser/secret_name.h"
 
 #include <stdlib.h>
 
 /* ---- names and values ---------------------------------------------------------------------------------- */
 
-static bool is_one_of(struct str part, const char *const *words) {
-    for (; *words; words++) {
-        if (str_equal_nocase(part, str_of(*words))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* One of the parts between underscores says so, and none says that it is something else. */
-static bool is_secret(struct str key) {
-    static const char *const secret[] = { "apikey", "auth",     "credential", "credentials",
-                                          "key",    "password", "pword",      "passwd",
-                                          "secret", "token",    NULL };
-    static const char *const harmless[] = { "public", "file", "version", NULL };
-    struct str part;
-    bool has_secret = false;
-    while (str_split(&key, '_', &part)) {
-        if (is_one_of(part, harmless)) {
-            return false;
-        }
-        has_secret = has_secret || is_one_of(part, secret);
-    }
-    return has_secret;
-}
-
 static void check_secret(struct lint *lint, const char *what, struct ast_word key,
                          struct str name) {
-    if (!is_secret(name)) {
+    if (!secret_name(name)) {
         return;
     }
     struct lint_finding *finding =

@@ -101,8 +101,7 @@ static void compare_variable(struct comparison *c, struct str name, const struct
                              const struct str *now) {
     const struct str *arguments = map_get(c->before, STR("ARG names"));
     bool is_arg = now ? is_argument(c->step, name) : is_listed(arguments, name);
-    struct str told = str_printf(c->arena, "%s %.*s", is_arg ? "ARG" : "ENV", STR_ARG(name));
-    explain_add(c, RANK_OWN, explain_named(c->arena, told, before, now));
+    explain_add(c, RANK_OWN, explain_variable(c->arena, is_arg ? "ARG" : "ENV", name, before, now));
 }
 
 /* An image that has the name now moved only when it had that name for the step before, too. */

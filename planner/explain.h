@@ -29,6 +29,8 @@ struct str explain_miss(const struct last *last, const struct step *step, struct
 /* For every caller: in what the configs BEFORE and NOW of an image differ, "LABEL v: 1 → 2", "CMD changed"; in ARENA. Empty:
  * in the layers of the base image. */
 struct str_list explain_config(struct arena *arena, struct str before, struct str now);
+/* For every caller: the VALUE of the ingredient NAME, without those of variables that are secrets by their names; in ARENA. */
+struct str explain_shown(struct arena *arena, struct str name, struct str value);
 /* What is shown of VALUE: about WIDTH bytes of it, on one line, around where it begins to differ from OTHER (NULL: its beginning),
  * with … where something is left out; in ARENA. */
 struct str explain_cut(struct arena *arena, struct str value, const struct str *other,

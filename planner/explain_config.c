@@ -80,19 +80,25 @@ static void read_names(const json_t *from, struct arena *arena, struct map *out)
     }
 }
 
+static struct str describe_label(struct arena *arena, const char *instruction, struct str name,
+                                 const struct str *before, const struct str *now) {
+    return explain_named(arena, str_printf(arena, "%s %.*s", instruction, STR_ARG(name)), before,
+                         now);
+}
+
 static void compare_names(struct str_list *list, struct arena *arena, const char *instruction,
                           const json_t *before, const json_t *now) {
     _cleanup_map_ struct map old = MAP_INIT;
     _cleanup_map_ struct map new = MAP_INIT;
     read_names(before, arena, &old);
     read_names(now, arena, &new);
+    bool is_env = strcmp(instruction, "ENV") == 0;
     for (size_t i = 0; i < new.count + old.count; i++) {
         struct str name = i < new.count ? new.entries[i].key : old.entries[i - new.count].key;
         const struct str *was = map_get(&old, name), *is = map_get(&new, name);
         if (!was || !is || !str_equal(*was, *is)) {
             add(list, arena,
-                explain_named(arena, str_printf(arena, "%s %.*s", instruction, STR_ARG(name)), was,
-                              is));
+                (is_env ? explain_variable : describe_label)(arena, instruction, name, was, is));
         }
     }
 }

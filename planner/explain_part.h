@@ -39,6 +39,12 @@ struct str explain_change(struct arena *arena, struct str name, const struct str
 struct str explain_named(struct arena *arena, struct str name, const struct str *before,
                          const struct str *now);
 
+/* The same of a variable, which INSTRUCTION made: values of those that are secrets by their names are not told. */
+struct str explain_variable(struct arena *arena, const char *instruction, struct str name,
+                            const struct str *before, const struct str *now);
+/* An entry of an image's history without such values, in ARENA. */
+struct str explain_hide_history(struct arena *arena, struct str entry);
+
 /* What became of a path of a context that was read. */
 struct fate {
     bool is_read; /* the step reads the context that it is in */

@@ -729,3 +729,25 @@ becomes() {
     sed -i /COPY/d Dockerfile
     is "$(step RUN)" 'miss: file times: none → 5'
 }
+
+@test "values of what is called a secret are told by nothing" {
+    dockerfile <<< $'FROM busybox\nARG TOKEN\nARG V=1\nRUN echo $V\nENV API_KEY=k3y1 PUBLIC_KEY=p1'
+    build --build-arg TOKEN=s3cret1
+    PLAN_OPTIONS=(--build-arg TOKEN=s3cret2)
+    is "$(step RUN)" 'miss: ARG TOKEN changed'
+    build --build-arg TOKEN=s3cret2
+    contains "$(bud cache why RUN)" 'env TOKEN: (hidden) → (hidden)'
+    is "$(bud cache why RUN --format json | jq -c '.[].differences[] | select(.name == "env TOKEN") | [.before, .now]')" \
+        '["(hidden)","(hidden)"]'
+    sed -i 's/k3y1/k3y2/; s/p1/p2/' Dockerfile
+    build --build-arg TOKEN=s3cret2
+    contains "$(bud cache why)" 'ENV API_KEY changed, ENV PUBLIC_KEY: p1 → p2'
+    is "$(bud cache show RUN | grep 'env [TV]')" $'  env TOKEN: (hidden)\n  env V: 1'
+    contains "$(bud cache show image)" '"API_KEY=(hidden)","PUBLIC_KEY=p2"'
+    local what all
+    for what in 'show RUN' 'show image' 'why RUN' 'why image' 'why' 'ls'; do
+        # shellcheck disable=SC2086
+        all+=$(bud cache $what; bud cache $what --format json)
+    done
+    run ! grep -E 's3cret|k3y' <<< "$all"
+}
