@@ -103,6 +103,28 @@ static void compare_names(struct str_list *list, struct arena *arena, const char
     }
 }
 
+static struct str entry_at(const json_t *history, size_t i) {
+    return text_of(json_object_get(json_array_get(history, i), "created_by"));
+}
+
+/* The first entry that is another one. One that comes before the others of the other side, or behind them, came or went. */
+static struct str describe_history(struct arena *arena, const json_t *before, const json_t *now) {
+    size_t old_count = json_array_size(before), count = json_array_size(now), i = 0;
+    while (i < old_count && i < count && str_equal(entry_at(before, i), entry_at(now, i))) {
+        i++;
+    }
+    struct str old = explain_hide_history(arena, entry_at(before, i));
+    struct str new = explain_hide_history(arena, entry_at(now, i));
+    bool is_new = count > old_count &&
+                  (i == old_count || str_equal(entry_at(before, i), entry_at(now, i + 1)));
+    bool is_gone =
+        old_count > count && (i == count || str_equal(entry_at(before, i + 1), entry_at(now, i)));
+    if (str_equal(old, new)) { /* what is hidden of them, or no text */
+        return STR("the history changed");
+    }
+    return explain_change(arena, STR("history"), is_new ? NULL : &old, is_gone ? NULL : &new);
+}
+
 struct str_list explain_config(struct arena *arena, struct str before, struct str now) {
     struct str_list list = { 0 };
     _cleanup_json_ json_t *old = json_parse(before, "config", NULL);
@@ -120,9 +142,10 @@ struct str_list explain_config(struct arena *arena, struct str before, struct st
                        json_object_get(members[i].is_outer ? new : new_config, member));
     }
     /* Every instruction is in the history: alone it tells of one that is written otherwise. */
-    if (list.count == 0 &&
-        !is_same(json_object_get(old, "history"), json_object_get(new, "history"))) {
-        str_list_push(&list, arena, STR("the history changed"));
+    const json_t *old_history = json_object_get(old, "history");
+    const json_t *new_history = json_object_get(new, "history");
+    if (list.count == 0 && !is_same(old_history, new_history)) {
+        str_list_push(&list, arena, describe_history(arena, old_history, new_history));
     }
     return list;
 }
