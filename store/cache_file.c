@@ -183,8 +183,8 @@ static int fail(const struct cache_file *file, int code, struct error *error) {
 
 static int do_without(struct cache_file *file, int code) {
     if (atomic_exchange(&file->is_writable, false)) {
-        log_warn("cannot write the build cache %s: %s; nothing more is remembered",
-                 file->path, mdb_strerror(code));
+        log_warn("cannot write the build cache %s: %s; nothing more is remembered", file->path,
+                 mdb_strerror(code));
     }
     return 0;
 }
