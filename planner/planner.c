@@ -385,20 +385,20 @@ static void add_image_step(struct planning *planning) {
 
 /* A container upon the image is one more, and that is all overlay takes; a build would find out at its end. */
 static int check_layers(const struct planning *planning, struct error *error) {
-    const struct step *image = planning->plan->image;
+    const struct step *image = planning->plan->image, *top = image->parent;
     size_t count = image->image.config.diff_ids.count;
-    for (const struct step *step = image->parent; step; step = step->parent) {
+    for (const struct step *step = top; step; step = step->parent) {
         count += step->kind != STEP_SOURCE;
     }
-    if (image->image.is_squashed || planning->store->driver != STORE_OVERLAY ||
-        count <= LAYER_DIR_MAX_LOWERS) {
+    if (!top || top->kind == STEP_SOURCE || image->image.is_squashed ||
+        planning->store->driver != STORE_OVERLAY || count <= LAYER_DIR_MAX_LOWERS) {
         return 0;
     }
     error_set(error, ERROR_UNSUPPORTED, "the image would have %zu layers, %d is the most", count,
               LAYER_DIR_MAX_LOWERS);
     error_hint(error,
                "combine RUN instructions, copy several files at once, or build with --squash");
-    return planning_error_at(planning, image->parent->instruction->span, error);
+    return planning_error_at(planning, top->instruction->span, error);
 }
 
 /* ---- what is there already ---- */
