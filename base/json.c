@@ -164,6 +164,10 @@ json_t *json_from_str(struct str s) {
     return value;
 }
 
+struct str json_text(const json_t *string) {
+    return str_make(json_string_value(string), json_string_length(string));
+}
+
 void json_set_str(json_t *object, const char *key, struct str value) {
     json_object_set_new(object, key, json_from_str(value));
 }

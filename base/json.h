@@ -26,6 +26,8 @@ void json_write(struct buf *out, const json_t *value);
 void json_write_indented(struct buf *out, const json_t *value, unsigned spaces);
 /* A string that may hold any bytes: invalid UTF-8 becomes U+FFFD, as Go's encoder does. New reference. */
 json_t *json_from_str(struct str s);
+/* The text of a string, borrowed; of anything else, NULL included, none. */
+struct str json_text(const json_t *string);
 /* A member that is such a string, or a number. */
 void json_set_str(json_t *object, const char *key, struct str value);
 void json_set_integer(json_t *object, const char *key, uint64_t value);

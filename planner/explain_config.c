@@ -36,17 +36,13 @@ static void add(struct str_list *list, struct arena *arena, struct str text) {
     str_list_push(list, arena, text);
 }
 
-static struct str text_of(const json_t *string) {
-    return str_make(json_string_value(string), json_string_length(string));
-}
-
 static bool is_same(const json_t *before, const json_t *now) {
     return before == now || json_equal((json_t *)before, (json_t *)now);
 }
 
 static void compare_member(struct str_list *list, struct arena *arena, const char *name,
                            const json_t *before, const json_t *now) {
-    struct str old = text_of(before), new = text_of(now);
+    struct str old = json_text(before), new = json_text(now);
     if (is_same(before, now)) {
         return;
     }
@@ -69,13 +65,13 @@ static void read_names(const json_t *from, struct arena *arena, struct map *out)
     const char *label;
     json_array_foreach((json_t *)from, i, item) {
         struct str *value = arena_new(arena, struct str), name;
-        *value = text_of(item);
+        *value = json_text(item);
         str_split(value, '=', &name);
         map_set(out, name, value);
     }
     json_object_foreach((json_t *)from, label, item) {
         struct str *value = arena_new(arena, struct str);
-        *value = text_of(item);
+        *value = json_text(item);
         map_set(out, str_of(label), value);
     }
 }
@@ -104,7 +100,7 @@ static void compare_names(struct str_list *list, struct arena *arena, const char
 }
 
 static struct str entry_at(const json_t *history, size_t i) {
-    return text_of(json_object_get(json_array_get(history, i), "created_by"));
+    return json_text(json_object_get(json_array_get(history, i), "created_by"));
 }
 
 /* The first entry that is another one. One that comes before the others of the other side, or behind them, came or went. */

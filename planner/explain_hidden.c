@@ -41,10 +41,6 @@ struct str explain_hide_history(struct arena *arena, struct str entry) {
     return entry;
 }
 
-static struct str text_of(const json_t *string) {
-    return str_make(json_string_value(string), json_string_length(string));
-}
-
 static struct str hide_in_config(struct arena *arena, struct str config) {
     _cleanup_json_ json_t *root = json_parse(config, "config", NULL);
     _cleanup_buf_ struct buf text = BUF_INIT;
@@ -53,13 +49,13 @@ static struct str hide_in_config(struct arena *arena, struct str config) {
     bool is_changed = false;
     json_t *env = json_object_get(json_object_get(root, "config"), "Env");
     json_array_foreach(env, i, item) {
-        if (is_secret(text_of(item))) {
-            json_array_set_new(env, i, json_from_str(hide_value(arena, text_of(item))));
+        if (is_secret(json_text(item))) {
+            json_array_set_new(env, i, json_from_str(hide_value(arena, json_text(item))));
             is_changed = true;
         }
     }
     json_array_foreach(json_object_get(root, "history"), i, item) {
-        struct str entry = text_of(json_object_get(item, "created_by"));
+        struct str entry = json_text(json_object_get(item, "created_by"));
         struct str shown = explain_hide_history(arena, entry);
         if (!str_equal(shown, entry)) {
             json_object_set_new(item, "created_by", json_from_str(shown));

@@ -22,8 +22,7 @@ static struct str *texts(const json_t *list, struct arena *arena, size_t *count)
     *count = json_array_size(list);
     struct str *out = arena_array(arena, *count, sizeof(*out));
     for (size_t i = 0; i < *count; i++) {
-        const json_t *text = json_array_get(list, i);
-        out[i] = str_copy(arena, str_make(json_string_value(text), json_string_length(text)));
+        out[i] = str_copy(arena, json_text(json_array_get(list, i)));
     }
     return out;
 }

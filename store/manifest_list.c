@@ -12,9 +12,7 @@
 #define LISTED_LIMIT 20
 
 static struct str member(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-
-    return str_make(json_string_value(value), json_string_length(value));
+    return json_text(json_object_get(object, key));
 }
 
 /* The manifest of IMAGE when that is a list, else NULL. Not checked against a digest: the row's is that of the list when it was

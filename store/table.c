@@ -98,12 +98,8 @@ static const struct {
     [TABLE_VOLATILE_CONTAINERS] = { "containers", "volatile-containers", container_fields },
 };
 
-static struct str text_of(const json_t *value) {
-    return str_make(json_string_value(value), json_string_length(value));
-}
-
 static bool is_id(const json_t *value) {
-    return json_is_string(value) && digest_is_hex_id(text_of(value));
+    return json_is_string(value) && digest_is_hex_id(json_text(value));
 }
 
 /* opencontainers/go-digest: the registered algorithms with their lengths in lower-case hex. */
@@ -117,7 +113,7 @@ static bool is_digest(const json_t *value) {
     if (!json_is_string(value)) {
         return false;
     }
-    text = text_of(value);
+    text = json_text(value);
     if (text.len == 0) {
         return true;
     }
@@ -135,8 +131,8 @@ static bool is_time(const json_t *value) {
     int64_t nanoseconds;
 
     /* Go's zero time lies before what 64 bits of nanoseconds can say. */
-    return json_is_string(value) && (time_parse(text_of(value), &nanoseconds) ||
-                                     str_has_prefix(text_of(value), STR("0001-01-01T")));
+    return json_is_string(value) && (time_parse(json_text(value), &nanoseconds) ||
+                                     str_has_prefix(json_text(value), STR("0001-01-01T")));
 }
 
 static bool is_list_of(const json_t *value, bool (*is_member)(const json_t *)) {
@@ -256,7 +252,7 @@ static int check_row(struct table *table, size_t number, json_t *row, struct err
             return corrupt_hint(error);
         }
     }
-    if (!map_set(&table->index, text_of(json_object_get(row, "id")), row)) {
+    if (!map_set(&table->index, json_text(json_object_get(row, "id")), row)) {
         error_set(error, ERROR_CORRUPT, "%s: two rows have the id %s", table->path,
                   row_text(row, "id"));
         return corrupt_hint(error);
@@ -460,7 +456,7 @@ json_t *table_find(const struct table *table, const char *id) {
 
 void table_add(struct table *table, json_t *row) {
     json_array_append_new(table->rows, row);
-    map_set(&table->index, text_of(json_object_get(row, "id")), row);
+    map_set(&table->index, json_text(json_object_get(row, "id")), row);
 }
 
 void table_drop(struct table *table, const char *id) {
