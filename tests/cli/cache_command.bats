@@ -478,10 +478,7 @@ END2
     dockerfile <<< $'FROM busybox AS made\nRUN echo made > /made\nFROM made\nRUN echo started; sleep 3; cat /made > /again'
     "$BUD" "${STORAGE[@]}" build -t image . > "$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
     local pid=$!
-    for _ in $(seq 100); do
-        grep -q 'started$' "$BATS_TEST_TMPDIR/log" && break
-        sleep 0.05
-    done
+    wait_for grep -q 'started$' "$BATS_TEST_TMPDIR/log"
     run_bud 125 cache rm "$(key_of 'RUN echo made')"
     contains "$stderr" "a running build uses"
     contains "$(bud cache prune --all)" "removed 0 records"
@@ -541,11 +538,7 @@ begin_other_build() {
     printf 'FROM busybox\nRUN echo started; sleep 30\n' > "$BATS_TEST_TMPDIR/other/Dockerfile"
     "$BUD" "${STORAGE[@]}" build "$BATS_TEST_TMPDIR/other" > "$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
     OTHER=$!
-    for _ in $(seq 100); do
-        grep -q 'started$' "$BATS_TEST_TMPDIR/log" && return 0
-        sleep 0.05
-    done
-    return 1
+    wait_for grep -q 'started$' "$BATS_TEST_TMPDIR/log"
 }
 
 end_other_build() {

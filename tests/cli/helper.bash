@@ -1,6 +1,7 @@
 # For tests of what a user of bud sees. Each test has a store and a directory of its own; `bud` below is the program,
 # pointed at that store.
 bats_require_minimum_version 1.5.0
+load ../wait
 
 REPOSITORY=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 BUD=${BUD:-$REPOSITORY/build/bud}

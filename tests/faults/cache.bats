@@ -286,14 +286,6 @@ begin_slow_build() {
     slow=$!
 }
 
-wait_for() { # a command
-    for _ in $(seq 500); do
-        ! "$@" || return 0
-        sleep 0.01
-    done
-    return 1
-}
-
 @test "what a killed build had not written out, the next command that could write does; older records survive the next boot" {
     build 1 > /dev/null
     local mark=$STORE/root/bud/cache.mdb-unsynced

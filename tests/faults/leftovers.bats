@@ -26,11 +26,7 @@ teardown() {
 start_build() { # $1: round
     "$BUD" "${STORAGE[@]}" build --build-arg ROUND="$1" -t app "$BATS_TEST_TMPDIR/app" > "$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
     PID=$!
-    for _ in $(seq 100); do
-        grep -q '^waiting' "$BATS_TEST_TMPDIR/log" && return 0
-        sleep 0.05
-    done
-    return 1
+    wait_for grep -q '^waiting' "$BATS_TEST_TMPDIR/log"
 }
 
 make_leftovers() {

@@ -74,10 +74,7 @@ RUN echo started; sleep 3; echo done > /done
 END
     "$BUD" "${STORAGE[@]}" build -t app "$BATS_TEST_TMPDIR/app" > "$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
     pid=$!
-    for _ in $(seq 100); do
-        grep -q started "$BATS_TEST_TMPDIR/log" && break
-        sleep 0.05
-    done
+    wait_for grep -q started "$BATS_TEST_TMPDIR/log"
     run podman rmi localhost/busybox
     [ "$status" != 0 ]
     wait "$pid"
@@ -132,10 +129,7 @@ END
     # The COPY is decided when its source has been made anew.
     "$BUD" "${STORAGE[@]}" build --build-arg ROUND=2 -t app "$BATS_TEST_TMPDIR/app" > "$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
     pid=$!
-    for _ in $(seq 100); do
-        grep -q 'started$' "$BATS_TEST_TMPDIR/log" && break
-        sleep 0.05
-    done
+    wait_for grep -q 'started$' "$BATS_TEST_TMPDIR/log"
     podman rmi first
     wait "$pid"
     podman run --rm --network none app cat /same

@@ -2,6 +2,7 @@
 # `skopeo` below are the programs, pointed at it.
 
 bats_require_minimum_version 1.5.0
+load ../wait
 
 BUD=${BUD:-$PWD/build/bud}
 REPOSITORY=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
