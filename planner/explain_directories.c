@@ -28,15 +28,6 @@ struct directories {
     struct map listings; /* those in which others came or went */
 };
 
-static bool is_below_top(const struct directories *directories, struct str path) {
-    for (path = path_above(path); path.len > 0; path = path_above(path)) {
-        if (map_has(&directories->tops, path)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void find_tops(struct directories *directories, const struct ingredient_list *list,
                       const struct map *others) {
     for (size_t i = 0; i < list->count; i++) {
@@ -114,7 +105,7 @@ static void add_present(struct directories *directories) {
         }
         if (before) {
             add_change(directories, path, *before, ingredient->value);
-        } else if (!is_below_top(directories, path)) {
+        } else if (!explain_is_below(&directories->tops, path)) {
             add_arrival(c, path);
         }
     }
@@ -124,7 +115,8 @@ static void add_gone(struct directories *directories) {
     struct comparison *c = directories->c;
     for (size_t i = 0; i < c->old.count; i++) {
         struct str path, name = c->old.items[i].name;
-        if (take_path(name, &path) && !map_has(c->now, name) && !is_below_top(directories, path)) {
+        if (take_path(name, &path) && !map_has(c->now, name) &&
+            !explain_is_below(&directories->tops, path)) {
             add_departure(c, path);
         }
     }

@@ -55,6 +55,8 @@ struct fate {
 };
 /* PATH as it is told, with the name of a named context before it. */
 struct fate explain_fate(const struct comparison *c, struct str path);
+/* Is one of TOPS a directory that PATH is in? */
+bool explain_is_below(const struct map *tops, struct str path);
 /* "PATH is a link now" */
 struct str explain_type(struct comparison *c, struct str path, uint64_t mode);
 

@@ -95,9 +95,9 @@ struct paths {
     struct map links; /* what is a link now, and was a directory of some that went */
 };
 
-static bool is_below_top(const struct paths *paths, struct str path) {
+bool explain_is_below(const struct map *tops, struct str path) {
     for (path = path_above(path); path.len > 0; path = path_above(path)) {
-        if (map_has(&paths->tops, path)) {
+        if (map_has(tops, path)) {
             return true;
         }
     }
@@ -239,7 +239,7 @@ static void add_departures(struct paths *paths) {
         for (struct str above = path_above(path); above.len > 0; above = path_above(above)) {
             map_set(&paths->opened, above, paths);
         }
-        if (!is_below_top(paths, path)) {
+        if (!explain_is_below(&paths->tops, path)) {
             add_departure(paths, path, mode);
         }
     }
@@ -257,7 +257,7 @@ static void add_others(struct paths *paths) {
         }
         if (before) {
             add_change(c, path, mode, before, &ingredient->value);
-        } else if (!is_below_top(paths, path)) {
+        } else if (!explain_is_below(&paths->tops, path)) {
             add_arrival(paths, path, mode);
         }
     }
